@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+namespace PerfCache.Simulation.Replay;
+
+/// <summary>How a cell wants its pages numbered.</summary>
+public enum PageNumbering
+{
+    /// <summary>Every distinct page has the next number: 0, 1, 2, ...</summary>
+    Dense,
+
+    /// <summary>
+    /// Every distinct run of 64 pages (one leaf of the index) has the next number, and a page keeps its place in its
+    /// run: <c>leaf * 64 + (id mod 64)</c>. The linux-* rules need it, because the kernel's limit on shadows depends
+    /// on how pages share leaves.
+    /// </summary>
+    PerLeaf,
+}
+
+/// <summary>What a cell counted; see <see cref="ReplayResult"/> for the meaning of each.</summary>
+public readonly record struct ReplayCounts(
+    long Misses, long Refaults, long Activations, long Deactivations, long Evictions);
+
+/// <summary>
+/// One policy at one cache size, fed with page numbers. A cell belongs to one thread at a time; cells share nothing.
+/// </summary>
+public abstract class ReplayCell : IDisposable
+{
+    /// <summary>The outcome byte of a request that found its page.</summary>
+    public const byte Hit = (byte)'h';
+
+    /// <summary>The outcome byte of a request that did not.</summary>
+    public const byte Miss = (byte)'m';
+
+    /// <summary>The policy as the user named it, with its parameters.</summary>
+    public abstract string Policy { get; }
+
+    /// <summary>Cache size in frames.</summary>
+    public abstract long Frames { get; }
+
+    /// <summary>How this cell wants its pages numbered.</summary>
+    public abstract PageNumbering Numbering { get; }
+
+    /// <summary>True where the policy itself tells misses that find a shadow from those that do not (linux-*).</summary>
+    public abstract bool CountsRefaults { get; }
+
+    /// <summary>The counts so far.</summary>
+    public abstract ReplayCounts Counts { get; }
+
+    /// <summary>Native bytes in use now: frames, lists, index, shadows and ghosts.</summary>
+    public abstract long NativeBytes { get; }
+
+    /// <summary>Replays the next requests of the trace.</summary>
+    /// <param name="pages">Page numbers in this cell's numbering.</param>
+    /// <param name="files">The file number of each request, or empty when the trace has no files: consecutive reads
+    /// of one page through one file count once.</param>
+    /// <param name="outcomes">Receives <see cref="Hit"/> or <see cref="Miss"/> for each request, or empty.</param>
+    public abstract void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes);
+
+    /// <summary>Calls <paramref name="visit"/> with the number of every page that is resident, in ascending order.</summary>
+    public abstract void VisitResident(Action<uint> visit);
+
+    /// <summary>Frees the cell's native memory.</summary>
+    public abstract void Dispose();
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+namespace PerfCache.Simulation.Replay;
+
+/// <summary>
+/// What one cell of a replay (one trace, one policy, one cache size) measured. The names are those of the command
+/// line's JSON contract, in its order.
+/// </summary>
+public sealed record ReplayResult
+{
+    /// <summary>The trace's name as the user gave it.</summary>
+    public required string Trace { get; init; }
+
+    /// <summary>The policy as the user named it, with its parameters.</summary>
+    public required string Policy { get; init; }
+
+    /// <summary>Cache size in frames.</summary>
+    public required long Frames { get; init; }
+
+    /// <summary>Requests replayed.</summary>
+    public required long Requests { get; init; }
+
+    /// <summary>Requests that did not find their page.</summary>
+    public required long Misses { get; init; }
+
+    /// <summary>Misses divided by requests; 0 for an empty trace.</summary>
+    public double MissRatio => Requests == 0 ? 0 : (double)Misses / Requests;
+
+    /// <summary>Distinct pages requested: the misses of a cache of unlimited size.</summary>
+    public required long CompulsoryMisses { get; init; }
+
+    /// <summary>Misses without a shadow (linux-*), or first requests (other policies).</summary>
+    public required long ColdMisses { get; init; }
+
+    /// <summary>Misses that found a shadow (linux-*) or were not the first request (other policies).</summary>
+    public required long Refaults { get; init; }
+
+    /// <summary>Pages that moved to the active list.</summary>
+    public required long Activations { get; init; }
+
+    /// <summary>Pages that moved back from the active to the inactive list.</summary>
+    public required long Deactivations { get; init; }
+
+    /// <summary>Pages evicted.</summary>
+    public required long Evictions { get; init; }
+
+    /// <summary>Seconds in the policy loop only.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>Seconds spent reading the trace and mapping its ids, shared by all cells of the trace.</summary>
+    public required double ReadSeconds { get; init; }
+
+    /// <summary>Requests divided by <see cref="Seconds"/>.</summary>
+    public double RequestsPerSecond => Seconds <= 0 ? 0 : Requests / Seconds;
+
+    /// <summary>Native bytes of this cell: frames, lists, index, shadows and ghosts.</summary>
+    public required long NativeBytes { get; init; }
+
+    /// <summary>Native bytes of the id map that the cell reads through.</summary>
+    public required long MapBytes { get; init; }
+
+    /// <summary>False when Ctrl-C stopped the replay before the end of the trace.</summary>
+    public bool Complete { get; init; } = true;
+}
