@@ -39,6 +39,12 @@ public abstract class ReplayCell : IDisposable
     /// <summary>How this cell wants its pages numbered.</summary>
     public abstract PageNumbering Numbering { get; }
 
+    /// <summary>
+    /// True, the default, to fetch the memory of the next requests while the current ones are served; false to serve
+    /// each as if the next were not known. Changes the speed and nothing else.
+    /// </summary>
+    public bool LookAhead { get; set; } = true;
+
     /// <summary>True where the policy itself tells misses that find a shadow from those that do not (linux-*).</summary>
     public abstract bool CountsRefaults { get; }
 

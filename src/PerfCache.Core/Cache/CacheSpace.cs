@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Lists;
+using PerfCache.Memory;
+using PerfCache.Pools;
+
+namespace PerfCache.Cache;
+
+/// <summary>
+/// The mechanism of one cache as its rule sees it: frames, lists, shadows, and the verb that evicts.
+/// </summary>
+/// <remarks>
+/// It decides nothing. Which frame goes, which shadow it leaves and how many shadows are kept are the rule's choice.
+/// <para>C1: free + frames in the index = <see cref="FrameCount"/>.</para>
+/// </remarks>
+public sealed class CacheSpace : IDisposable
+{
+    private readonly FramePool _pool;
+
+    internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter)
+    {
+        Frames = new FrameTable(frameCount, extraRowCount, meter);
+        try
+        {
+            Index = new PageIndex(Frames, meter);
+        }
+        catch (NativeMemoryException)
+        {
+            Frames.Dispose();
+            throw;
+        }
+
+        _pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+    }
+
+    /// <summary>The frames.</summary>
+    public FrameTable Frames { get; }
+
+    /// <summary>The shadows.</summary>
+    public ShadowStore Shadows => Index.Shadows;
+
+    /// <summary>The number of frames: the size of the cache in pages.</summary>
+    public uint FrameCount => Frames.FrameCount;
+
+    /// <summary>The number of free frames.</summary>
+    public uint FreeCount => _pool.FreeCount;
+
+    /// <summary>The number of frames that hold a page.</summary>
+    public uint ResidentCount => FrameCount - _pool.FreeCount;
+
+    /// <summary>Leaves and inner blocks of the index.</summary>
+    public uint IndexBlockCount => Index.BlockCount;
+
+    /// <summary>Activations, for the rule to count: pages that became active, by access or refault.</summary>
+    public long Activations { get; set; }
+
+    /// <summary>Refaults whose page became active at once, for the rule to count.</summary>
+    public long RefaultActivations { get; set; }
+
+    /// <summary>Deactivations, for the rule to count.</summary>
+    public long Deactivations { get; set; }
+
+    /// <summary>Pages evicted.</summary>
+    public long Evictions { get; private set; }
+
+    internal PageIndex Index { get; }
+
+    /// <summary>Makes an empty list.</summary>
+    public FrameList NewList(string name) => new(Frames, name);
+
+    /// <summary>Makes an empty pair of active and inactive list.</summary>
+    public ActiveInactiveLists NewActiveInactiveLists() => new(Frames);
+
+    /// <summary>Hints that a frame will be evicted soon: its slot and head are brought near.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchForEviction(FrameId frame)
+    {
+        if (frame.IsNone) return;
+        Frames.PrefetchHead(frame.Value);
+        Index.PrefetchForEviction(Frames.Slot(frame));
+    }
+
+    /// <summary>Evicts the page of a frame that the rule has taken off its lists; the frame is free afterwards.</summary>
+    /// <param name="victim">The frame.</param>
+    /// <param name="shadow">What the page leaves in its slot, or <see cref="ShadowEntry.None"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Evict(FrameId victim, ShadowEntry shadow)
+    {
+        Evictions++;
+        uint address = Frames.Slot(victim);
+        if (shadow.IsNone) Index.ClearFrame(address);
+        else Index.ReplaceByShadow(address, shadow);
+        ref FrameState state = ref Frames.State(victim);
+        state = state.Freed();
+        _pool.Free(victim);
+    }
+
+    /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
+    /// <returns>False when there is no such leaf.</returns>
+    public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf() > 0;
+
+    internal FrameId AllocateFrame() => _pool.Allocate();
+
+    /// <summary>Gives back a frame that was allocated but got no page.</summary>
+    internal void ReturnFrame(FrameId frame) => _pool.Free(frame);
+
+    /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
+    internal void Remove(FrameId frame)
+    {
+        Index.ClearFrame(Frames.Slot(frame));
+        ref FrameState state = ref Frames.State(frame);
+        state = state.Freed();
+        _pool.Free(frame);
+    }
+
+    internal void Validate()
+    {
+        _pool.Validate();
+        Index.Validate();
+        uint live = 0;
+        for (uint row = 1; row <= FrameCount; row++)
+            if (Frames.State(new FrameId(row)).IsLive) live++;
+        Invariant.Check(live + FreeCount == FrameCount, nameof(CacheSpace), $"C1: {FrameCount - FreeCount} live frames", live);
+    }
+
+    /// <summary>Gives all native memory back.</summary>
+    public void Dispose()
+    {
+        Index.Dispose();
+        Frames.Dispose();
+    }
+}

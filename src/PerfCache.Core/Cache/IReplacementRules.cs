@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Index;
+
+namespace PerfCache.Cache;
+
+/// <summary>Which of the two contracts a rule follows.</summary>
+public enum RuleKind
+{
+    /// <summary>A hit decides by the state word of the frame alone (<see cref="IFlagRules"/>).</summary>
+    Flag,
+
+    /// <summary>Every hit may move the frame on a list (<see cref="IListRules"/>).</summary>
+    List,
+}
+
+/// <summary>What a hit does to the frame, decided by a flag rule from the state word alone.</summary>
+/// <remarks>Packed into an int so that the whole decision folds into compares and one byte store.</remarks>
+public readonly record struct HitEffect
+{
+    private const int NoneCode = -1;
+    private const int DeferBit = 1 << 8;
+    private readonly int _code;
+
+    private HitEffect(int code) => _code = code;
+
+    /// <summary>The hit changes nothing.</summary>
+    public static HitEffect None => new(NoneCode);
+
+    /// <summary>True for <see cref="None"/>.</summary>
+    public bool IsNone => _code == NoneCode;
+
+    /// <summary>True when <see cref="IReplacementRules.OnDeferredHit"/> is to be called.</summary>
+    public bool Defers => (_code & DeferBit) != 0;
+
+    /// <summary>The value that the referenced byte gets.</summary>
+    public byte Referenced => (byte)_code;
+
+    /// <summary>The hit sets the referenced byte.</summary>
+    public static HitEffect Mark(byte referenced) => new(referenced);
+
+    /// <summary>The hit sets the referenced byte, and the rule wants to be called under the lock, soon.</summary>
+    public static HitEffect MarkAndDefer(byte referenced) => new(referenced | DeferBit);
+}
+
+/// <summary>
+/// A replacement rule: it decides where a page goes when it comes in, what a hit does, and which frames to free.
+/// The cache does everything else.
+/// </summary>
+/// <remarks>
+/// A rule is a struct used as a type parameter, so that its verbs are compiled into the cache and none is a virtual
+/// call. It keeps its own state in its fields and in lists made from the <see cref="CacheSpace"/>; a frame that is not
+/// free belongs to the rule, which keeps it on a list (or in a batch of its own) until it evicts it or is told that it
+/// goes. A rule reads no clock and never waits. Except for <see cref="OnHit"/>, every verb runs under the cache's lock.
+/// <para>Implement <see cref="IFlagRules"/> or <see cref="IListRules"/>, not this interface alone.</para>
+/// </remarks>
+public interface IReplacementRules
+{
+    /// <summary>The contract that the rule follows; a constant, so that the other branch is not compiled.</summary>
+    static abstract RuleKind Kind { get; }
+
+    /// <summary>
+    /// Flag rules: what a hit does, from the frame's state alone. Pure, and called without a lock from many threads;
+    /// when the frame changes at the same time, either answer is acceptable. List rules are never asked.
+    /// </summary>
+    static abstract HitEffect OnHit(FrameState state);
+
+    /// <summary>Called once, before anything else: the rule makes its lists and remembers the space.</summary>
+    void Attach(CacheSpace space);
+
+    /// <summary>
+    /// Flag rules: a hit said <see cref="HitEffect.Defers"/>; it may have happened a while ago, and the same frame may
+    /// be named twice. List rules: a hit, now.
+    /// </summary>
+    void OnDeferredHit(FrameId frame);
+
+    /// <summary>A page has come into a frame that was free.</summary>
+    /// <param name="frame">The frame: live, on no list, without flags.</param>
+    /// <param name="shadow">What the page left behind when it was evicted last, if that is still known.</param>
+    /// <param name="countsAsAccess">False when the access that caused this is a repetition which the reader does not
+    /// count (<see cref="PageReader"/>).</param>
+    void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess);
+
+    /// <summary>Chooses frames and evicts them, by <see cref="CacheSpace.Evict(FrameId, ShadowEntry)"/>.</summary>
+    /// <returns>The number of frames freed: at least one, unless none can be.</returns>
+    int Reclaim();
+
+    /// <summary>The page in this frame goes for another reason than reclaim: the rule must forget the frame.</summary>
+    void OnRemove(FrameId frame);
+
+    /// <summary>Checks the rule's own invariants. For tests.</summary>
+    void Validate();
+}
+
+/// <summary>
+/// A rule whose hits look at the state word only (linux-*, fifo, clock, sieve, s3-fifo): they need no lock, so the
+/// concurrent cache accepts these rules and no others, which the compiler checks.
+/// </summary>
+public interface IFlagRules : IReplacementRules;
+
+/// <summary>
+/// A rule that moves frames on a hit (lru, 2q, arc, lirs, lfu, w-tinylfu, belady): every hit runs under the lock.
+/// For replay, simulation and single-threaded use.
+/// </summary>
+public interface IListRules : IReplacementRules;

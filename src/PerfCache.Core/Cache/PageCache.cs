@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>What an access found.</summary>
+public enum AccessOutcome
+{
+    /// <summary>The page was resident.</summary>
+    Hit,
+
+    /// <summary>The page was not resident and had left no shadow.</summary>
+    ColdMiss,
+
+    /// <summary>The page was not resident, but the shadow of its last eviction was still there.</summary>
+    Refault,
+}
+
+/// <summary>
+/// A page cache of a fixed number of frames: it finds pages, brings them in, and lets its rule choose what goes.
+/// This form knows pages by name only and holds no page data.
+/// </summary>
+/// <remarks>
+/// The life of a page:
+/// <code>
+/// access, not found ─► a free frame (reclaim, if there is none) ─► slot, head ─► rule.OnInsert
+/// access, found     ─► TRules.OnHit(state): nothing, a byte store, or rule.OnDeferredHit
+/// reclaim           ─► rule.Reclaim chooses ─► the slot keeps a shadow ─► the frame is free
+/// access again      ─► the shadow is found: a refault; the rule may activate the page at once
+/// </code>
+/// One implementation for replay and production: the rule and the mode are type parameters, so the JIT compiles a cache
+/// that has no virtual call, no lock and no counter which its mode does not ask for.
+/// <para>Threads: with a mode that locks, any thread may call any verb. Otherwise one thread at a time.</para>
+/// </remarks>
+/// <typeparam name="TRules">The replacement rule.</typeparam>
+/// <typeparam name="TMode">Locking and counting.</typeparam>
+public sealed partial class PageCache<TRules, TMode> : IDisposable
+    where TRules : struct, IReplacementRules
+    where TMode : struct, ICacheMode
+{
+    /// <summary>How often reclaim is tried before an access gives up, as the kernel does (mm/memcontrol.c).</summary>
+    private const int ReclaimTriesMax = 16;
+
+    private readonly Lock _lock = new();
+    private readonly CacheSpace _space;
+    private readonly FrameTable _frames;
+    private readonly PageIndex _index;
+    private TRules _rules;
+    private long _requests;
+    private long _misses;
+    private long _refaults;
+    private long _removals;
+    private bool _disposed;
+
+    /// <summary>Makes an empty cache.</summary>
+    /// <param name="frameCount">Its size in pages, 1 to <see cref="FrameId.CountMax"/>.</param>
+    /// <param name="rules">The rule with its parameters; it must not be attached to another cache.</param>
+    /// <param name="meter">The meter to charge, or null for <see cref="MemoryMeter.Process"/>.</param>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public PageCache(uint frameCount, TRules rules, MemoryMeter? meter = null)
+    {
+        _space = new CacheSpace(frameCount, extraRowCount: 0, meter ?? MemoryMeter.Process);
+        _frames = _space.Frames;
+        _index = _space.Index;
+        _rules = rules;
+        _rules.Attach(_space);
+    }
+
+    /// <summary>The size of the cache in pages.</summary>
+    public uint FrameCount => _space.FrameCount;
+
+    /// <summary>The number of pages that are resident.</summary>
+    public uint ResidentCount => _space.ResidentCount;
+
+    /// <summary>The rule, to look at. Changing it here breaks the cache.</summary>
+    public ref readonly TRules Rules => ref _rules;
+
+    /// <summary>The frames, to look at.</summary>
+    public FrameTable Frames => _frames;
+
+    /// <summary>Counts since the cache was made.</summary>
+    public CacheStatistics Statistics
+    {
+        get
+        {
+            using Lock.Scope scope = Enter();
+            return new()
+            {
+                Requests = _requests,
+                Misses = _misses,
+                Refaults = _refaults,
+                RefaultActivations = _space.RefaultActivations,
+                Activations = _space.Activations,
+                Deactivations = _space.Deactivations,
+                Evictions = _space.Evictions,
+                Removals = _removals,
+                ShadowsDropped = _space.Shadows.DroppedCount,
+            };
+        }
+    }
+
+    /// <summary>Native bytes in use.</summary>
+    public CacheMemory Memory
+    {
+        get
+        {
+            using Lock.Scope scope = Enter();
+            return new(_frames.NativeBytes, _index.NativeBytes, _space.Shadows.NativeBytes);
+        }
+    }
+
+    /// <summary>Adds an object (a file, a volume, a tenant) whose pages may be cached.</summary>
+    /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this; at most 2^40.</param>
+    /// <param name="dense">True when most of its pages will be used, or it has at most 2^32: it gets a directory that
+    /// costs 4 bytes for 64 pages up to its highest page. False for sparse objects: a tree.</param>
+    /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
+    public ObjectId AddObject(ulong pageCountMax, bool dense)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(pageCountMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            pageCountMax, dense ? PageIndex.DensePageMax : PageKey.PageMax + 1);
+        using Lock.Scope scope = Enter();
+        return _index.AddObject(pageCountMax, dense);
+    }
+
+    /// <summary>Reads a page: finds it, or brings it in.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="reader">The reader that reads; see <see cref="PageReader"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    /// <exception cref="InvalidOperationException">Every frame is held and none can be reclaimed.</exception>
+    /// <exception cref="NativeMemoryException">The index cannot grow; the cache is as before.</exception>
+    public AccessOutcome Access(ObjectId owner, ulong page, ref PageReader reader)
+    {
+        if (!TMode.Locks) return AccessCounted(owner, page, ref reader);
+        lock (_lock) return AccessCounted(owner, page, ref reader);
+    }
+
+    /// <summary>True when the page is resident. Changes nothing.</summary>
+    public bool Contains(ObjectId owner, ulong page)
+    {
+        if (!_index.IsPage(owner, page)) return false;
+        using Lock.Scope scope = Enter();
+        return _index.Entry(_index.FindSlot(owner, page)).IsFrame;
+    }
+
+    /// <summary>The frame of a resident page, or <see cref="FrameId.None"/>: for tests and dumps.</summary>
+    public FrameId Find(ObjectId owner, ulong page)
+    {
+        if (!_index.IsPage(owner, page)) return FrameId.None;
+        using Lock.Scope scope = Enter();
+        SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
+        return entry.IsFrame ? entry.Frame : FrameId.None;
+    }
+
+    /// <summary>True when the page is not resident but its last eviction is remembered.</summary>
+    public bool HasShadow(ObjectId owner, ulong page)
+    {
+        if (!_index.IsPage(owner, page)) return false;
+        using Lock.Scope scope = Enter();
+        return _index.Entry(_index.FindSlot(owner, page)).IsShadow;
+    }
+
+    /// <summary>Frees frames now, as an access does when it finds none free.</summary>
+    /// <returns>The number of frames freed.</returns>
+    public int Reclaim()
+    {
+        using Lock.Scope scope = Enter();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _rules.Reclaim();
+    }
+
+    /// <summary>Gives all native memory back.</summary>
+    public void Dispose()
+    {
+        using Lock.Scope scope = Enter();
+        if (_disposed) return;
+        _disposed = true;
+        _space.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private AccessOutcome AccessCounted(ObjectId owner, ulong page, ref PageReader reader)
+    {
+        if (!_index.IsPage(owner, page)) ThrowNoPage(owner, page);
+        if (TMode.Counts) _requests++;
+        return AccessCore(owner, page, reader.Repeats(new PageKey(owner, page)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private AccessOutcome AccessCore(ObjectId owner, ulong page, bool repeats)
+    {
+        SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
+        if (!entry.IsFrame) return Miss(owner, page, repeats);
+        if (!repeats) Touch(entry.Frame);
+        return AccessOutcome.Hit;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Touch(FrameId frame)
+    {
+        if (TRules.Kind == RuleKind.List)
+        {
+            _rules.OnDeferredHit(frame);
+            return;
+        }
+
+        ref FrameHead head = ref _frames.Head(frame);
+        HitEffect effect = TRules.OnHit(head.State);
+        if (effect.IsNone) return;
+        head.Referenced = effect.Referenced;
+        if (effect.Defers) _rules.OnDeferredHit(frame);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private AccessOutcome Miss(ObjectId owner, ulong page, bool repeats)
+    {
+        FrameId frame = _space.AllocateFrame();
+        if (frame.IsNone) frame = AllocateByReclaim();
+
+        // The slot is looked up only now: reclaim may have dropped the page's shadow, or the whole leaf.
+        uint address;
+        try
+        {
+            address = _index.EnsureSlot(owner, page);
+        }
+        catch
+        {
+            _space.ReturnFrame(frame);
+            throw;
+        }
+
+        SlotEntry old = _index.Entry(address);
+        ShadowEntry shadow = old.IsShadow ? old.Shadow : ShadowEntry.None;
+        _index.Install(address, frame);
+        ref FrameHead head = ref _frames.Head(frame);
+        head.Key = new PageKey(owner, page);
+        head.State = head.State.With(FrameState.Live);
+        _misses++;
+        if (!shadow.IsNone) _refaults++;
+        _rules.OnInsert(frame, shadow, !repeats);
+        return shadow.IsNone ? AccessOutcome.ColdMiss : AccessOutcome.Refault;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FrameId AllocateByReclaim()
+    {
+        for (int tries = 0; tries < ReclaimTriesMax; tries++)
+        {
+            _rules.Reclaim();
+            FrameId frame = _space.AllocateFrame();
+            if (!frame.IsNone) return frame;
+        }
+
+        throw new InvalidOperationException(
+            $"page cache: all {FrameCount} frames are held and none can be reclaimed; release some or enlarge the cache");
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Lock.Scope Enter() => TMode.Locks ? _lock.EnterScope() : default;
+
+    private void ThrowNoPage(ObjectId owner, ulong page)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        throw new ArgumentOutOfRangeException(
+            nameof(page), page, $"object {owner.Value} of the page cache does not exist or has no such page");
+    }
+}

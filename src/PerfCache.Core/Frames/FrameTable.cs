@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using PerfCache.Memory;
+
+namespace PerfCache.Frames;
+
+/// <summary>What a hit reads of a frame: 16 bytes, so four frames share a cache line and none straddles two.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 16)]
+public struct FrameHead
+{
+    /// <summary>The page in the frame; its last page after an eviction.</summary>
+    [FieldOffset(0)] public PageKey Key;
+
+    /// <summary>The packed state.</summary>
+    [FieldOffset(8)] public FrameState State;
+
+    /// <summary>The low byte of <see cref="State"/>: storing it alone touches no other bit.</summary>
+    [FieldOffset(8)] public byte Referenced;
+}
+
+/// <summary>The neighbours of a frame on its list; both 0 when it is on none.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 8)]
+public struct FrameLink
+{
+    /// <summary>The next frame towards the head (the youngest).</summary>
+    [FieldOffset(0)] public uint Previous;
+
+    /// <summary>The next frame towards the tail (the oldest).</summary>
+    [FieldOffset(4)] public uint Next;
+}
+
+/// <summary>Who owns a frame and where its memory lies.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 4)]
+public struct FrameOwner
+{
+    /// <summary>The domain (a virtual machine, a tenant) that the frame is charged to.</summary>
+    [FieldOffset(0)] public ushort Domain;
+
+    /// <summary>The NUMA node of the frame's memory.</summary>
+    [FieldOffset(2)] public byte Node;
+}
+
+/// <summary>
+/// All frames of a cache, as columns in native memory, indexed by <see cref="FrameId"/>.
+/// </summary>
+/// <remarks>
+/// <code>
+/// column   bytes  touched by
+/// head        16  every hit of a flag rule (read; written only when a mark is not yet set), insert, evict
+/// link         8  every hit of a list rule, activation, insert, evict
+/// slot         4  evict (the page's place in the index, so that eviction walks no tree), insert
+/// owner        4  allocation, accounting
+///             32  a frame, and 32 for each extra row
+/// </code>
+/// Rows: 0 is reserved; 1 to <see cref="FrameCount"/> are data frames; then come the extra rows that a rule asks for
+/// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused.
+/// Columns are separate because the paths above want different ones: four heads or eight links share a cache line.
+/// <para>Equations that always hold, for each row r:</para>
+/// <para>F1: link(r).Next = 0 if and only if link(r).Previous = 0: a frame is on one list or on none.</para>
+/// <para>F2: state(r) is live if and only if the index slot named by slot(r) holds frame r.</para>
+/// <para>F3: free + live = FrameCount.</para>
+/// The table is mechanism only: it owns memory and decides nothing. It is not synchronised.
+/// </remarks>
+public sealed class FrameTable : IDisposable
+{
+    /// <summary>Metadata bytes of a frame, the index not included.</summary>
+    public const int BytesPerFrame = 16 + 8 + 4 + 4;
+
+    /// <summary>Rows that serve as list heads.</summary>
+    public const uint ListMax = 16;
+
+    private readonly NativeColumn<FrameHead> _heads;
+    private readonly NativeColumn<FrameLink> _links;
+    private readonly NativeColumn<uint> _slots;
+    private readonly NativeColumn<FrameOwner> _owners;
+    private readonly NativeArray<FrameHead> _head;
+    private readonly NativeArray<FrameLink> _link;
+    private readonly NativeArray<uint> _slot;
+    private readonly NativeArray<FrameOwner> _owner;
+    private uint _listCount;
+
+    /// <summary>Makes a table whose frames are all free and were never used.</summary>
+    /// <param name="frameCount">The number of data frames, 1 to <see cref="FrameId.CountMax"/>.</param>
+    /// <param name="extraRowCount">The number of rows beyond them that the rule asked for.</param>
+    /// <param name="meter">The meter to charge.</param>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public FrameTable(uint frameCount, uint extraRowCount, MemoryMeter meter)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1u);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount + (ulong)extraRowCount, FrameId.CountMax);
+        FrameCount = frameCount;
+        ExtraRowCount = extraRowCount;
+        RowCount = 1 + frameCount + extraRowCount + ListMax;
+        try
+        {
+            _heads = Column<FrameHead>("frame heads", RowCount, meter);
+            _links = Column<FrameLink>("frame links", RowCount, meter);
+            _slots = Column<uint>("frame slots", RowCount, meter);
+            _owners = Column<FrameOwner>("frame owners", RowCount, meter);
+        }
+        catch (NativeMemoryException)
+        {
+            Dispose();
+            throw;
+        }
+
+        _head = _heads.View;
+        _link = _links.View;
+        _slot = _slots.View;
+        _owner = _owners.View;
+    }
+
+    /// <summary>The number of data frames.</summary>
+    public uint FrameCount { get; }
+
+    /// <summary>The number of rows beyond the data frames that a rule may use.</summary>
+    public uint ExtraRowCount { get; }
+
+    /// <summary>All rows, the reserved one and the list heads included.</summary>
+    public uint RowCount { get; }
+
+    /// <summary>Native bytes in use.</summary>
+    public long NativeBytes =>
+        _heads.CommittedBytes + _links.CommittedBytes + _slots.CommittedBytes + _owners.CommittedBytes;
+
+    /// <summary>The head of a frame.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref FrameHead Head(FrameId frame) => ref _head[frame.Value];
+
+    /// <summary>The state of a frame.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref FrameState State(FrameId frame) => ref _head[frame.Value].State;
+
+    /// <summary>The page in a frame.</summary>
+    public PageKey Key(FrameId frame) => _head[frame.Value].Key;
+
+    /// <summary>The owner of a frame.</summary>
+    public ref FrameOwner Owner(FrameId frame) => ref _owner[frame.Value];
+
+    /// <summary>True when the frame is on a list.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsOnList(FrameId frame) => _link[frame.Value].Next != 0;
+
+    /// <summary>The links of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref FrameLink Link(uint row) => ref _link[row];
+
+    /// <summary>The place of the frame's page in the index.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref uint Slot(FrameId frame) => ref _slot[frame.Value];
+
+    /// <summary>Hints that the head will be read soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchHead(uint row) => _head.Prefetch(row);
+
+    /// <summary>Hints that the links will be read soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchLink(uint row) => _link.Prefetch(row);
+
+    /// <summary>Takes the next unused list row.</summary>
+    internal uint AllocateListRow()
+    {
+        Invariant.Check(_listCount < ListMax, "FrameTable", $"at most {ListMax} lists", _listCount);
+        return RowCount - ListMax + _listCount++;
+    }
+
+    /// <summary>Gives all memory back.</summary>
+    public void Dispose()
+    {
+        _heads?.Dispose();
+        _links?.Dispose();
+        _slots?.Dispose();
+        _owners?.Dispose();
+    }
+
+    private static NativeColumn<T> Column<T>(string purpose, uint rows, MemoryMeter meter) where T : unmanaged
+    {
+        NativeColumn<T> column = new(purpose, rows, meter);
+        try
+        {
+            column.EnsureLengthExact(rows);
+        }
+        catch (NativeMemoryException)
+        {
+            column.Dispose();
+            throw;
+        }
+
+        return column;
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using PerfCache.Memory;
+
+namespace PerfCache.Index;
+
+/// <summary>What the index knows of a block besides its slots.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 16)]
+internal struct BlockHead
+{
+    /// <summary>Leaf: packed key of its first page, shifted right by 6. Inner block: unused.</summary>
+    [FieldOffset(0)] public ulong LeafKey;
+
+    /// <summary>Leaf: slots that hold a frame. Inner block: slots that hold a block.</summary>
+    [FieldOffset(8)] public byte Used;
+
+    /// <summary>Slots that hold a shadow.</summary>
+    [FieldOffset(9)] public byte Shadows;
+}
+
+/// <summary>Neighbours on the list of shadow-only leaves; Next alone also chains free blocks.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 8)]
+internal struct BlockLink
+{
+    /// <summary>The next older block.</summary>
+    [FieldOffset(0)] public uint Previous;
+
+    /// <summary>The next younger block.</summary>
+    [FieldOffset(4)] public uint Next;
+}
+
+/// <summary>
+/// The blocks of the index: leaves and inner blocks alike, 64 slots of 4 bytes each, in columns of native memory.
+/// </summary>
+/// <remarks>
+/// <code>
+/// column  bytes
+/// slots     256  four cache lines; the slot of a page is the one line that a hit reads
+/// head       16  counts, touched by insert and evict only
+/// link        8  the list of shadow-only leaves
+///           280  a block: 4.4 bytes a page when all 64 pages are resident
+/// </code>
+/// Blocks are type-stable: a block that was freed stays a block, so a stale block id may be read (and found empty or
+/// re-used) but never faults. Block 0 is reserved and always empty: a walk that finds no block reads an empty slot
+/// from it instead of branching. A slot's address is <c>block * 64 + slot</c> in 32 bits.
+/// <para>B1: a freed block has all slots empty.</para>
+/// </remarks>
+internal sealed class IndexBlocks : IDisposable
+{
+    /// <summary>Slots of a block.</summary>
+    internal const int SlotCount = 1 << SlotBits;
+
+    /// <summary>Bits of a slot number.</summary>
+    internal const int SlotBits = 6;
+
+    /// <summary>Native bytes of a block.</summary>
+    internal const int BytesPerBlock = (SlotCount * sizeof(uint)) + 16 + 8;
+
+    /// <summary>The most blocks: a slot address has 32 bits.</summary>
+    internal const uint BlockMax = 1u << (32 - SlotBits);
+
+    private readonly NativeColumn<uint> _slots;
+    private readonly NativeColumn<BlockHead> _heads;
+    private readonly NativeColumn<BlockLink> _links;
+    private readonly NativeArray<uint> _slot;
+    private readonly NativeArray<BlockHead> _head;
+    private readonly NativeArray<BlockLink> _link;
+    private uint _highWater = 1;
+    private uint _chain;
+    private uint _chained;
+
+    internal IndexBlocks(MemoryMeter meter)
+    {
+        try
+        {
+            _slots = new NativeColumn<uint>("index slots", (long)BlockMax * SlotCount, meter);
+            _heads = new NativeColumn<BlockHead>("index heads", BlockMax, meter);
+            _links = new NativeColumn<BlockLink>("index links", BlockMax, meter);
+            EnsureBlocks(1);
+        }
+        catch (NativeMemoryException)
+        {
+            Dispose();
+            throw;
+        }
+
+        _slot = _slots.View;
+        _head = _heads.View;
+        _link = _links.View;
+    }
+
+    /// <summary>Blocks in use.</summary>
+    internal uint Count => _highWater - 1 - _chained;
+
+    /// <summary>Native bytes in use.</summary>
+    internal long NativeBytes => _slots.CommittedBytes + _heads.CommittedBytes + _links.CommittedBytes;
+
+    /// <summary>The slot at an address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref uint Slot(uint address) => ref _slot[address];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchSlot(uint address) => _slot.Prefetch(address);
+
+    /// <summary>The head of a block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref BlockHead Head(uint block) => ref _head[block];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchHead(uint block) => _head.Prefetch(block);
+
+    /// <summary>The links of a block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref BlockLink Link(uint block) => ref _link[block];
+
+    /// <summary>The slots of a block.</summary>
+    internal Span<uint> Slots(uint block) => _slot.AsSpan((long)block * SlotCount, SlotCount);
+
+    /// <summary>Makes sure that the next <paramref name="count"/> allocations cannot fail.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    internal void EnsureFree(uint count)
+    {
+        if (_chained < count) EnsureBlocks((long)_highWater + count - _chained);
+    }
+
+    /// <summary>Takes an empty block.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    internal uint Allocate()
+    {
+        uint block = _chain;
+        if (block != 0)
+        {
+            _chain = _link[block].Next;
+            _chained--;
+            _link[block] = default;
+            return block;
+        }
+
+        EnsureBlocks(_highWater + 1L);
+        return _highWater++;
+    }
+
+    /// <summary>Gives a block back whose slots are all empty.</summary>
+    internal void Free(uint block)
+    {
+        Invariant.Assert(!Slots(block).ContainsAnyExcept(0u), nameof(IndexBlocks), "B1: an empty block", block);
+        _head[block] = default;
+        _link[block] = new BlockLink { Next = _chain };
+        _chain = block;
+        _chained++;
+    }
+
+    /// <summary>Checks B1. O(blocks): for tests.</summary>
+    internal void Validate()
+    {
+        uint count = 0;
+        for (uint block = _chain; block != 0; block = _link[block].Next)
+        {
+            Invariant.Check(++count <= _chained, nameof(IndexBlocks), $"a chain of {_chained} free blocks", count);
+            Invariant.Check(!Slots(block).ContainsAnyExcept(0u), nameof(IndexBlocks), "B1: an empty block", block);
+        }
+
+        Invariant.Check(count == _chained, nameof(IndexBlocks), $"a chain of {_chained} free blocks", count);
+        Invariant.Check(!Slots(0).ContainsAnyExcept(0u), nameof(IndexBlocks), "block 0 to be empty", 0);
+    }
+
+    public void Dispose()
+    {
+        _slots?.Dispose();
+        _heads?.Dispose();
+        _links?.Dispose();
+    }
+
+    private void EnsureBlocks(long count)
+    {
+        _slots.EnsureLength(count * SlotCount);
+        _heads.EnsureLength(count);
+        _links.EnsureLength(count);
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Index;
+
+/// <summary>The slow half of the index: leaves come and go, sparse objects are walked, everything is validated.</summary>
+internal sealed partial class PageIndex
+{
+    private const int LeafKeyObjectShift = PageKey.PageBits - IndexBlocks.SlotBits;
+
+    /// <summary>The most levels of inner blocks: enough 6-bit digits for the leaf number of the last page.</summary>
+    private const int TreeHeightMax = (LeafKeyObjectShift + IndexBlocks.SlotBits - 1) / IndexBlocks.SlotBits;
+
+    /// <summary>Calls <paramref name="visit"/> with the address and entry of each slot in the page range that is not
+    /// empty, in ascending order of pages. The visitor may empty the slot that it is called with, and no other.</summary>
+    internal void Walk(ObjectId owner, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    {
+        ObjectRow row = _objects[owner.Value];
+        ulong lastLeaf = lastPage >> IndexBlocks.SlotBits;
+        if (row.DirectoryColumn is not null)
+        {
+            for (ulong leaf = firstPage >> IndexBlocks.SlotBits;
+                leaf <= lastLeaf && leaf < row.DirectoryLength; leaf++)
+            {
+                WalkLeaf(row.Directory[leaf], leaf, firstPage, lastPage, visit);
+            }
+        }
+        else if (row.Root != 0)
+        {
+            WalkBlock(row.Root, row.Height, 0, firstPage, lastPage, visit);
+        }
+    }
+
+    /// <summary>Checks I1 to I4 and the structures below. O(slots): for tests.</summary>
+    /// <exception cref="InvariantException">An invariant does not hold.</exception>
+    internal void Validate()
+    {
+        _blocks.Validate();
+        Shadows.Validate();
+        uint shadowOnly = 0;
+        for (uint i = 0; i < _objectCount; i++)
+        {
+            if (!_objects[i].InUse) continue;
+            ObjectId owner = new(i);
+            Dictionary<uint, (int Frames, int Shadows)> leaves = [];
+            Walk(owner, 0, PageKey.PageMax, (page, address, entry) =>
+            {
+                uint leaf = address >> IndexBlocks.SlotBits;
+                (int frames, int shadows) = leaves.GetValueOrDefault(leaf);
+                leaves[leaf] = entry.IsFrame ? (frames + 1, shadows) : (frames, shadows + 1);
+                if (entry.IsFrame) CheckFrame(owner, page, address, entry.Frame);
+                else Invariant.Check(entry.IsShadow, nameof(PageIndex), "I2: a frame or a shadow", entry.Packed);
+            });
+            foreach ((uint leaf, (int frames, int shadows)) in leaves)
+            {
+                BlockHead head = _blocks.Head(leaf);
+                Invariant.Check(head.Used == frames, nameof(PageIndex), $"I2: {frames} frames in leaf {leaf}", head.Used);
+                Invariant.Check(
+                    head.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", head.Shadows);
+                if (frames == 0) shadowOnly++;
+            }
+        }
+
+        Invariant.Check(
+            shadowOnly == Shadows.LeafCount, nameof(PageIndex), $"I4: {shadowOnly} shadow-only leaves", Shadows.LeafCount);
+    }
+
+    private void CheckFrame(ObjectId owner, ulong page, uint address, FrameId frame)
+    {
+        Invariant.Check(_frames.State(frame).IsLive, nameof(PageIndex), "I1: a live frame", frame.Value);
+        Invariant.Check(
+            _frames.Slot(frame) == address, nameof(PageIndex), $"I1: frame {frame.Value}'s slot to be {address}",
+            _frames.Slot(frame));
+        Invariant.Check(
+            _frames.Key(frame) == new PageKey(owner, page), nameof(PageIndex),
+            $"I1: frame {frame.Value} to hold page {page}", (long)_frames.Key(frame).Page);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private uint FindBlockSlow(ref ObjectRow row, ulong leaf)
+    {
+        uint block = row.Root;
+        if (block == 0 || leaf >> (IndexBlocks.SlotBits * row.Height) != 0) return 0;
+        for (int level = row.Height; level > 0 && block != 0; level--)
+            block = new SlotEntry(_blocks.Slot(ChildAddress(block, leaf, level))).Block;
+        return block;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private uint AddLeaf(ObjectId owner, ulong page)
+    {
+        ref ObjectRow row = ref _objects[owner.Value];
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(page, row.PageCountMax);
+        ulong leaf = page >> IndexBlocks.SlotBits;
+        uint block;
+        if (row.DirectoryColumn is not null)
+        {
+            row.DirectoryColumn.EnsureLength((long)leaf + 1);
+            row.DirectoryLength = (ulong)row.DirectoryColumn.Length;
+            block = _blocks.Allocate();
+            row.Directory[leaf] = block;
+        }
+        else
+        {
+            block = AddTreeLeaf(ref row, leaf);
+        }
+
+        _blocks.Head(block).LeafKey = new PageKey(owner, page).Packed >> IndexBlocks.SlotBits;
+        return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
+    }
+
+    /// <summary>Grows the tree until it spans the leaf, then makes the blocks that are missing on the way down.</summary>
+    private uint AddTreeLeaf(ref ObjectRow row, ulong leaf)
+    {
+        // All memory first, so that a failure leaves no half-made path.
+        _blocks.EnsureFree(2 * TreeHeightMax);
+        if (row.Root == 0)
+        {
+            row.Height = 0;
+            while (leaf >> (IndexBlocks.SlotBits * row.Height) != 0) row.Height++;
+            row.Root = _blocks.Allocate();
+        }
+
+        while (leaf >> (IndexBlocks.SlotBits * row.Height) != 0)
+        {
+            uint above = _blocks.Allocate();
+            _blocks.Slot(above << IndexBlocks.SlotBits) = SlotEntry.ForBlock(row.Root).Packed;
+            _blocks.Head(above).Used = 1;
+            row.Root = above;
+            row.Height++;
+        }
+
+        uint block = row.Root;
+        for (int level = row.Height; level > 0; level--)
+        {
+            ref uint slot = ref _blocks.Slot(ChildAddress(block, leaf, level));
+            if (slot == 0)
+            {
+                slot = SlotEntry.ForBlock(_blocks.Allocate()).Packed;
+                _blocks.Head(block).Used++;
+            }
+
+            block = new SlotEntry(slot).Block;
+        }
+
+        return block;
+    }
+
+    /// <summary>Frees a leaf whose slots are all empty, and the inner blocks that it leaves without a child.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RemoveLeaf(uint block)
+    {
+        ulong key = _blocks.Head(block).LeafKey;
+        ref ObjectRow row = ref _objects[key >> LeafKeyObjectShift];
+        ulong leaf = key & ((1UL << LeafKeyObjectShift) - 1);
+        _blocks.Free(block);
+        if (row.DirectoryColumn is not null) row.Directory[leaf] = 0;
+        else RemoveTreeLeaf(ref row, leaf);
+    }
+
+    private void RemoveTreeLeaf(ref ObjectRow row, ulong leaf)
+    {
+        Span<uint> path = stackalloc uint[TreeHeightMax + 1];
+        uint block = row.Root;
+        for (int level = row.Height; level > 0; level--)
+        {
+            path[level] = block;
+            block = new SlotEntry(_blocks.Slot(ChildAddress(block, leaf, level))).Block;
+        }
+
+        for (int level = 1; level <= row.Height; level++)
+        {
+            _blocks.Slot(ChildAddress(path[level], leaf, level)) = 0;
+            if (--_blocks.Head(path[level]).Used > 0) return;
+            _blocks.Free(path[level]);
+        }
+
+        row.Root = 0;
+        row.Height = 0;
+    }
+
+    private void WalkBlock(
+        uint block, int level, ulong prefix, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    {
+        if (level == 0)
+        {
+            WalkLeaf(block, prefix, firstPage, lastPage, visit);
+            return;
+        }
+
+        int pageShift = IndexBlocks.SlotBits * level;
+        for (uint i = 0; i < IndexBlocks.SlotCount; i++)
+        {
+            SlotEntry entry = new(_blocks.Slot((block << IndexBlocks.SlotBits) | i));
+            ulong child = (prefix << IndexBlocks.SlotBits) | i;
+            if (entry.IsEmpty || child << pageShift > lastPage || ((child + 1) << pageShift) - 1 < firstPage) continue;
+            WalkBlock(entry.Block, level - 1, child, firstPage, lastPage, visit);
+        }
+    }
+
+    private void WalkLeaf(
+        uint block, ulong leaf, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    {
+        if (block == 0) return;
+        for (uint i = 0; i < IndexBlocks.SlotCount; i++)
+        {
+            ulong page = (leaf << IndexBlocks.SlotBits) | i;
+            if (page < firstPage || page > lastPage) continue;
+            uint address = (block << IndexBlocks.SlotBits) | i;
+            SlotEntry entry = new(_blocks.Slot(address));
+            if (!entry.IsEmpty) visit(page, address, entry);
+        }
+    }
+
+    private static uint ChildAddress(uint block, ulong leaf, int level) =>
+        (block << IndexBlocks.SlotBits)
+        | ((uint)(leaf >> (IndexBlocks.SlotBits * (level - 1))) & (IndexBlocks.SlotCount - 1));
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Index;
+
+/// <summary>Finds the frame or the shadow of a page.</summary>
+/// <remarks>
+/// <code>
+/// object row ──► directory (dense objects)      root block (sparse objects)
+///                [ leaf id | leaf id | ... ]       │ 6 bits of the leaf number a level
+///                     │                            ▼
+///                     ▼                         inner block ──► inner block ──► leaf
+///                   leaf: 64 slots, one a page: empty, frame, or shadow
+/// </code>
+/// A dense object (a file, a volume, dense trace ids) has a directory of leaf ids that never moves, so a page is three
+/// dependent loads away: directory, slot, frame head. A sparse one pays a 64-way walk instead.
+/// <para>I1: a slot holds frame f if and only if f is live, slot(f) is the slot's address, and key(f) its page.</para>
+/// <para>I2: a leaf's counts are the numbers of its slots that hold a frame and that hold a shadow.</para>
+/// <para>I3: a leaf exists only while one of its slots is not empty; an inner block only while it has a child.</para>
+/// <para>I4: a leaf without frames is on the list of the <see cref="ShadowStore"/>; no other leaf is.</para>
+/// Not synchronised: whoever changes it holds the cache's lock.
+/// </remarks>
+internal sealed partial class PageIndex : IDisposable
+{
+    /// <summary>The most pages of an object that may have a directory (2^32: 256 MiB of reserved addresses).</summary>
+    internal const ulong DensePageMax = 1UL << 32;
+
+    private readonly MemoryMeter _meter;
+    private readonly IndexBlocks _blocks;
+    private readonly FrameTable _frames;
+    private ObjectRow[] _objects = [];
+    private uint _objectCount;
+
+    internal PageIndex(FrameTable frames, MemoryMeter meter)
+    {
+        _frames = frames;
+        _meter = meter;
+        _blocks = new IndexBlocks(meter);
+        Shadows = new ShadowStore(_blocks);
+    }
+
+    internal ShadowStore Shadows { get; }
+
+    /// <summary>Leaves and inner blocks in use.</summary>
+    internal uint BlockCount => _blocks.Count;
+
+    /// <summary>Native bytes in use: blocks and directories.</summary>
+    internal long NativeBytes
+    {
+        get
+        {
+            long bytes = _blocks.NativeBytes;
+            for (uint i = 0; i < _objectCount; i++) bytes += _objects[i].DirectoryColumn?.CommittedBytes ?? 0;
+            return bytes;
+        }
+    }
+
+    /// <summary>Adds an object of at most <paramref name="pageCountMax"/> pages.</summary>
+    /// <param name="pageCountMax">The most pages.</param>
+    /// <param name="dense">True for a directory, false for a tree.</param>
+    internal ObjectId AddObject(ulong pageCountMax, bool dense)
+    {
+        if (_objectCount > ObjectId.ValueMax)
+            throw new NativeMemoryException($"page index: more than {ObjectId.ValueMax} objects");
+        ObjectRow row = new() { PageCountMax = pageCountMax, InUse = true };
+        if (dense)
+        {
+            long leafMax = (long)((pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount);
+            row.DirectoryColumn = new NativeColumn<uint>("object directory", leafMax, _meter);
+            row.Directory = row.DirectoryColumn.View;
+        }
+
+        if (_objectCount == _objects.Length) Array.Resize(ref _objects, Math.Max(4, _objects.Length * 2));
+        _objects[_objectCount] = row;
+        return new ObjectId(_objectCount++);
+    }
+
+    /// <summary>True when the object exists and may have this page.</summary>
+    internal bool IsPage(ObjectId owner, ulong page) =>
+        owner.Value < _objectCount && _objects[owner.Value].InUse && page < _objects[owner.Value].PageCountMax;
+
+    /// <summary>
+    /// The address of the page's slot. Where the object has no such leaf, it is a slot of block 0, which is empty.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint FindSlot(ObjectId owner, ulong page)
+    {
+        ref ObjectRow row = ref _objects[owner.Value];
+        ulong leaf = page >> IndexBlocks.SlotBits;
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockSlow(ref row, leaf);
+        return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
+    }
+
+    /// <summary>What the slot at an address holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal SlotEntry Entry(uint address) => new(_blocks.Slot(address));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchSlot(uint address) => _blocks.PrefetchSlot(address);
+
+    /// <summary>Hints that an eviction will soon change the slot and the counts of its leaf.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchForEviction(uint address)
+    {
+        _blocks.PrefetchSlot(address);
+        _blocks.PrefetchHead(address >> IndexBlocks.SlotBits);
+    }
+
+    /// <summary>The address of the page's slot, in a leaf that is made if need be. The caller fills the slot at once.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
+    internal uint EnsureSlot(ObjectId owner, ulong page)
+    {
+        uint address = FindSlot(owner, page);
+        return address >= IndexBlocks.SlotCount ? address : AddLeaf(owner, page);
+    }
+
+    /// <summary>Puts a frame into a slot that is empty or holds a shadow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Install(uint address, FrameId frame)
+    {
+        ref uint slot = ref _blocks.Slot(address);
+        uint leaf = address >> IndexBlocks.SlotBits;
+        ref BlockHead head = ref _blocks.Head(leaf);
+        Invariant.Assert(!new SlotEntry(slot).IsFrame, nameof(PageIndex), "I1: a slot without a frame", address);
+        // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
+        if (head.Used++ == 0 && head.Shadows > 0) Shadows.Leave(leaf);
+        if (slot != 0) head.Shadows--;
+        slot = SlotEntry.ForFrame(frame).Packed;
+        _frames.Slot(frame) = address;
+    }
+
+    /// <summary>Replaces a frame by the shadow that it leaves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ReplaceByShadow(uint address, ShadowEntry shadow)
+    {
+        uint leaf = address >> IndexBlocks.SlotBits;
+        ref BlockHead head = ref _blocks.Head(leaf);
+        _blocks.Slot(address) = shadow.Packed;
+        head.Shadows++;
+        if (--head.Used == 0) Shadows.Enter(leaf);
+    }
+
+    /// <summary>Empties a slot that holds a frame.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ClearFrame(uint address)
+    {
+        uint leaf = address >> IndexBlocks.SlotBits;
+        ref BlockHead head = ref _blocks.Head(leaf);
+        _blocks.Slot(address) = 0;
+        if (--head.Used > 0) return;
+        if (head.Shadows > 0) Shadows.Enter(leaf);
+        else RemoveLeaf(leaf);
+    }
+
+    /// <summary>Empties a slot that holds a shadow.</summary>
+    internal void ClearShadow(uint address)
+    {
+        uint leaf = address >> IndexBlocks.SlotBits;
+        ref BlockHead head = ref _blocks.Head(leaf);
+        _blocks.Slot(address) = 0;
+        if (--head.Shadows > 0 || head.Used > 0) return;
+        Shadows.Leave(leaf);
+        RemoveLeaf(leaf);
+    }
+
+    /// <summary>Drops the shadow-only leaf that lost its last frame longest ago.</summary>
+    /// <returns>The number of shadows dropped; 0 when there is no such leaf.</returns>
+    internal int DropOldestShadowLeaf()
+    {
+        uint leaf = Shadows.Oldest;
+        if (leaf == 0) return 0;
+        int count = _blocks.Head(leaf).Shadows;
+        Shadows.Leave(leaf);
+        _blocks.Slots(leaf).Clear();
+        RemoveLeaf(leaf);
+        Shadows.DroppedCount += count;
+        return count;
+    }
+
+    /// <summary>Marks an object whose slots are all empty as gone; its number is not used again.</summary>
+    internal void RemoveObject(ObjectId owner)
+    {
+        ref ObjectRow row = ref _objects[owner.Value];
+        row.DirectoryColumn?.Dispose();
+        row = default;
+    }
+
+    public void Dispose()
+    {
+        _blocks.Dispose();
+        for (uint i = 0; i < _objectCount; i++) _objects[i].DirectoryColumn?.Dispose();
+        _objectCount = 0;
+        _objects = [];
+    }
+
+    /// <summary>What the index knows of an object.</summary>
+    private struct ObjectRow
+    {
+        /// <summary>Leaf ids of a dense object; only those below <see cref="DirectoryLength"/> may be read.</summary>
+        public NativeArray<uint> Directory;
+
+        /// <summary>Committed entries of the directory; 0 for a sparse object.</summary>
+        public ulong DirectoryLength;
+
+        /// <summary>The root block of a sparse object, or 0.</summary>
+        public uint Root;
+
+        /// <summary>Levels of inner blocks above the leaves of a sparse object.</summary>
+        public int Height;
+
+        public bool InUse;
+        public ulong PageCountMax;
+        public NativeColumn<uint>? DirectoryColumn;
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.InteropServices;
+
+namespace PerfCache.Memory;
+
+/// <summary>
+/// The only place that asks the operating system for memory.
+/// </summary>
+/// <remarks>
+/// One contract for the whole seam. Addresses and sizes are multiples of <see cref="PageBytes"/>, sizes are positive.
+/// A range goes through these states: nothing -> <see cref="Reserve"/> (address space, not readable) ->
+/// <see cref="Commit"/> (readable, writable, zero) -> <see cref="Decommit"/> (as reserved, its bytes given back) ->
+/// <see cref="Release"/> (nothing). A failure is the operating system's error number, never an exception: the caller
+/// knows which size and purpose to name.
+/// <para>
+/// On Linux this is mmap, mprotect, madvise and munmap, called directly: blittable arguments, no generated stubs.
+/// Elsewhere a reservation is one zeroed allocation of the C runtime; commit and decommit are then bookkeeping, and
+/// the system backs pages with memory as they are touched.
+/// </para>
+/// </remarks>
+internal static unsafe class OsMemory
+{
+    private const int ProtNone = 0;
+    private const int ProtReadWrite = 3;
+    private const int MapPrivateAnonymousNoReserve = 0x02 | 0x20 | 0x4000;
+    private const int AdviceDontNeed = 4;
+    private const int OutOfMemory = 12;
+
+    /// <summary>The size of a page of the operating system, in bytes.</summary>
+    internal static readonly nuint PageBytes = (nuint)Environment.SystemPageSize;
+
+    /// <summary>True where reserve, commit and guard pages are real.</summary>
+    internal static bool IsReal => OperatingSystem.IsLinux();
+
+    /// <summary>Reserves <paramref name="bytes"/> of address space.</summary>
+    /// <returns>0 and the address, or an error number.</returns>
+    internal static int Reserve(nuint bytes, out byte* address)
+    {
+        if (!IsReal)
+        {
+            address = AllocateZeroed(bytes);
+            return address is null ? OutOfMemory : 0;
+        }
+
+        address = Map(null, bytes, ProtNone, MapPrivateAnonymousNoReserve, -1, 0);
+        if (address != (byte*)-1) return 0;
+        address = null;
+        return Marshal.GetLastSystemError();
+    }
+
+    /// <summary>Makes a reserved range readable, writable and zero.</summary>
+    internal static int Commit(byte* address, nuint bytes) =>
+        !IsReal || Protect(address, bytes, ProtReadWrite) == 0 ? 0 : Marshal.GetLastSystemError();
+
+    /// <summary>Gives the bytes of a committed range back; the range is reserved again.</summary>
+    internal static int Decommit(byte* address, nuint bytes)
+    {
+        if (!IsReal)
+        {
+            new Span<byte>(address, checked((int)bytes)).Clear();
+            return 0;
+        }
+
+        // Discard first: a protected range could not be discarded on every kernel.
+        if (Advise(address, bytes, AdviceDontNeed) != 0) return Marshal.GetLastSystemError();
+        return Protect(address, bytes, ProtNone) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
+
+    /// <summary>Gives a whole reservation back.</summary>
+    internal static int Release(byte* address, nuint bytes)
+    {
+        if (!IsReal)
+        {
+            NativeMemory.AlignedFree(address);
+            return 0;
+        }
+
+        return Unmap(address, bytes) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
+
+    private static byte* AllocateZeroed(nuint bytes)
+    {
+        try
+        {
+            var address = (byte*)NativeMemory.AlignedAlloc(bytes, PageBytes);
+            NativeMemory.Clear(address, bytes);
+            return address;
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "mmap", SetLastError = false)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern byte* Map(byte* address, nuint length, int protection, int flags, int file, nint offset);
+
+    [DllImport("libc", EntryPoint = "munmap", SetLastError = false)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Unmap(byte* address, nuint length);
+
+    [DllImport("libc", EntryPoint = "mprotect", SetLastError = false)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Protect(byte* address, nuint length, int protection);
+
+    [DllImport("libc", EntryPoint = "madvise", SetLastError = false)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Advise(byte* address, nuint length, int advice);
+}

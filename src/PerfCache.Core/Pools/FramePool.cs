@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Pools;
+
+/// <summary>The free frames of one NUMA node: a stack, so that the frame freed last (its rows still cached) goes first.</summary>
+/// <remarks>
+/// Freed frames are chained through the Next half of their link, which a free frame does not need; frames that were
+/// never used are not chained at all but lie above a high-water mark, so a new pool touches no memory.
+/// <para>P1: free frames = chained frames + frames above the mark.</para>
+/// <para>P2: a chained frame is not live, and in a debug build its key is the poison pattern.</para>
+/// </remarks>
+public sealed class FramePool
+{
+    /// <summary>The key that a debug build writes into freed frames, so that stale use is seen.</summary>
+    public const ulong PoisonKey = 0xDBDB_DBDB_DBDB_DBDB;
+
+    private readonly FrameTable _frames;
+    private readonly uint _first;
+    private readonly uint _count;
+    private uint _chain;
+    private uint _chained;
+    private uint _untouched;
+
+    /// <summary>Makes the pool of the frames <paramref name="first"/> and the following, all free.</summary>
+    internal FramePool(FrameTable frames, byte node, uint first, uint count)
+    {
+        _frames = frames;
+        Node = node;
+        _first = first;
+        _count = count;
+        _untouched = count;
+    }
+
+    /// <summary>The NUMA node of the frames' memory.</summary>
+    public byte Node { get; }
+
+    /// <summary>The number of free frames.</summary>
+    public uint FreeCount => _chained + _untouched;
+
+    /// <summary>Takes a free frame, or <see cref="FrameId.None"/> when there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameId Allocate()
+    {
+        uint row = _chain;
+        if (row == 0) return AllocateUntouched();
+        ref FrameLink link = ref _frames.Link(row);
+        _chain = link.Next;
+        _chained--;
+        link = default;
+        CheckPoison(row);
+        return new FrameId(row);
+    }
+
+    /// <summary>Gives a frame back that is on no list and not live.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Free(FrameId frame)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), nameof(FramePool), "P2: a frame on no list", frame.Value);
+        Invariant.Assert(!_frames.State(frame).IsLive, nameof(FramePool), "P2: a frame that is not live", frame.Value);
+        Invariant.Assert(frame.Value - _first < _count, nameof(FramePool), "a frame of this node", frame.Value);
+#if DEBUG || PERFCACHE_VALIDATE
+        _frames.Head(frame).Key = new PageKey(PoisonKey);
+#endif
+        _frames.Link(frame.Value).Next = _chain;
+        _chain = frame.Value;
+        _chained++;
+    }
+
+    /// <summary>Checks P1 and P2. O(free frames): for tests.</summary>
+    /// <exception cref="InvariantException">An invariant does not hold.</exception>
+    public void Validate()
+    {
+        uint count = 0;
+        for (uint row = _chain; row != 0; row = _frames.Link(row).Next)
+        {
+            Invariant.Check(row - _first < _count, nameof(FramePool), "P1: a frame of this node", row);
+            Invariant.Check(++count <= _chained, nameof(FramePool), $"P1: a chain of {_chained} frames", count);
+            Invariant.Check(!_frames.State(new FrameId(row)).IsLive, nameof(FramePool), "P2: a free frame", row);
+            CheckPoison(row);
+        }
+
+        Invariant.Check(count == _chained, nameof(FramePool), $"P1: a chain of {_chained} frames", count);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FrameId AllocateUntouched()
+    {
+        if (_untouched == 0) return FrameId.None;
+        FrameId frame = new(_first + (_count - _untouched--));
+        if (Node != 0) _frames.Owner(frame).Node = Node;
+        return frame;
+    }
+
+    [Conditional("DEBUG")]
+    [Conditional("PERFCACHE_VALIDATE")]
+    private void CheckPoison(uint row)
+    {
+        ulong key = _frames.Head(new FrameId(row)).Key.Packed;
+        Invariant.Assert(key == PoisonKey, nameof(FramePool), "P2: the poison pattern of a freed frame", (long)key);
+    }
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Cache;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Lists;
+using PerfCache.Memory;
+
+namespace PerfCache.Policies.Replacement;
+
+/// <summary>
+/// The Linux page cache's two-list LRU, as its reclaim runs: batches, priorities and proportions included.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Observation. Pages that are used once (a scan) should not push out pages that are used again. So a page is on trial
+/// first (inactive list); a second access makes it active. And a page that comes back soon after its eviction was on
+/// trial too short: its shadow tells how long it was away.
+/// </para>
+/// <para>
+/// The distance. <c>age</c> counts evictions and activations. A page evicted at age E that refaults at age R would have
+/// stayed if the inactive list had been R - E frames longer. Those frames could have come from the active list, so if
+/// R - E is at most its length, the page challenges the active pages: it enters active at once (mm/workingset.c).
+/// </para>
+/// <para>Life of a page, with the function that each step follows:</para>
+/// <code>
+/// miss            batch of additions, then inactive head; referenced set     folio_add_lru, folio_mark_accessed
+/// next read       inactive and referenced: active, mark cleared, age + 1     folio_mark_accessed, folio_activate
+///                 otherwise: referenced set
+/// reclaim         inactive tail: evicted, whatever its mark; age + 1         shrink_inactive_list, workingset_eviction
+///                 active tail, if allowed: inactive head, mark kept          shrink_active_list
+/// refault         distance &lt;= active list: enters active; age + 1        workingset_refault
+/// </code>
+/// <para>
+/// Reclaim wants 32 pages: passes of priority 12, 11, ... scan a 2^-priority part of each list until 32 are freed. So a
+/// call frees more than 32 (48 on average at 100,000 frames), deactivation is proportional to active/inactive, and one
+/// decision on deactivation holds for a whole call: a simulation that evicts page by page decides differently.
+/// </para>
+/// <para>X1: every resident frame is on one list or in the batch of additions; frames in the batch of activations are
+/// on the inactive list too.</para>
+/// <para>X2: both batches are empty when reclaim chooses.</para>
+/// Costs: a hit on an active page, the usual one, reads one word and writes nothing once it is referenced.
+/// </remarks>
+/// <typeparam name="TProfile">The kernel: <see cref="Linux6"/> or <see cref="Linux315"/>.</typeparam>
+public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxProfile
+{
+    /// <summary>Pages that one reclaim call wants to free, and the chunk in which lists are scanned: SWAP_CLUSTER_MAX.</summary>
+    public const int ReclaimBatchDefault = 32;
+
+    /// <summary>The priority at which reclaim starts: DEF_PRIORITY.</summary>
+    public const int PriorityDefault = 12;
+
+    /// <summary>The largest batch that may be asked for.</summary>
+    public const int BatchMax = 1024;
+
+    private readonly int _reclaimBatch;
+    private readonly FrameId[] _additions;
+    private readonly FrameId[] _activations;
+    private readonly FrameId[] _scanned;
+    private int _additionCount;
+    private int _activationCount;
+    private CacheSpace _space;
+    private FrameTable _frames;
+    private ActiveInactiveLists _lists;
+    private ShadowFormat _format;
+    private ulong _age;
+    private long _refaultsAtLastReclaim;
+    private ulong _shadowPressure;
+
+    /// <summary>Makes the rule with the kernel's batches.</summary>
+    public LinuxRules() : this(ReclaimBatchDefault, TProfile.CpuBatchDefault)
+    {
+    }
+
+    /// <summary>Makes the rule.</summary>
+    /// <param name="reclaimBatch">Pages that a reclaim call wants to free; the kernel's is 32, 1 shows single steps.</param>
+    /// <param name="cpuBatch">Pages that wait before they are linked; 1 for none.</param>
+    public LinuxRules(int reclaimBatch, int cpuBatch)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(reclaimBatch, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(reclaimBatch, BatchMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(cpuBatch, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(cpuBatch, BatchMax);
+        _reclaimBatch = reclaimBatch;
+        _additions = new FrameId[cpuBatch];
+        _activations = new FrameId[cpuBatch];
+        _scanned = new FrameId[reclaimBatch];
+        _space = null!;
+        _frames = null!;
+        _lists = null!;
+    }
+
+    /// <inheritdoc/>
+    public static RuleKind Kind => RuleKind.Flag;
+
+    /// <summary>The two lists, without the pages that still wait in a batch.</summary>
+    public readonly ActiveInactiveLists Lists => _lists;
+
+    /// <summary>Evictions and activations so far: the clock of the shadows.</summary>
+    public readonly ulong Age => _age;
+
+    /// <summary>Pages that came in and are not linked to a list yet.</summary>
+    public readonly int AdditionCount => _additionCount;
+
+    /// <inheritdoc/>
+    /// <remarks>mm/swap.c, folio_mark_accessed.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static HitEffect OnHit(FrameState state)
+    {
+        if (state.Referenced == 0) return HitEffect.Mark(1);
+        return state.IsActive ? HitEffect.None : HitEffect.MarkAndDefer(0);
+    }
+
+    /// <inheritdoc/>
+    public void Attach(CacheSpace space)
+    {
+        _space = space;
+        _frames = space.Frames;
+        _lists = space.NewActiveInactiveLists();
+        _format = new ShadowFormat(listBits: 0, space.FrameCount);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// The second access of an inactive page. One that still waits in the batch of additions only gets its flag, and
+    /// goes to the active list when the batch is emptied.
+    /// </remarks>
+    public void OnDeferredHit(FrameId frame)
+    {
+        ref FrameState state = ref _frames.State(frame);
+        _age++;
+        if (!_frames.IsOnList(frame))
+        {
+            _space.Activations += state.IsActive ? 0 : 1;
+            state = state.With(FrameState.Active);
+            return;
+        }
+
+        _activations[_activationCount++] = frame;
+        if (_activationCount == _activations.Length) DrainActivations();
+    }
+
+    /// <inheritdoc/>
+    public void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess)
+    {
+        ref FrameState state = ref _frames.State(frame);
+        if (!shadow.IsNone && _format.Distance(shadow, _age) <= _lists.Active.Count)
+        {
+            state = state.With(FrameState.Active | (shadow.WasWorkingset ? FrameState.Workingset : 0));
+            _age++;
+            _space.Activations++;
+            _space.RefaultActivations++;
+        }
+
+        if (countsAsAccess) state = state.With(1);
+        _additions[_additionCount++] = frame;
+        if (_additionCount == _additions.Length) DrainAdditions();
+    }
+
+    /// <inheritdoc/>
+    public int Reclaim()
+    {
+        Drain();
+        int freed = ReclaimPasses(force: false);
+        // Nothing could be freed and active pages were spared: the kernel starts over without sparing them.
+        if (freed == 0 && _lists.Active.Count > 0) freed = ReclaimPasses(force: true);
+        _refaultsAtLastReclaim = _space.RefaultActivations;
+        return freed;
+    }
+
+    /// <inheritdoc/>
+    public void OnRemove(FrameId frame)
+    {
+        Drain();
+        _lists.Remove(frame);
+    }
+
+    /// <inheritdoc/>
+    public readonly void Validate()
+    {
+        _lists.Validate();
+        RuleInvariant.CheckAllResident(_space, (long)_lists.Active.Count + _lists.Inactive.Count + _additionCount);
+        for (int i = 0; i < _additionCount; i++)
+        {
+            if (_frames.IsOnList(_additions[i]))
+                throw new InvariantException($"X1: expected {_additions[i]} in the batch of additions on no list");
+        }
+    }
+
+    private int ReclaimPasses(bool force)
+    {
+        int freed = 0;
+        bool mayDeactivate = force || MayDeactivate();
+        for (int priority = PriorityDefault; priority >= 0 && freed < _reclaimBatch; priority--)
+        {
+            freed += ScanLists(priority, mayDeactivate, force);
+            ulong drop = TProfile.ShadowLeavesToDrop(
+                ref _shadowPressure, _space.Shadows.LeafCount, _space.ResidentCount, _space.FrameCount,
+                _space.IndexBlockCount, priority);
+            while (drop-- > 0 && _space.DropOldestShadowLeaf())
+            {
+            }
+        }
+
+        return freed;
+    }
+
+    private readonly bool MayDeactivate() =>
+        TProfile.IsInactiveLow(_lists.Inactive.Count, _lists.Active.Count)
+        || (TProfile.RefaultsAllowDeactivation && _space.RefaultActivations != _refaultsAtLastReclaim);
+
+    /// <summary>
+    /// One pass: a part of both lists by turns in chunks, until enough is freed (mm/vmscan.c, shrink_lruvec).
+    /// </summary>
+    private int ScanLists(int priority, bool mayDeactivate, bool force)
+    {
+        uint inactive = _lists.Inactive.Count >> priority;
+        uint active = _lists.Active.Count >> priority;
+        int freed = 0;
+        while (inactive > 0 || active > 0)
+        {
+            int chunk = (int)Math.Min(inactive, (uint)_reclaimBatch);
+            inactive -= (uint)chunk;
+            freed += EvictTail(chunk);
+
+            chunk = (int)Math.Min(active, (uint)_reclaimBatch);
+            active -= (uint)chunk;
+            if (TProfile.DecidesPerChunk) mayDeactivate = force || MayDeactivate();
+            if (chunk > 0 && mayDeactivate) Deactivate(chunk);
+            if (freed >= _reclaimBatch) break;
+        }
+
+        return freed;
+    }
+
+    private readonly void Deactivate(int count) =>
+        _space.Deactivations += _lists.DeactivateTail(
+            _scanned.AsSpan(0, count), TProfile.MarksWorkingset ? FrameState.Workingset : 0);
+
+    private int EvictTail(int count)
+    {
+        Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
+        foreach (FrameId victim in victims) _space.PrefetchForEviction(victim);
+        foreach (FrameId victim in victims)
+        {
+            bool workingset = _frames.State(victim).Has(FrameState.Workingset);
+            if (!TProfile.StampsBeforeCounting) _age++;
+            _space.Evict(victim, _format.Pack(_age, list: 0, workingset));
+            if (TProfile.StampsBeforeCounting) _age++;
+        }
+
+        return victims.Length;
+    }
+
+    private void Drain()
+    {
+        DrainAdditions();
+        DrainActivations();
+    }
+
+    private void DrainAdditions()
+    {
+        for (int i = 0; i < _additionCount; i++) _lists.Add(_additions[i]);
+        _additionCount = 0;
+    }
+
+    private void DrainActivations()
+    {
+        for (int i = 0; i < _activationCount; i++)
+        {
+            FrameId frame = _activations[i];
+            if (_frames.State(frame).IsActive) continue;
+            _lists.Activate(frame);
+            _space.Activations++;
+        }
+
+        _activationCount = 0;
+    }
+}
