@@ -73,11 +73,10 @@ public sealed class CacheSpace : IDisposable
     /// <summary>Makes an empty pair of active and inactive list.</summary>
     public ActiveInactiveLists NewActiveInactiveLists() => new(Frames);
 
-    /// <summary>Hints that a frame will be evicted soon: its slot and head are brought near.</summary>
+    /// <summary>Hints that a frame will be evicted soon: its head and the slot of its page are brought near.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void PrefetchForEviction(FrameId frame)
     {
-        if (frame.IsNone) return;
         Frames.PrefetchHead(frame.Value);
         Index.PrefetchForEviction(Frames.Slot(frame));
     }
@@ -89,22 +88,24 @@ public sealed class CacheSpace : IDisposable
     public void Evict(FrameId victim, ShadowEntry shadow)
     {
         Evictions++;
-        uint address = Frames.Slot(victim);
-        if (shadow.IsNone) Index.ClearFrame(address);
-        else Index.ReplaceByShadow(address, shadow);
-        ref FrameState state = ref Frames.State(victim);
-        state = state.Freed();
-        _pool.Free(victim);
+        EvictCore(victim, shadow);
+    }
+
+    /// <summary>Evicts a batch of frames that the rule has taken off its lists; they are free afterwards.</summary>
+    /// <param name="victims">The frames.</param>
+    /// <param name="shadows">What each page leaves in its slot, or <see cref="ShadowEntry.None"/>.</param>
+    public void Evict(ReadOnlySpan<FrameId> victims, ReadOnlySpan<ShadowEntry> shadows)
+    {
+        for (int i = 0; i < victims.Length; i++) EvictCore(victims[i], shadows[i]);
+        Evictions += victims.Length;
     }
 
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
     /// <returns>False when there is no such leaf.</returns>
     public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf() > 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal FrameId AllocateFrame() => _pool.Allocate();
-
-    /// <summary>Gives back a frame that was allocated but got no page.</summary>
-    internal void ReturnFrame(FrameId frame) => _pool.Free(frame);
 
     /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
     internal void Remove(FrameId frame)
@@ -123,6 +124,17 @@ public sealed class CacheSpace : IDisposable
         for (uint row = 1; row <= FrameCount; row++)
             if (Frames.State(new FrameId(row)).IsLive) live++;
         Invariant.Check(live + FreeCount == FrameCount, nameof(CacheSpace), $"C1: {FrameCount - FreeCount} live frames", live);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void EvictCore(FrameId victim, ShadowEntry shadow)
+    {
+        uint address = Frames.Slot(victim);
+        if (shadow.IsNone) Index.ClearFrame(address);
+        else Index.ReplaceByShadow(address, shadow);
+        ref FrameState state = ref Frames.State(victim);
+        state = state.Freed();
+        _pool.Free(victim);
     }
 
     /// <summary>Gives all native memory back.</summary>

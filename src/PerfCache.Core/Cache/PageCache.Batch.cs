@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Memory;
 
 namespace PerfCache.Cache;
 
@@ -27,13 +28,29 @@ public sealed partial class PageCache<TRules, TMode>
     /// <exception cref="InvalidOperationException">Every frame is held and none can be reclaimed.</exception>
     public void AccessMany(
         ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes = default,
-        bool lookAhead = true) =>
-        AccessMany(owner, pages, default, new Span<PageReader>(ref reader), outcomes, lookAhead);
+        bool lookAhead = true)
+    {
+        if (!outcomes.IsEmpty) ArgumentOutOfRangeException.ThrowIfNotEqual(outcomes.Length, pages.Length);
+        if (pages.IsEmpty) return;
+        using Lock.Scope scope = Enter();
+        if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
+        if (!lookAhead)
+        {
+            Serve(owner, pages, ref reader, outcomes);
+            return;
+        }
+
+        for (int start = 0; start < pages.Length; start += GroupSize)
+        {
+            PrefetchAhead(owner, pages, start);
+            Serve(owner, Group(pages, start), ref reader, Group(outcomes, start));
+        }
+    }
 
     /// <summary>Reads pages in order, each through the reader that its file number names.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="pages">The pages' numbers in it.</param>
-    /// <param name="files">An index into <paramref name="readers"/> for each page, or empty: all through the first.</param>
+    /// <param name="files">An index into <paramref name="readers"/> for each page.</param>
     /// <param name="readers">The readers.</param>
     /// <param name="outcomes">Receives what each access found, or is empty.</param>
     /// <param name="lookAhead">False to serve each request as if the next were not known.</param>
@@ -43,63 +60,76 @@ public sealed partial class PageCache<TRules, TMode>
         ObjectId owner, ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<PageReader> readers,
         Span<AccessOutcome> outcomes = default, bool lookAhead = true)
     {
-        if (!files.IsEmpty) ArgumentOutOfRangeException.ThrowIfNotEqual(files.Length, pages.Length);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(files.Length, pages.Length);
         if (!outcomes.IsEmpty) ArgumentOutOfRangeException.ThrowIfNotEqual(outcomes.Length, pages.Length);
         if (pages.IsEmpty) return;
         using Lock.Scope scope = Enter();
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
-        if (!lookAhead)
+        for (int start = 0; start < pages.Length; start++)
         {
-            Serve(owner, pages, files, readers, outcomes);
-            return;
-        }
-
-        for (int start = 0; start < pages.Length; start += GroupSize)
-        {
-            PrefetchSlots(owner, Group(pages, start + (2 * GroupSize)));
-            PrefetchFrames(owner, Group(pages, start + GroupSize));
-            Serve(owner, Group(pages, start), Group(files, start), readers, Group(outcomes, start));
+            if (lookAhead && start % GroupSize == 0) PrefetchAhead(owner, pages, start);
+            ref PageReader reader = ref readers[files[start]];
+            Serve(owner, pages.Slice(start, 1), ref reader, outcomes.IsEmpty ? default : outcomes.Slice(start, 1));
         }
     }
 
-    private void Serve(
-        ObjectId owner, ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<PageReader> readers,
-        Span<AccessOutcome> outcomes)
+    /// <summary>The loop that a replay spends its time in.</summary>
+    /// <remarks>
+    /// The views are copied into locals: the JIT must assume that a store through a native pointer changes any field,
+    /// and would load each view again for each request.
+    /// </remarks>
+    private void Serve(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes)
     {
+        IndexView view = _index.View(owner);
+        NativeArray<FrameHead> heads = _frames.Heads;
+        ulong name = new PageKey(owner, 0).Packed;
+        PageReader last = reader;
         for (int i = 0; i < pages.Length; i++)
         {
             uint page = pages[i];
-            ref PageReader reader = ref readers[files.IsEmpty ? 0 : files[i]];
-            AccessOutcome outcome = AccessCore(owner, page, reader.Repeats(new PageKey(owner, page)));
+            bool repeats = last.Repeats(new PageKey(name | page));
+            SlotEntry entry = view.Entry(_index.FindSlot(in view, page));
+            AccessOutcome outcome = AccessOutcome.Hit;
+            if (!entry.IsFrame)
+            {
+                outcome = Miss(owner, page, repeats);
+                view = _index.View(owner);
+            }
+            else if (!repeats)
+            {
+                Touch(entry.Frame, heads);
+            }
+
             if (!outcomes.IsEmpty) outcomes[i] = outcome;
         }
 
+        reader = last;
         if (TMode.Counts) _requests += pages.Length;
     }
 
+    /// <summary>Asks for the slots of the group after the next, and for what those of the next group name.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void PrefetchSlots(ObjectId owner, ReadOnlySpan<uint> pages)
+    private void PrefetchAhead(ObjectId owner, ReadOnlySpan<uint> pages, int start)
     {
-        foreach (uint page in pages) _index.PrefetchSlot(_index.FindSlot(owner, page));
-    }
+        IndexView view = _index.View(owner);
+        foreach (uint page in Group(pages, start + (2 * GroupSize)))
+            view.PrefetchSlot(_index.FindSlot(in view, page));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void PrefetchFrames(ObjectId owner, ReadOnlySpan<uint> pages)
-    {
-        foreach (uint page in pages)
+        NativeArray<FrameHead> heads = _frames.Heads;
+        NativeArray<FrameLink> links = _frames.Links;
+        foreach (uint page in Group(pages, start + GroupSize))
         {
-            SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
-            if (!entry.IsFrame) continue;
-            if (TRules.Kind == RuleKind.List) _frames.PrefetchLink(entry.Frame.Value);
-            else _frames.PrefetchHead(entry.Frame.Value);
+            uint frame = view.Entry(_index.FindSlot(in view, page)).FrameOrNone;
+            if (TRules.Kind == RuleKind.List) links.Prefetch(frame);
+            else heads.Prefetch(frame);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ReadOnlySpan<T> Group<T>(ReadOnlySpan<T> all, int start) =>
+    private static ReadOnlySpan<uint> Group(ReadOnlySpan<uint> all, int start) =>
         start >= all.Length ? default : all.Slice(start, Math.Min(GroupSize, all.Length - start));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Span<T> Group<T>(Span<T> all, int start) =>
+    private static Span<AccessOutcome> Group(Span<AccessOutcome> all, int start) =>
         start >= all.Length ? default : all.Slice(start, Math.Min(GroupSize, all.Length - start));
 }

@@ -195,12 +195,12 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     {
         SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
         if (!entry.IsFrame) return Miss(owner, page, repeats);
-        if (!repeats) Touch(entry.Frame);
+        if (!repeats) Touch(entry.Frame, _frames.Heads);
         return AccessOutcome.Hit;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Touch(FrameId frame)
+    private void Touch(FrameId frame, NativeArray<FrameHead> heads)
     {
         if (TRules.Kind == RuleKind.List)
         {
@@ -208,7 +208,7 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
             return;
         }
 
-        ref FrameHead head = ref _frames.Head(frame);
+        ref FrameHead head = ref heads[frame.Value];
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return;
         head.Referenced = effect.Referenced;
@@ -218,21 +218,14 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private AccessOutcome Miss(ObjectId owner, ulong page, bool repeats)
     {
+        // A hit needs no such check: a page that does not exist is never resident.
+        if (!_index.IsPage(owner, page)) ThrowNoPage(owner, page);
+        if (_space.FreeCount == 0) ReclaimForMiss();
+
+        // The slot is looked up only now: reclaim may have dropped the page's shadow, or the whole leaf. And the frame
+        // is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
+        uint address = _index.EnsureSlot(owner, page);
         FrameId frame = _space.AllocateFrame();
-        if (frame.IsNone) frame = AllocateByReclaim();
-
-        // The slot is looked up only now: reclaim may have dropped the page's shadow, or the whole leaf.
-        uint address;
-        try
-        {
-            address = _index.EnsureSlot(owner, page);
-        }
-        catch
-        {
-            _space.ReturnFrame(frame);
-            throw;
-        }
-
         SlotEntry old = _index.Entry(address);
         ShadowEntry shadow = old.IsShadow ? old.Shadow : ShadowEntry.None;
         _index.Install(address, frame);
@@ -246,13 +239,12 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private FrameId AllocateByReclaim()
+    private void ReclaimForMiss()
     {
         for (int tries = 0; tries < ReclaimTriesMax; tries++)
         {
             _rules.Reclaim();
-            FrameId frame = _space.AllocateFrame();
-            if (!frame.IsNone) return frame;
+            if (_space.FreeCount > 0) return;
         }
 
         throw new InvalidOperationException(

@@ -124,6 +124,12 @@ public sealed class FrameTable : IDisposable
     public long NativeBytes =>
         _heads.CommittedBytes + _links.CommittedBytes + _slots.CommittedBytes + _owners.CommittedBytes;
 
+    /// <summary>All heads, by row: for loops that keep the view in a register.</summary>
+    internal NativeArray<FrameHead> Heads => _head;
+
+    /// <summary>All links, by row.</summary>
+    internal NativeArray<FrameLink> Links => _link;
+
     /// <summary>The head of a frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref FrameHead Head(FrameId frame) => ref _head[frame.Value];
@@ -153,6 +159,10 @@ public sealed class FrameTable : IDisposable
     /// <summary>Hints that the head will be read soon.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchHead(uint row) => _head.Prefetch(row);
+
+    /// <summary>Hints that the slot's address will be read soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchSlot(uint row) => _slot.Prefetch(row);
 
     /// <summary>Hints that the links will be read soon.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -96,6 +96,9 @@ internal sealed class IndexBlocks : IDisposable
     /// <summary>Native bytes in use.</summary>
     internal long NativeBytes => _slots.CommittedBytes + _heads.CommittedBytes + _links.CommittedBytes;
 
+    /// <summary>All slots, by address.</summary>
+    internal NativeArray<uint> SlotView => _slot;
+
     /// <summary>The slot at an address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref uint Slot(uint address) => ref _slot[address];

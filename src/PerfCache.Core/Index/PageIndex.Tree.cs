@@ -79,8 +79,9 @@ internal sealed partial class PageIndex
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint FindBlockSlow(ref ObjectRow row, ulong leaf)
+    private uint FindBlockSlow(ObjectId owner, ulong leaf)
     {
+        ref ObjectRow row = ref _objects[owner.Value];
         uint block = row.Root;
         if (block == 0 || leaf >> (IndexBlocks.SlotBits * row.Height) != 0) return 0;
         for (int level = row.Height; level > 0 && block != 0; level--)
@@ -92,7 +93,6 @@ internal sealed partial class PageIndex
     private uint AddLeaf(ObjectId owner, ulong page)
     {
         ref ObjectRow row = ref _objects[owner.Value];
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(page, row.PageCountMax);
         ulong leaf = page >> IndexBlocks.SlotBits;
         uint block;
         if (row.DirectoryColumn is not null)

@@ -81,24 +81,32 @@ internal sealed partial class PageIndex : IDisposable
     internal bool IsPage(ObjectId owner, ulong page) =>
         owner.Value < _objectCount && _objects[owner.Value].InUse && page < _objects[owner.Value].PageCountMax;
 
+    /// <summary>What a loop over pages of one object reads; valid until the index changes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal IndexView View(ObjectId owner)
+    {
+        ref ObjectRow row = ref _objects[owner.Value];
+        return new IndexView(owner, row.Directory, row.DirectoryLength, _blocks.SlotView);
+    }
+
     /// <summary>
     /// The address of the page's slot. Where the object has no such leaf, it is a slot of block 0, which is empty.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal uint FindSlot(ObjectId owner, ulong page)
+    internal uint FindSlot(ObjectId owner, ulong page) => FindSlot(View(owner), page);
+
+    /// <summary>As <see cref="FindSlot(ObjectId, ulong)"/>, by a view.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint FindSlot(in IndexView view, ulong page)
     {
-        ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
-        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockSlow(ref row, leaf);
+        uint block = leaf < view.DirectoryLength ? view.Directory[leaf] : FindBlockSlow(view.Owner, leaf);
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
 
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal SlotEntry Entry(uint address) => new(_blocks.Slot(address));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void PrefetchSlot(uint address) => _blocks.PrefetchSlot(address);
 
     /// <summary>Hints that an eviction will soon change the slot and the counts of its leaf.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -108,10 +116,14 @@ internal sealed partial class PageIndex : IDisposable
         _blocks.PrefetchHead(address >> IndexBlocks.SlotBits);
     }
 
-    /// <summary>The address of the page's slot, in a leaf that is made if need be. The caller fills the slot at once.</summary>
+    /// <summary>
+    /// The address of the slot of a page that <see cref="IsPage"/>, in a leaf that is made if need be. The caller fills
+    /// the slot at once.
+    /// </summary>
     /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
     internal uint EnsureSlot(ObjectId owner, ulong page)
     {
+        Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
         uint address = FindSlot(owner, page);
         return address >= IndexBlocks.SlotCount ? address : AddLeaf(owner, page);
     }
@@ -214,4 +226,23 @@ internal sealed partial class PageIndex : IDisposable
         public ulong PageCountMax;
         public NativeColumn<uint>? DirectoryColumn;
     }
+}
+
+/// <summary>
+/// The part of the index that a loop over pages of one object reads, as values that stay in registers.
+/// </summary>
+internal readonly struct IndexView(
+    ObjectId owner, NativeArray<uint> directory, ulong directoryLength, NativeArray<uint> slots)
+{
+    internal readonly ObjectId Owner = owner;
+    internal readonly NativeArray<uint> Directory = directory;
+    internal readonly ulong DirectoryLength = directoryLength;
+    private readonly NativeArray<uint> _slots = slots;
+
+    /// <summary>What the slot at an address holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal SlotEntry Entry(uint address) => new(_slots[address]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchSlot(uint address) => _slots.Prefetch(address);
 }

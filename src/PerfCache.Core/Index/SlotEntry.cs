@@ -38,6 +38,13 @@ internal readonly record struct SlotEntry(uint Packed)
     /// <summary>The frame, of an entry that holds one.</summary>
     internal FrameId Frame => new(Packed >> TagWidth);
 
+    /// <summary>The frame's row, or 0 for a leaf's entry that holds none; without a branch, for hints.</summary>
+    internal uint FrameOrNone
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Packed >> TagWidth) & (0u - (Packed & FrameTag));
+    }
+
     /// <summary>The shadow, of an entry that holds one.</summary>
     internal ShadowEntry Shadow => new(Packed);
 

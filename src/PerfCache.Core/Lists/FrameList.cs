@@ -95,15 +95,18 @@ public sealed class FrameList
     {
         int count = (int)Math.Min((uint)taken.Length, Count);
         if (count == 0) return 0;
-        ref FrameLink anchor = ref _frames.Link(_anchor);
+        NativeArray<FrameLink> links = _frames.Links;
+        ref FrameLink anchor = ref links[_anchor];
         uint row = anchor.Previous;
         for (int i = 0; i < count; i++)
         {
-            ref FrameLink link = ref _frames.Link(row);
+            ref FrameLink link = ref links[row];
             taken[i] = new FrameId(row);
+            // Whoever takes a batch looks at each head and slot next; the walk itself waits for the links.
+            _frames.PrefetchHead(row);
+            _frames.PrefetchSlot(row);
             row = link.Previous;
             link = default;
-            _frames.PrefetchHead(row);
         }
 
         anchor.Previous = row;

@@ -45,15 +45,10 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
     {
         foreach (int file in files)
             if (file >= _readers.Length) Array.Resize(ref _readers, Math.Max(file + 1, _readers.Length * 2));
-        if (outcomes.IsEmpty)
-        {
-            _cache.AccessMany(_object, pages, files, _readers, [], LookAhead);
-            return;
-        }
-
-        if (_found.Length < pages.Length) _found = new AccessOutcome[pages.Length];
-        Span<AccessOutcome> found = _found.AsSpan(0, pages.Length);
-        _cache.AccessMany(_object, pages, files, _readers, found, LookAhead);
+        if (!outcomes.IsEmpty && _found.Length < pages.Length) _found = new AccessOutcome[pages.Length];
+        Span<AccessOutcome> found = outcomes.IsEmpty ? default : _found.AsSpan(0, pages.Length);
+        if (files.IsEmpty) _cache.AccessMany(_object, pages, ref _readers[0], found, LookAhead);
+        else _cache.AccessMany(_object, pages, files, _readers, found, LookAhead);
         for (int i = 0; i < found.Length; i++) outcomes[i] = found[i] == AccessOutcome.Hit ? Hit : Miss;
     }
 

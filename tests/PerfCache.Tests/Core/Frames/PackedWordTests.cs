@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Index;
+
+namespace PerfCache.Tests.Core.Frames;
+
+/// <summary>Goal: packed words give back what was put in, at the extremes of every field.</summary>
+[TestFixture]
+public sealed class PackedWordTests
+{
+    [TestCase(0u, 0UL)]
+    [TestCase(ObjectId.ValueMax, 0UL)]
+    [TestCase(0u, PageKey.PageMax)]
+    [TestCase(ObjectId.ValueMax, PageKey.PageMax)]
+    [TestCase(12345u, 987654321UL)]
+    public void PageKeysRoundTrip(uint owner, ulong page)
+    {
+        PageKey key = new(new ObjectId(owner), page);
+        Assert.Multiple(() =>
+        {
+            Assert.That(key.ObjectId.Value, Is.EqualTo(owner));
+            Assert.That(key.Page, Is.EqualTo(page));
+        });
+    }
+
+    [Test]
+    public void StateFlagsAreSixteenDistinctBitsBelowTheVersion()
+    {
+        ulong[] flags =
+        [
+            FrameState.Active, FrameState.Workingset, FrameState.Dirty, FrameState.Uptodate, FrameState.Writeback,
+            FrameState.Lent, FrameState.Locked, FrameState.Live,
+        ];
+        ulong all = FrameState.ReferencedMask;
+        foreach (ulong flag in flags)
+        {
+            Assert.That(all & flag, Is.Zero, "flags must not overlap");
+            all |= flag;
+        }
+
+        Assert.That(all, Is.EqualTo(FrameState.FlagsMask));
+        Assert.That(FrameState.FlagsMask, Is.EqualTo(0xFFFFUL));
+        Assert.That(FrameState.FlagsMask & FrameState.VersionMask, Is.Zero);
+    }
+
+    [TestCase(0x0000_0000_0000_FFFFUL, 1u, (ushort)0)]
+    [TestCase(0x0007_0000_0005_8101UL, 6u, (ushort)7)]
+    [TestCase(0xFFFF_FFFF_FFFF_FFFFUL, 0u, ushort.MaxValue)]
+    public void FreeingClearsFlagsAdvancesTheVersionAndKeepsPins(ulong packed, uint version, ushort pins)
+    {
+        FrameState freed = new FrameState(packed).Freed();
+        Assert.Multiple(() =>
+        {
+            Assert.That(freed.Packed & FrameState.FlagsMask, Is.Zero);
+            Assert.That(freed.Version, Is.EqualTo(version), "the version wraps and never carries into the pins");
+            Assert.That(freed.Pins, Is.EqualTo(pins));
+        });
+    }
+
+    [Test]
+    public void TheReferencedByteIsTheLowByteOfTheState()
+    {
+        FrameHead head = new() { State = new FrameState(FrameState.Live | FrameState.Active) };
+        head.Referenced = 255;
+        Assert.Multiple(() =>
+        {
+            Assert.That(head.State.Referenced, Is.EqualTo(255));
+            Assert.That(head.State.Has(FrameState.Live | FrameState.Active), Is.True);
+        });
+    }
+
+    [Test]
+    public void SlotEntriesTellFramesShadowsAndBlocksApart()
+    {
+        SlotEntry frame = SlotEntry.ForFrame(new FrameId(FrameId.CountMax));
+        SlotEntry block = SlotEntry.ForBlock(IndexBlocks.BlockMax - 1);
+        SlotEntry shadow = new(new ShadowFormat(0, 100).Pack(77, 0, true).Packed);
+        Assert.Multiple(() =>
+        {
+            Assert.That((frame.IsFrame, frame.IsShadow, frame.IsBlock, frame.IsEmpty), Is.EqualTo((true, false, false, false)));
+            Assert.That((block.IsFrame, block.IsShadow, block.IsBlock), Is.EqualTo((false, false, true)));
+            Assert.That((shadow.IsFrame, shadow.IsShadow, shadow.IsBlock), Is.EqualTo((false, true, false)));
+            Assert.That(frame.Frame.Value, Is.EqualTo(FrameId.CountMax));
+            Assert.That(block.Block, Is.EqualTo(IndexBlocks.BlockMax - 1));
+            Assert.That(frame.FrameOrNone, Is.EqualTo(FrameId.CountMax));
+            Assert.That(shadow.FrameOrNone, Is.Zero);
+            Assert.That(default(SlotEntry).FrameOrNone, Is.Zero);
+        });
+    }
+}

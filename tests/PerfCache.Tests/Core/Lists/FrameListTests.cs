@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Lists;
+using PerfCache.Memory;
+
+namespace PerfCache.Tests.Core.Lists;
+
+/// <summary>Goal: the intrusive list is a list. Method: dumped order as a whole, and a model test against List.</summary>
+[TestFixture]
+public sealed class FrameListTests
+{
+    private readonly MemoryMeter _meter = new();
+
+    [OneTimeTearDown]
+    public void NothingIsOut() => Assert.That(_meter.OutstandingBytes, Is.Zero);
+
+    [Test]
+    public void YoungestAtTheHeadOldestAtTheTail()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 4; id++) list.PushHead(new FrameId(id));
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 4, 3, 2, 1 }));
+        list.MoveToHead(new FrameId(2));
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 2, 4, 3, 1 }));
+        list.Remove(new FrameId(4));
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 2, 3, 1 }));
+        Assert.That(list.PopTail().Value, Is.EqualTo(1));
+        Assert.That((list.Head.Value, list.Tail.Value, list.Count), Is.EqualTo((2u, 3u, 2u)));
+        Assert.That(frames.IsOnList(new FrameId(1)), Is.False);
+    }
+
+    [Test]
+    public void AnEmptyListGivesNothing()
+    {
+        using FrameTable frames = new(3, 0, _meter);
+        FrameList list = new(frames, "test");
+        Assert.That(list.PopTail().IsNone && list.Head.IsNone && list.Tail.IsNone, Is.True);
+        Assert.That(list.TakeTail(new FrameId[4]), Is.Zero);
+        list.Validate();
+    }
+
+    [Test]
+    public void TakingABatchCutsOnceAndKeepsTheOrder()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 6; id++) list.PushHead(new FrameId(id));
+        FrameId[] taken = new FrameId[4];
+        Assert.That(list.TakeTail(taken), Is.EqualTo(4));
+        Assert.That(Array.ConvertAll(taken, frame => frame.Value), Is.EqualTo(new uint[] { 1, 2, 3, 4 }));
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 6, 5 }));
+        Assert.That(list.TakeTail(taken), Is.EqualTo(2));
+        Assert.That(list.Count, Is.Zero);
+        list.Validate();
+    }
+
+    [Test]
+    public void DeactivationKeepsTheOrderAndTheFlagsInStep()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        ActiveInactiveLists lists = new(frames);
+        for (uint id = 1; id <= 6; id++)
+        {
+            lists.Add(new FrameId(id));
+            if (id <= 4) lists.Activate(new FrameId(id));
+        }
+
+        Assert.That(lists.DeactivateTail(new FrameId[2], FrameState.Workingset), Is.EqualTo(2));
+        Assert.Multiple(() =>
+        {
+            Assert.That(Dump(lists.Active), Is.EqualTo(new uint[] { 4, 3 }));
+            Assert.That(Dump(lists.Inactive), Is.EqualTo(new uint[] { 2, 1, 6, 5 }));
+            Assert.That(frames.State(new FrameId(2)).Has(FrameState.Workingset), Is.True);
+        });
+        lists.Validate();
+    }
+
+    [TestCase(1)]
+    [TestCase(2)]
+    public void BehavesLikeAPlainList(int seed)
+    {
+        const int FrameCount = 24;
+        Random random = TestSeed.Random(seed);
+        using FrameTable frames = new(FrameCount, 0, _meter);
+        FrameList[] lists = [new(frames, "first"), new(frames, "second")];
+        List<uint>[] models = [[], []];
+        for (int step = 0; step < 100_000; step++)
+        {
+            int which = random.Next(2);
+            uint id = (uint)random.Next(1, FrameCount + 1);
+            bool listed = models[which].Contains(id);
+            bool free = !listed && !models[1 - which].Contains(id);
+            switch (random.Next(5))
+            {
+                case 0 or 1 when free:
+                    lists[which].PushHead(new FrameId(id));
+                    models[which].Insert(0, id);
+                    break;
+                case 2 when listed:
+                    lists[which].Remove(new FrameId(id));
+                    models[which].Remove(id);
+                    break;
+                case 3 when listed:
+                    lists[which].MoveToHead(new FrameId(id));
+                    models[which].Remove(id);
+                    models[which].Insert(0, id);
+                    break;
+                case 4:
+                    TakeBoth(lists[which], models[which], random.Next(4));
+                    break;
+            }
+
+            lists[which].Validate();
+            Assert.That(Dump(lists[which]), Is.EqualTo(models[which]), $"after step {step}");
+        }
+    }
+
+    [Test]
+    public void ABrokenLinkIsNamed()
+    {
+        using FrameTable frames = new(5, 0, _meter);
+        FrameList list = new(frames, "victims");
+        for (uint id = 1; id <= 3; id++) list.PushHead(new FrameId(id));
+        frames.Link(2).Previous = 1;
+        InvariantException? failure = Assert.Throws<InvariantException>(list.Validate);
+        Assert.That(failure!.Message, Does.Contain("victims: expected L1: frame 2's Previous to be 3, found 1"));
+    }
+
+    private static void TakeBoth(FrameList list, List<uint> model, int count)
+    {
+        FrameId[] taken = new FrameId[count];
+        int got = list.TakeTail(taken);
+        List<uint> expected = [.. model.AsEnumerable().Reverse().Take(count)];
+        model.RemoveRange(model.Count - expected.Count, expected.Count);
+        Assert.That(taken.Take(got).Select(frame => frame.Value), Is.EqualTo(expected));
+    }
+
+    private static List<uint> Dump(FrameList list) => [.. list.FromHead().Select(frame => frame.Value)];
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Memory;
+
+namespace PerfCache.Tests.Core.Memory;
+
+/// <summary>Goal: a column grows in place, is zero where new, obeys its limits, and gives everything back.</summary>
+[TestFixture]
+public sealed class NativeColumnTests
+{
+    private MemoryMeter _meter = null!;
+
+    [SetUp]
+    public void MakeMeter() => _meter = new MemoryMeter();
+
+    [TearDown]
+    public void NothingIsOut() => Assert.That(_meter.OutstandingBytes, Is.Zero);
+
+    [Test]
+    public void AnEmptyColumnReservesButCommitsNothing()
+    {
+        using NativeColumn<uint> column = new("test", 1L << 32, _meter);
+        Assert.Multiple(() =>
+        {
+            Assert.That(column.Length, Is.Zero);
+            Assert.That(column.LengthMax, Is.EqualTo(1L << 32));
+            Assert.That(_meter.OutstandingBytes, Is.Zero);
+        });
+    }
+
+    [Test]
+    public void GrowingKeepsElementsInPlaceAndNewOnesAreZero()
+    {
+        using NativeColumn<ulong> column = new("test", 1_000_000, _meter);
+        column.EnsureLength(1);
+        column.View[0u] = 42;
+        ref ulong first = ref column.View[0u];
+        for (long length = 1; length <= 1_000_000; length = (length * 3) + 1) column.EnsureLength(length);
+        first++;
+        Assert.That(column.View[0u], Is.EqualTo(43));
+        for (uint i = 1; i < 265_720; i += 97) Assert.That(column.View[i], Is.Zero);
+    }
+
+    [Test]
+    public void ExactGrowthCommitsWholePagesOnly()
+    {
+        using NativeColumn<byte> column = new("test", 1 << 20, _meter);
+        column.EnsureLengthExact(10_000);
+        Assert.That(column.CommittedBytes, Is.EqualTo(
+            (10_000 + Environment.SystemPageSize - 1) / Environment.SystemPageSize * Environment.SystemPageSize));
+        Assert.That(_meter.OutstandingBytes, Is.EqualTo(column.CommittedBytes));
+    }
+
+    [Test]
+    public void MoreThanReservedIsRefusedWithItsPurpose()
+    {
+        using NativeColumn<uint> column = new("the test's column", 100, _meter);
+        NativeMemoryException? refusal = Assert.Throws<NativeMemoryException>(() => column.EnsureLength(101));
+        Assert.That(refusal!.Message, Does.Contain("the test's column").And.Contain("101").And.Contain("100"));
+    }
+
+    [Test]
+    public void AMeterAtItsLimitRefusesAndTheColumnStaysAsItWas()
+    {
+        MemoryMeter small = new(limitBytes: 100_000);
+        using (NativeColumn<byte> column = new("small", 1 << 20, small))
+        {
+            column.EnsureLengthExact(50_000);
+            long before = column.Length;
+            NativeMemoryException? refusal = Assert.Throws<NativeMemoryException>(() => column.EnsureLengthExact(200_000));
+            Assert.Multiple(() =>
+            {
+                Assert.That(refusal!.Message, Does.Contain("limit of 100000 bytes"));
+                Assert.That(column.Length, Is.EqualTo(before));
+                Assert.That(small.OutstandingBytes, Is.EqualTo(column.CommittedBytes));
+            });
+            column.View[(uint)before - 1] = 7;
+        }
+
+        Assert.That(small.OutstandingBytes, Is.Zero);
+        Assert.That(small.PeakBytes, Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void DisposeTwiceIsHarmlessAndGrowingAfterwardsIsRefused()
+    {
+        NativeColumn<uint> column = new("test", 1000, _meter);
+        column.EnsureLength(10);
+        column.Dispose();
+        column.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => column.EnsureLength(20));
+    }
+
+    [Test]
+    public void ImpossibleReservationsAreRefused() =>
+        Assert.Throws<NativeMemoryException>(() => _ = new NativeColumn<ulong>("huge", long.MaxValue / 16, _meter));
+
+    [Test]
+    public void DecommittedMemoryReadsZeroWhenItComesBack()
+    {
+        if (!OsMemory.IsReal) Assert.Ignore("decommit is bookkeeping on this operating system");
+        unsafe
+        {
+            nuint bytes = OsMemory.PageBytes * 4;
+            Assert.That(OsMemory.Reserve(bytes, out byte* address), Is.Zero);
+            Assert.That(OsMemory.Commit(address, bytes), Is.Zero);
+            address[5000] = 1;
+            Assert.That(OsMemory.Decommit(address, bytes), Is.Zero);
+            Assert.That(OsMemory.Commit(address, bytes), Is.Zero);
+            Assert.That(address[5000], Is.Zero);
+            Assert.That(OsMemory.Release(address, bytes), Is.Zero);
+        }
+    }
+
+#if DEBUG
+    [Test]
+    public void DebugBuildsCheckEveryIndex()
+    {
+        using NativeColumn<uint> column = new("test", 1000, _meter);
+        column.EnsureLength(1000);
+        Assert.Throws<InvariantException>(() => column.View[1000u] = 1);
+    }
+#endif
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using PerfCache.Cache;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+using PerfCache.Policies.Replacement;
+
+namespace PerfCache.Tests.Layout;
+
+/// <summary>Goal: sizes and offsets are what docs/memory-layout.md says, and a frame costs what it says.</summary>
+[TestFixture]
+public sealed class LayoutTests
+{
+    private static object[] Structs() =>
+    [
+        new object[] { typeof(FrameHead), 16, new[] { "Key:0", "State:8", "Referenced:8" } },
+        new object[] { typeof(FrameLink), 8, new[] { "Previous:0", "Next:4" } },
+        new object[] { typeof(FrameOwner), 4, new[] { "Domain:0", "Node:2" } },
+        new object[] { typeof(BlockHead), 16, new[] { "LeafKey:0", "Used:8", "Shadows:9" } },
+        new object[] { typeof(BlockLink), 8, new[] { "Previous:0", "Next:4" } },
+    ];
+
+    [TestCaseSource(nameof(Structs))]
+    public void StructsHaveTheirDocumentedLayout(Type type, int size, string[] offsets)
+    {
+        Assert.That(Marshal.SizeOf(type), Is.EqualTo(size));
+        foreach (string pair in offsets)
+        {
+            string[] parts = pair.Split(':');
+            Assert.That(
+                Marshal.OffsetOf(type, parts[0]).ToInt32().ToString(System.Globalization.CultureInfo.InvariantCulture),
+                Is.EqualTo(parts[1]), $"{type.Name}.{parts[0]}");
+        }
+    }
+
+    [Test]
+    public void PackedWordsAreOneWord() => Assert.Multiple(() =>
+    {
+        Assert.That(Unsafe.SizeOf<FrameState>(), Is.EqualTo(8));
+        Assert.That(Unsafe.SizeOf<PageKey>(), Is.EqualTo(8));
+        Assert.That(Unsafe.SizeOf<FrameId>(), Is.EqualTo(4));
+        Assert.That(Unsafe.SizeOf<SlotEntry>(), Is.EqualTo(4));
+        Assert.That(Unsafe.SizeOf<ShadowEntry>(), Is.EqualTo(4));
+        Assert.That(
+            Unsafe.SizeOf<FrameHead>() + Unsafe.SizeOf<FrameLink>() + sizeof(uint) + Unsafe.SizeOf<FrameOwner>(),
+            Is.EqualTo(FrameTable.BytesPerFrame));
+        Assert.That(
+            (IndexBlocks.SlotCount * sizeof(uint)) + Unsafe.SizeOf<BlockHead>() + Unsafe.SizeOf<BlockLink>(),
+            Is.EqualTo(IndexBlocks.BytesPerBlock));
+    });
+
+    [TestCase(100_000u)]
+    [TestCase(1_000_000u)]
+    public void ADenseObjectThatIsAllResidentCostsAtMost40BytesAFrame(uint frames)
+    {
+        MemoryMeter meter = new();
+        using (PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(frames, new LinuxRules<Linux6>(), meter))
+        {
+            ObjectId file = cache.AddObject(frames, dense: true);
+            PageReader reader = default;
+            for (ulong page = 0; page < frames; page++) cache.Access(file, page, ref reader);
+            double bytes = (double)cache.Memory.TotalBytes / frames;
+            TestContext.Out.WriteLine($"{bytes:0.00} bytes a frame at {frames} frames");
+            Assert.That(cache.Memory.TotalBytes, Is.EqualTo(meter.OutstandingBytes), "what is reported is what is out");
+            Assert.That(bytes, Is.LessThanOrEqualTo(40));
+            Assert.That(bytes, Is.GreaterThanOrEqualTo(FrameTable.BytesPerFrame + (IndexBlocks.BytesPerBlock / 64.0)));
+        }
+    }
+}
