@@ -96,7 +96,15 @@ public sealed class CacheSpace : IDisposable
     /// <param name="shadows">What each page leaves in its slot, or <see cref="ShadowEntry.None"/>.</param>
     public void Evict(ReadOnlySpan<FrameId> victims, ReadOnlySpan<ShadowEntry> shadows)
     {
-        for (int i = 0; i < victims.Length; i++) EvictCore(victims[i], shadows[i]);
+        Index.ReplaceByShadows(victims, shadows);
+        NativeArray<FrameHead> heads = Frames.Heads;
+        foreach (FrameId victim in victims)
+        {
+            ref FrameState state = ref heads[victim.Value].State;
+            state = state.Freed();
+        }
+
+        _pool.Free(victims);
         Evictions += victims.Length;
     }
 

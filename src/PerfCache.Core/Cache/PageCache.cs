@@ -193,8 +193,9 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private AccessOutcome AccessCore(ObjectId owner, ulong page, bool repeats)
     {
-        SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
-        if (!entry.IsFrame) return Miss(owner, page, repeats);
+        uint address = _index.FindSlot(owner, page);
+        SlotEntry entry = _index.Entry(address);
+        if (!entry.IsFrame) return Miss(owner, page, address, repeats);
         if (!repeats) Touch(entry.Frame, _frames.Heads);
         return AccessOutcome.Hit;
     }
@@ -212,19 +213,32 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return;
         head.Referenced = effect.Referenced;
-        if (effect.Defers) _rules.OnDeferredHit(frame);
+        if (effect.Defers) DeferHit(frame);
     }
 
+    /// <summary>Out of line, so that the loop around <see cref="Touch"/> keeps its registers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private AccessOutcome Miss(ObjectId owner, ulong page, bool repeats)
+    private void DeferHit(FrameId frame) => _rules.OnDeferredHit(frame);
+
+    /// <summary>Brings a page in.</summary>
+    /// <param name="owner">The object.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="address">The page's slot, as it was just looked up.</param>
+    /// <param name="repeats">True when the access does not count.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private AccessOutcome Miss(ObjectId owner, ulong page, uint address, bool repeats)
     {
         // A hit needs no such check: a page that does not exist is never resident.
         if (!_index.IsPage(owner, page)) ThrowNoPage(owner, page);
-        if (_space.FreeCount == 0) ReclaimForMiss();
+        if (_space.FreeCount == 0)
+        {
+            // Reclaim may drop the page's shadow, or the whole leaf: the slot is looked up again.
+            ReclaimForMiss();
+            address = _index.FindSlot(owner, page);
+        }
 
-        // The slot is looked up only now: reclaim may have dropped the page's shadow, or the whole leaf. And the frame
-        // is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
-        uint address = _index.EnsureSlot(owner, page);
+        // The frame is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
+        if (address < IndexBlocks.SlotCount) address = _index.AddLeaf(owner, page);
         FrameId frame = _space.AllocateFrame();
         SlotEntry old = _index.Entry(address);
         ShadowEntry shadow = old.IsShadow ? old.Shadow : ShadowEntry.None;
@@ -233,9 +247,15 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
         head.Key = new PageKey(owner, page);
         head.State = head.State.With(FrameState.Live);
         _misses++;
-        if (!shadow.IsNone) _refaults++;
+        AccessOutcome outcome = AccessOutcome.ColdMiss;
+        if (!shadow.IsNone)
+        {
+            _refaults++;
+            outcome = AccessOutcome.Refault;
+        }
+
         _rules.OnInsert(frame, shadow, !repeats);
-        return shadow.IsNone ? AccessOutcome.ColdMiss : AccessOutcome.Refault;
+        return outcome;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

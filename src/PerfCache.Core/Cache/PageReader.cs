@@ -25,4 +25,14 @@ public struct PageReader
         _lastInverted = ~key.Packed;
         return repeats;
     }
+
+    /// <summary>The last page, if it was one of this object; otherwise a number that no page has.</summary>
+    internal readonly ulong LastPageOf(ObjectId owner)
+    {
+        PageKey last = new(~_lastInverted);
+        return _lastInverted != 0 && last.ObjectId == owner ? last.Page : ulong.MaxValue;
+    }
+
+    /// <summary>Makes a page the last one.</summary>
+    internal void Remember(PageKey key) => _lastInverted = ~key.Packed;
 }

@@ -130,6 +130,9 @@ public sealed class FrameTable : IDisposable
     /// <summary>All links, by row.</summary>
     internal NativeArray<FrameLink> Links => _link;
 
+    /// <summary>All places in the index, by row.</summary>
+    internal NativeArray<uint> Slots => _slot;
+
     /// <summary>The head of a frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref FrameHead Head(FrameId frame) => ref _head[frame.Value];

@@ -12,11 +12,23 @@ internal struct BlockHead
     /// <summary>Leaf: packed key of its first page, shifted right by 6. Inner block: unused.</summary>
     [FieldOffset(0)] public ulong LeafKey;
 
+    /// <summary>
+    /// Both counts in one word, so that an eviction (one used slot less, one shadow more) is a single addition:
+    /// used in the low 16 bits, shadows above.
+    /// </summary>
+    [FieldOffset(8)] public uint Counts;
+
+    /// <summary>One used slot.</summary>
+    public const uint OneUsed = 1;
+
+    /// <summary>One shadow.</summary>
+    public const uint OneShadow = 1 << 16;
+
     /// <summary>Leaf: slots that hold a frame. Inner block: slots that hold a block.</summary>
-    [FieldOffset(8)] public byte Used;
+    public readonly uint Used => Counts & (OneShadow - 1);
 
     /// <summary>Slots that hold a shadow.</summary>
-    [FieldOffset(9)] public byte Shadows;
+    public readonly uint Shadows => Counts / OneShadow;
 }
 
 /// <summary>Neighbours on the list of shadow-only leaves; Next alone also chains free blocks.</summary>
@@ -98,6 +110,9 @@ internal sealed class IndexBlocks : IDisposable
 
     /// <summary>All slots, by address.</summary>
     internal NativeArray<uint> SlotView => _slot;
+
+    /// <summary>All heads, by block.</summary>
+    internal NativeArray<BlockHead> HeadView => _head;
 
     /// <summary>The slot at an address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -89,9 +89,13 @@ internal sealed partial class PageIndex
         return block;
     }
 
+    /// <summary>Makes the leaf of a page that has none; the caller fills the slot at once.</summary>
+    /// <returns>The address of the page's slot.</returns>
+    /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint AddLeaf(ObjectId owner, ulong page)
+    internal uint AddLeaf(ObjectId owner, ulong page)
     {
+        Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
         ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
         uint block;
@@ -127,7 +131,7 @@ internal sealed partial class PageIndex
         {
             uint above = _blocks.Allocate();
             _blocks.Slot(above << IndexBlocks.SlotBits) = SlotEntry.ForBlock(row.Root).Packed;
-            _blocks.Head(above).Used = 1;
+            _blocks.Head(above).Counts = BlockHead.OneUsed;
             row.Root = above;
             row.Height++;
         }
@@ -139,13 +143,20 @@ internal sealed partial class PageIndex
             if (slot == 0)
             {
                 slot = SlotEntry.ForBlock(_blocks.Allocate()).Packed;
-                _blocks.Head(block).Used++;
+                _blocks.Head(block).Counts += BlockHead.OneUsed;
             }
 
             block = new SlotEntry(slot).Block;
         }
 
         return block;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LeafLostItsFrames(uint leaf)
+    {
+        if (_blocks.Head(leaf).Shadows > 0) Shadows.Enter(leaf);
+        else RemoveLeaf(leaf);
     }
 
     /// <summary>Frees a leaf whose slots are all empty, and the inner blocks that it leaves without a child.</summary>
@@ -173,7 +184,9 @@ internal sealed partial class PageIndex
         for (int level = 1; level <= row.Height; level++)
         {
             _blocks.Slot(ChildAddress(path[level], leaf, level)) = 0;
-            if (--_blocks.Head(path[level]).Used > 0) return;
+            ref BlockHead head = ref _blocks.Head(path[level]);
+            head.Counts -= BlockHead.OneUsed;
+            if (head.Used > 0) return;
             _blocks.Free(path[level]);
         }
 

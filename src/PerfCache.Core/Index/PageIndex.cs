@@ -116,18 +116,6 @@ internal sealed partial class PageIndex : IDisposable
         _blocks.PrefetchHead(address >> IndexBlocks.SlotBits);
     }
 
-    /// <summary>
-    /// The address of the slot of a page that <see cref="IsPage"/>, in a leaf that is made if need be. The caller fills
-    /// the slot at once.
-    /// </summary>
-    /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
-    internal uint EnsureSlot(ObjectId owner, ulong page)
-    {
-        Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
-        uint address = FindSlot(owner, page);
-        return address >= IndexBlocks.SlotCount ? address : AddLeaf(owner, page);
-    }
-
     /// <summary>Puts a frame into a slot that is empty or holds a shadow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Install(uint address, FrameId frame)
@@ -136,22 +124,44 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref BlockHead head = ref _blocks.Head(leaf);
         Invariant.Assert(!new SlotEntry(slot).IsFrame, nameof(PageIndex), "I1: a slot without a frame", address);
+        uint counts = head.Counts;
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
-        if (head.Used++ == 0 && head.Shadows > 0) Shadows.Leave(leaf);
-        if (slot != 0) head.Shadows--;
+        if (counts >= BlockHead.OneShadow && head.Used == 0) Shadows.Leave(leaf);
+        head.Counts = counts + BlockHead.OneUsed - (slot == 0 ? 0 : BlockHead.OneShadow);
         slot = SlotEntry.ForFrame(frame).Packed;
         _frames.Slot(frame) = address;
     }
 
+    /// <summary>Replaces the frames of a batch by the shadows that they leave, or empties their slots.</summary>
+    internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, ReadOnlySpan<ShadowEntry> shadows)
+    {
+        NativeArray<uint> addresses = _frames.Slots;
+        NativeArray<uint> slots = _blocks.SlotView;
+        NativeArray<BlockHead> heads = _blocks.HeadView;
+        for (int i = 0; i < frames.Length; i++)
+        {
+            uint address = addresses[frames[i].Value];
+            if (shadows[i].IsNone)
+            {
+                ClearFrame(address);
+                continue;
+            }
+
+            slots[address] = shadows[i].Packed;
+            ref BlockHead head = ref heads[address >> IndexBlocks.SlotBits];
+            head.Counts += BlockHead.OneShadow - BlockHead.OneUsed;
+            if (head.Used == 0) Shadows.Enter(address >> IndexBlocks.SlotBits);
+        }
+    }
+
     /// <summary>Replaces a frame by the shadow that it leaves.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReplaceByShadow(uint address, ShadowEntry shadow)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
         ref BlockHead head = ref _blocks.Head(leaf);
         _blocks.Slot(address) = shadow.Packed;
-        head.Shadows++;
-        if (--head.Used == 0) Shadows.Enter(leaf);
+        head.Counts += BlockHead.OneShadow - BlockHead.OneUsed;
+        if (head.Used == 0) Shadows.Enter(leaf);
     }
 
     /// <summary>Empties a slot that holds a frame.</summary>
@@ -161,9 +171,8 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref BlockHead head = ref _blocks.Head(leaf);
         _blocks.Slot(address) = 0;
-        if (--head.Used > 0) return;
-        if (head.Shadows > 0) Shadows.Enter(leaf);
-        else RemoveLeaf(leaf);
+        head.Counts -= BlockHead.OneUsed;
+        if (head.Used == 0) LeafLostItsFrames(leaf);
     }
 
     /// <summary>Empties a slot that holds a shadow.</summary>
@@ -172,7 +181,8 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref BlockHead head = ref _blocks.Head(leaf);
         _blocks.Slot(address) = 0;
-        if (--head.Shadows > 0 || head.Used > 0) return;
+        head.Counts -= BlockHead.OneShadow;
+        if (head.Counts > 0) return;
         Shadows.Leave(leaf);
         RemoveLeaf(leaf);
     }
@@ -183,7 +193,7 @@ internal sealed partial class PageIndex : IDisposable
     {
         uint leaf = Shadows.Oldest;
         if (leaf == 0) return 0;
-        int count = _blocks.Head(leaf).Shadows;
+        int count = (int)_blocks.Head(leaf).Shadows;
         Shadows.Leave(leaf);
         _blocks.Slots(leaf).Clear();
         RemoveLeaf(leaf);

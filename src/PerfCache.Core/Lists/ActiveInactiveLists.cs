@@ -37,6 +37,19 @@ public sealed class ActiveInactiveLists
         else Inactive.PushHead(frame);
     }
 
+    /// <summary>As <see cref="Add(FrameId)"/> for a batch, in order: the last ends as the youngest.</summary>
+    public void Add(ReadOnlySpan<FrameId> frames)
+    {
+        while (!frames.IsEmpty)
+        {
+            bool active = _frames.State(frames[0]).IsActive;
+            int run = 1;
+            while (run < frames.Length && _frames.State(frames[run]).IsActive == active) run++;
+            (active ? Active : Inactive).PushHead(frames[..run]);
+            frames = frames[run..];
+        }
+    }
+
     /// <summary>Moves an inactive frame to the head of the active list.</summary>
     public void Activate(FrameId frame)
     {
@@ -59,8 +72,9 @@ public sealed class ActiveInactiveLists
         {
             ref FrameState state = ref _frames.State(frame);
             state = state.Without(FrameState.Active).With(marks);
-            Inactive.PushHead(frame);
         }
+
+        Inactive.PushHead(frames[..count]);
 
         return count;
     }

@@ -23,14 +23,16 @@ namespace PerfCache.Lists;
 public sealed class FrameList
 {
     private readonly FrameTable _frames;
+    private readonly NativeArray<FrameLink> _links;
     private readonly uint _anchor;
 
     internal FrameList(FrameTable frames, string name)
     {
         _frames = frames;
+        _links = frames.Links;
         Name = name;
         _anchor = frames.AllocateListRow();
-        frames.Link(_anchor) = new FrameLink { Previous = _anchor, Next = _anchor };
+        _links[_anchor] = new FrameLink { Previous = _anchor, Next = _anchor };
     }
 
     /// <summary>What the list is called in messages.</summary>
@@ -40,16 +42,16 @@ public sealed class FrameList
     public uint Count { get; private set; }
 
     /// <summary>The youngest frame, or <see cref="FrameId.None"/>.</summary>
-    public FrameId Head => FrameAt(_frames.Link(_anchor).Next);
+    public FrameId Head => FrameAt(_links[_anchor].Next);
 
     /// <summary>The oldest frame, or <see cref="FrameId.None"/>.</summary>
-    public FrameId Tail => FrameAt(_frames.Link(_anchor).Previous);
+    public FrameId Tail => FrameAt(_links[_anchor].Previous);
 
     /// <summary>The next older frame, or <see cref="FrameId.None"/> behind the tail.</summary>
-    public FrameId Older(FrameId frame) => FrameAt(_frames.Link(frame.Value).Next);
+    public FrameId Older(FrameId frame) => FrameAt(_links[frame.Value].Next);
 
     /// <summary>The next younger frame, or <see cref="FrameId.None"/> before the head.</summary>
-    public FrameId Younger(FrameId frame) => FrameAt(_frames.Link(frame.Value).Previous);
+    public FrameId Younger(FrameId frame) => FrameAt(_links[frame.Value].Previous);
 
     /// <summary>Links a frame that is on no list at the head.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -60,12 +62,31 @@ public sealed class FrameList
         Count++;
     }
 
+    /// <summary>Links frames that are on no list at the head, the first one first: the last ends as the youngest.</summary>
+    public void PushHead(ReadOnlySpan<FrameId> frames)
+    {
+        if (frames.IsEmpty) return;
+        NativeArray<FrameLink> links = _links;
+        uint older = links[_anchor].Next;
+        foreach (FrameId frame in frames)
+        {
+            Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
+            links[older].Previous = frame.Value;
+            links[frame.Value].Next = older;
+            older = frame.Value;
+        }
+
+        links[older].Previous = _anchor;
+        links[_anchor].Next = older;
+        Count += (uint)frames.Length;
+    }
+
     /// <summary>Unlinks a frame of this list.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Remove(FrameId frame)
     {
         Unlink(frame.Value);
-        _frames.Link(frame.Value) = default;
+        _links[frame.Value] = default;
         Count--;
     }
 
@@ -73,7 +94,7 @@ public sealed class FrameList
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void MoveToHead(FrameId frame)
     {
-        ref FrameLink anchor = ref _frames.Link(_anchor);
+        ref FrameLink anchor = ref _links[_anchor];
         if (anchor.Next == frame.Value) return;
         Unlink(frame.Value);
         LinkBehind(_anchor, frame.Value);
@@ -95,7 +116,7 @@ public sealed class FrameList
     {
         int count = (int)Math.Min((uint)taken.Length, Count);
         if (count == 0) return 0;
-        NativeArray<FrameLink> links = _frames.Links;
+        NativeArray<FrameLink> links = _links;
         ref FrameLink anchor = ref links[_anchor];
         uint row = anchor.Previous;
         for (int i = 0; i < count; i++)
@@ -110,7 +131,7 @@ public sealed class FrameList
         }
 
         anchor.Previous = row;
-        _frames.Link(row).Next = _anchor;
+        _links[row].Next = _anchor;
         Count -= (uint)count;
         return count;
     }
@@ -126,22 +147,22 @@ public sealed class FrameList
     public void Validate()
     {
         uint previous = _anchor;
-        uint row = _frames.Link(_anchor).Next;
+        uint row = _links[_anchor].Next;
         uint count = 0;
         while (row != _anchor)
         {
             Invariant.Check(row > 0 && row < _frames.RowCount, Name, "L1: a row of the table", row);
             Invariant.Check(
-                _frames.Link(row).Previous == previous, Name,
-                $"L1: frame {row}'s Previous to be {previous}", _frames.Link(row).Previous);
+                _links[row].Previous == previous, Name,
+                $"L1: frame {row}'s Previous to be {previous}", _links[row].Previous);
             Invariant.Check(++count <= Count, Name, $"L2: a ring of {Count} frames", count);
             previous = row;
-            row = _frames.Link(row).Next;
+            row = _links[row].Next;
         }
 
         Invariant.Check(
-            _frames.Link(_anchor).Previous == previous, Name, $"L1: the tail to be {previous}",
-            _frames.Link(_anchor).Previous);
+            _links[_anchor].Previous == previous, Name, $"L1: the tail to be {previous}",
+            _links[_anchor].Previous);
         Invariant.Check(count == Count, Name, $"L2: a ring of {Count} frames", count);
     }
 
@@ -151,21 +172,21 @@ public sealed class FrameList
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void LinkBehind(uint younger, uint row)
     {
-        ref FrameLink head = ref _frames.Link(younger);
+        ref FrameLink head = ref _links[younger];
         uint older = head.Next;
-        _frames.Link(row) = new FrameLink { Previous = younger, Next = older };
-        _frames.Link(older).Previous = row;
+        _links[row] = new FrameLink { Previous = younger, Next = older };
+        _links[older].Previous = row;
         head.Next = row;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Unlink(uint row)
     {
-        FrameLink link = _frames.Link(row);
+        FrameLink link = _links[row];
         Invariant.Assert(link.Next != 0, Name, "L3: a frame that is on a list", row);
-        Invariant.Assert(_frames.Link(link.Previous).Next == row, Name, $"L1: next of {link.Previous} to be {row}",
-            _frames.Link(link.Previous).Next);
-        _frames.Link(link.Previous).Next = link.Next;
-        _frames.Link(link.Next).Previous = link.Previous;
+        Invariant.Assert(_links[link.Previous].Next == row, Name, $"L1: next of {link.Previous} to be {row}",
+            _links[link.Previous].Next);
+        _links[link.Previous].Next = link.Next;
+        _links[link.Next].Previous = link.Previous;
     }
 }

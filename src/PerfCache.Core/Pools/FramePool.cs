@@ -70,6 +70,12 @@ public sealed class FramePool
         _chained++;
     }
 
+    /// <summary>Gives back frames that are on no list and not live; the last goes first at the next allocation.</summary>
+    public void Free(ReadOnlySpan<FrameId> frames)
+    {
+        foreach (FrameId frame in frames) Free(frame);
+    }
+
     /// <summary>Checks P1 and P2. O(free frames): for tests.</summary>
     /// <exception cref="InvariantException">An invariant does not hold.</exception>
     public void Validate()

@@ -267,7 +267,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
 
     private void DrainAdditions()
     {
-        for (int i = 0; i < _additionCount; i++) _lists.Add(_additions[i]);
+        _lists.Add(_additions.AsSpan(0, _additionCount));
         _additionCount = 0;
     }
 

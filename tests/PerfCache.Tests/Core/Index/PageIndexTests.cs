@@ -182,7 +182,8 @@ public sealed class PageIndexTests
 
     private static void Put(PageIndex index, FrameTable frames, ObjectId owner, ulong page, FrameId frame)
     {
-        index.Install(index.EnsureSlot(owner, page), frame);
+        uint address = index.FindSlot(owner, page);
+        index.Install(address < IndexBlocks.SlotCount ? index.AddLeaf(owner, page) : address, frame);
         frames.Head(frame).Key = new PageKey(owner, page);
         frames.State(frame) = new FrameState(FrameState.Live);
     }
