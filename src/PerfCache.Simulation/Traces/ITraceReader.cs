@@ -7,6 +7,12 @@ public interface ITraceReader : IDisposable
     /// <summary>The name to print: the path as the user gave it, or the generator's text.</summary>
     string Name { get; }
 
+    /// <summary>The format being read (for <c>auto</c>: the one detected), or the generator's name.</summary>
+    string Format => "";
+
+    /// <summary>The names of files that the trace has told so far, by file number; mostly empty.</summary>
+    IReadOnlyDictionary<int, string> FileNames => NoFileNames.Instance;
+
     /// <summary>The optional columns that this trace has.</summary>
     TraceColumns Columns { get; }
 
@@ -39,8 +45,15 @@ public interface ITraceSource
 
     /// <summary>
     /// Writes a page as the trace itself wrote it: <c>PAGE</c>, <c>FILE PAGE</c>, or <c>0xHEX</c> for address traces.
+    /// Ask after the first <see cref="Open"/>: only then is it known whether a text trace has files.
     /// </summary>
     /// <param name="file">The file number of the request; ignored where the trace has none.</param>
     /// <param name="id">The page id.</param>
     string FormatPage(int file, ulong id);
+}
+
+/// <summary>The one empty dictionary that readers without file names share.</summary>
+internal static class NoFileNames
+{
+    internal static readonly IReadOnlyDictionary<int, string> Instance = new Dictionary<int, string>();
 }

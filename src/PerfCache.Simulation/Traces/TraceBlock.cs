@@ -63,7 +63,7 @@ public sealed class TraceBlock
     /// <summary>File numbers, 0 and up in order of appearance or as the trace numbers them.</summary>
     public int[] Files { get; }
 
-    /// <summary>Object sizes in bytes.</summary>
+    /// <summary>Object sizes in bytes; one of 4 GiB or more is clamped to <see cref="uint.MaxValue"/>.</summary>
     public uint[] Sizes { get; }
 
     /// <summary>Request times in the trace's own unit.</summary>
