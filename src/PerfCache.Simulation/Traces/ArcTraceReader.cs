@@ -30,7 +30,7 @@ internal sealed class ArcTraceReader(TraceInput input, TraceOptions options)
             throw LineError($"asks for {count} blocks from block {first} on; a line may have 2^32 blocks and none " +
                 $"beyond {ulong.MaxValue}");
         return _split
-            ? Pages((UInt128)first * PageRun.SectorBytes, (UInt128)count * PageRun.SectorBytes)
+            ? Sectors(first, count * PageRun.SectorBytes)
             : PageRun.OfIds(first, count);
     }
 }

@@ -41,8 +41,9 @@ internal static class FormatDetector
 
     /// <summary>
     /// oracleGeneral has no magic, but its last field points at the next request of the same id, which random bytes
-    /// cannot keep up: every pointer is forward, those into the part at hand hit the same id, and no id comes again
-    /// without having been pointed at.
+    /// cannot keep up: every pointer is forward, those into the part at hand hit the same id, no id comes again without
+    /// having been pointed at, and at least one pointer can be checked. Ascending numbers, which point forward too,
+    /// give themselves away by sizes of 0.
     /// </summary>
     private static bool IsOracle(ReadOnlySpan<byte> head)
     {
@@ -53,6 +54,8 @@ internal static class FormatDetector
             return false;
         var expected = new Dictionary<ulong, long>();
         uint time = 0;
+        int proofs = 0;
+        int sized = 0;
         for (int i = 0; i < records; i++)
         {
             ReadOnlySpan<byte> record = head.Slice(i * layout.RecordBytes, layout.RecordBytes);
@@ -63,13 +66,16 @@ internal static class FormatDetector
             bool isLast = next is -1 or long.MaxValue;
             if (now < time || (!isLast && (next <= position || next > NextMax)))
                 return false;
-            if (expected.TryGetValue(id, out long pointed) && pointed != position)
+            bool isAgain = expected.TryGetValue(id, out long pointed);
+            if (isAgain && pointed != position)
                 return false;
             expected[id] = isLast ? 0 : next;
+            proofs += isAgain || isLast ? 1 : 0;
+            sized += record[12..16].ContainsAnyExcept((byte)0) ? 1 : 0;
             time = now;
         }
         // A pointer into the part at hand that no record answered was wrong.
-        return expected.Values.All(next => next <= 0 || next > records);
+        return proofs > 0 && sized > records / 2 && expected.Values.All(next => next <= 0 || next > records);
     }
 
     private static string DetectText(TraceInput input, ReadOnlySpan<byte> head, string name, TraceOptions options)

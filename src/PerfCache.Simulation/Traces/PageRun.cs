@@ -27,16 +27,20 @@ internal struct PageRun
 
     /// <summary>The pages under a range of bytes. A request of no bytes still asks for the page it points at.</summary>
     /// <returns>False when the range does not fit in 2^64 bytes or covers more than <see cref="PagesMax"/> pages.</returns>
-    internal static bool TryPages(UInt128 startByte, UInt128 bytes, int pageBytes, out PageRun run)
+    internal static bool TryPages(ulong startByte, ulong bytes, int pageBytes, out PageRun run)
     {
-        run = default;
-        UInt128 lastByte = startByte + (bytes == 0 ? 0 : bytes - 1);
-        if (startByte > ulong.MaxValue || bytes > ulong.MaxValue || lastByte > ulong.MaxValue)
-            return false;
-        ulong firstPage = (ulong)startByte / (ulong)pageBytes;
-        ulong pages = (ulong)lastByte / (ulong)pageBytes - firstPage + 1;
+        ulong lastByte = startByte + (bytes == 0 ? 0 : bytes - 1);
+        ulong firstPage = startByte / (ulong)pageBytes;
+        ulong pages = lastByte / (ulong)pageBytes - firstPage + 1;
         run = OfIds(firstPage, pages);
-        return pages <= PagesMax;
+        return lastByte >= startByte && pages <= PagesMax;
+    }
+
+    /// <summary>The same where the range begins at a sector.</summary>
+    internal static bool TrySectors(ulong sector, ulong bytes, int pageBytes, out PageRun run)
+    {
+        bool hasPages = TryPages(sector * SectorBytes, bytes, pageBytes, out run);
+        return hasPages && sector <= ulong.MaxValue / SectorBytes;
     }
 
     /// <summary>The same run with what all its requests share.</summary>

@@ -33,11 +33,14 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
     protected abstract PageRun ParseLine(ReadOnlySpan<byte> line);
 
     /// <summary>The pages under a range of bytes, or the line that says why not.</summary>
-    protected PageRun Pages(UInt128 startByte, UInt128 bytes) =>
-        PageRun.TryPages(startByte, bytes, PageBytes, out PageRun run)
+    protected PageRun Pages(ulong startByte, ulong bytes) =>
+        PageRun.TryPages(startByte, bytes, PageBytes, out PageRun run) ? run : throw RangeError(startByte, bytes);
+
+    /// <summary>The same where the range begins at a sector.</summary>
+    protected PageRun Sectors(ulong sector, ulong bytes) =>
+        PageRun.TrySectors(sector, bytes, PageBytes, out PageRun run)
             ? run
-            : throw LineError($"asks for {bytes} bytes at byte {startByte}; a request ends before byte 2^64 and " +
-                "covers at most 2^32 pages");
+            : throw RangeError((UInt128)sector * PageRun.SectorBytes, bytes);
 
     /// <summary>The next comma-separated field; <paramref name="expected"/> is the form of the whole line.</summary>
     protected ReadOnlySpan<byte> Field(ref LineFields fields, ReadOnlySpan<byte> line, string expected) =>
@@ -65,4 +68,8 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
             throw LineError($"has the time {seconds} s, which does not fit in 64 bits of microseconds");
         return (long)seconds * MicrosecondsPerSecond + (long)fraction;
     }
+
+    private TraceFormatException RangeError(UInt128 startByte, ulong bytes) =>
+        LineError($"asks for {bytes} bytes at byte {startByte}; a request ends before byte 2^64 and covers at most " +
+            "2^32 pages");
 }

@@ -31,6 +31,6 @@ internal sealed class SpcTraceReader(TraceInput input, TraceOptions options)
         long time = ParseMicroseconds(Field(ref fields, line, Expected));
         if (unit > int.MaxValue)
             throw LineError($"has the ASU {unit}; units are numbered from 0 to {int.MaxValue}");
-        return Pages((UInt128)sector * PageRun.SectorBytes, bytes).With((int)unit, time, isWrite);
+        return Sectors(sector, bytes).With((int)unit, time, isWrite);
     }
 }

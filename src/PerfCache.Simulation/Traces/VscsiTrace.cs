@@ -71,7 +71,7 @@ internal static class VscsiTrace
             uint bytes = BinaryPrimitives.ReadUInt32LittleEndian(record[layout.Size.Offset..]);
             ushort command = BinaryPrimitives.ReadUInt16LittleEndian(record[layout.Operation.Offset..]);
             long time = BinaryPrimitives.ReadInt64LittleEndian(record[layout.Time.Offset..]);
-            if (!PageRun.TryPages((UInt128)sector * PageRun.SectorBytes, bytes, pageBytes, out PageRun run))
+            if (!PageRun.TrySectors(sector, bytes, pageBytes, out PageRun run))
                 throw Input.ByteError(Input.Offset, $"the request of {bytes} bytes at block {sector} does not end " +
                     "before byte 2^64; is the file damaged?");
             Input.Consume(layout.RecordBytes);
