@@ -4,9 +4,9 @@ using System.Numerics;
 namespace PerfCache.Simulation.Workloads;
 
 /// <summary>
-/// The generator behind every workload: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64 as its
-/// authors advise. It is our own so that a seed means the same requests for ever, whatever a library's generator
-/// becomes. A mutable struct: copy it into a local for a hot loop and store it back.
+/// The generator behind every workload: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64
+/// as its authors advise. It is our own so that a seed means the same requests for ever, whatever a
+/// library's generator becomes. A mutable struct: copy it into a local for a hot loop and store it back.
 /// </summary>
 internal struct SeededRandom
 {
@@ -16,7 +16,7 @@ internal struct SeededRandom
     private ulong _d;
 
     internal SeededRandom(ulong seed)
-        : this(Mix(seed + Weyl), Mix(seed + unchecked(Weyl * 2)), Mix(seed + unchecked(Weyl * 3)), Mix(seed + unchecked(Weyl * 4))) { }
+        : this(Mix(seed + Weyl), Mix(seed + Weyl2), Mix(seed + Weyl2 + Weyl), Mix(seed + Weyl2 + Weyl2)) { }
 
     /// <summary>Starts from a state, not all of which may be zero.</summary>
     internal SeededRandom(ulong a, ulong b, ulong c, ulong d) => (_a, _b, _c, _d) = (a, b, c, d);
@@ -24,7 +24,10 @@ internal struct SeededRandom
     /// <summary>2^64 over the golden ratio, the step of SplitMix64.</summary>
     internal const ulong Weyl = 0x9e3779b97f4a7c15;
 
-    /// <summary>The output function of SplitMix64: every bit of the input reaches every bit of the result.</summary>
+    private const ulong Weyl2 = unchecked(Weyl * 2);
+
+    /// <summary>The output function of SplitMix64: every bit of the input reaches every bit of the
+    /// result.</summary>
     internal static ulong Mix(ulong value)
     {
         value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
