@@ -2,8 +2,8 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>address</c>: memory accesses as lines of <c>l|s 0xHEX ...</c> (load or store; <c>r</c> and <c>w</c> are taken
-/// too). The id is the address as it stands; what follows it on the line is ignored.
+/// <c>address</c>: memory accesses as lines of <c>l|s 0xHEX ...</c> (load or store; <c>r</c> and <c>w</c>
+/// are taken too). The id is the address as it stands; what follows it on the line is ignored.
 /// </summary>
 internal sealed class AddressTraceReader(TraceInput input) : LineTraceReader(input, TraceFormats.Address)
 {
@@ -43,16 +43,19 @@ internal sealed class AddressTraceReader(TraceInput input) : LineTraceReader(inp
         {
             [(byte)'l' or (byte)'r' or (byte)'L' or (byte)'R'] => false,
             [(byte)'s' or (byte)'w' or (byte)'S' or (byte)'W'] => true,
-            _ => throw LineError($"has the operation '{TraceInput.Excerpt(operation)}' where l (load) or s (store) " +
+            _ => throw LineError(
+                $"has the operation '{TraceInput.Excerpt(operation)}' where l (load) or s (store) " +
                 "should be"),
         };
         ReadOnlySpan<byte> word = fields.NextWord();
         return AsciiNumber.ParseHex(word, out address) switch
         {
             NumberStatus.Ok => true,
-            NumberStatus.Overflow => throw LineError($"has the address {TraceInput.Excerpt(word)}, which is larger " +
+            NumberStatus.Overflow =>
+                throw LineError($"has the address {TraceInput.Excerpt(word)}, which is larger " +
                 "than 64 bits"),
-            _ => throw LineError($"has '{TraceInput.Excerpt(word)}' where a hexadecimal address such as 0x1ff0 " +
+            _ => throw LineError(
+                $"has '{TraceInput.Excerpt(word)}' where a hexadecimal address such as 0x1ff0 " +
                 "should be"),
         };
     }

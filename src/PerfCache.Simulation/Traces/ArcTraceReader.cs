@@ -2,9 +2,9 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>arc</c>: lines of first block, number of blocks, a number to ignore, and the request's own number. One line is
-/// as many requests as it has blocks; a line of no blocks is none. With the split option the blocks of 512 bytes
-/// become the pages that they lie in.
+/// <c>arc</c>: lines of first block, number of blocks, a number to ignore, and the request's own number.
+/// One line is as many requests as it has blocks; a line of no blocks is none. With the split option the
+/// blocks of 512 bytes become the pages that they lie in.
 /// </summary>
 internal sealed class ArcTraceReader(TraceInput input, TraceOptions options)
     : RangeTraceReader(input, TraceFormats.Arc, options.PageBytes)
@@ -22,12 +22,14 @@ internal sealed class ArcTraceReader(TraceInput input, TraceOptions options)
         ulong first = ParseNumber(word, "first block");
         word = fields.NextWord();
         if (word.IsEmpty)
-            throw LineError($"has too few fields ('{TraceInput.Excerpt(line)}'); expected FIRST COUNT ignored NUMBER");
+            throw LineError(
+                $"has too few fields ('{TraceInput.Excerpt(line)}'); expected FIRST COUNT ignored NUMBER");
         ulong count = ParseNumber(word, "number of blocks");
         if (count == 0)
             return default;
         if (count > PageRun.PagesMax || first > ulong.MaxValue - (count - 1))
-            throw LineError($"asks for {count} blocks from block {first} on; a line may have 2^32 blocks and none " +
+            throw LineError(
+                $"asks for {count} blocks from block {first} on; a line may have 2^32 blocks and none " +
                 $"beyond {ulong.MaxValue}");
         return _split
             ? Sectors(first, count * PageRun.SectorBytes)

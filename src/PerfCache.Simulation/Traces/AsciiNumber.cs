@@ -24,7 +24,9 @@ internal static class AsciiNumber
             return NumberStatus.NotANumber;
         bool isNegative = field[0] == '-';
         ReadOnlySpan<byte> digits = isNegative ? field[1..] : field;
-        NumberStatus status = digits.Length <= SafeDigits ? ParseSafe(digits, out value) : ParseLong(digits, out value);
+        NumberStatus status = digits.Length <= SafeDigits
+            ? ParseSafe(digits, out value)
+            : ParseLong(digits, out value);
         if (!isNegative || status == NumberStatus.NotANumber)
             return status;
         value = 0;
@@ -51,7 +53,8 @@ internal static class AsciiNumber
         return overflows ? NumberStatus.Overflow : NumberStatus.Ok;
     }
 
-    private static uint HexDigit(byte letter) => letter <= '9' ? letter - (uint)'0' : (letter | 0x20u) - 'a' + 10;
+    private static uint HexDigit(byte letter) =>
+        letter <= '9' ? letter - (uint)'0' : (letter | 0x20u) - 'a' + 10;
 
     private static NumberStatus ParseSafe(ReadOnlySpan<byte> digits, out ulong value)
     {

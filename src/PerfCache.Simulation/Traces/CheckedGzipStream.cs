@@ -4,15 +4,15 @@ using System.IO.Compression;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// Gzip that notices a cut-off file. The platform's decoder verifies the checksum of a member that it sees to the
-/// end, but takes the end of the input in the middle of a member for the end of the data, so half a download
-/// would replay as a shorter trace.
+/// Gzip that notices a cut-off file. The platform's decoder verifies the checksum of a member that it sees
+/// to the end, but takes the end of the input in the middle of a member for the end of the data, so half a
+/// download would replay as a shorter trace.
 ///
-/// The check: behind the last byte of the file this class puts one more, tiny member whose content is a known
-/// marker. After a complete file the decoder starts a new member there and the decoded data ends with the marker,
-/// which is held back from the caller. After a cut-off file the same bytes are taken for the rest of the unfinished
-/// member, and the marker cannot come out: it is stored compressed, so even a member that copies its input verbatim
-/// does not produce it.
+/// The check: behind the last byte of the file this class puts one more, tiny member whose content is a
+/// known marker. After a complete file the decoder starts a new member there and the decoded data ends with
+/// the marker, which is held back from the caller. After a cut-off file the same bytes are taken for the
+/// rest of the unfinished member, and the marker cannot come out: it is stored compressed, so even a member
+/// that copies its input verbatim does not produce it.
 /// </summary>
 internal sealed class CheckedGzipStream : ReadOnlyStream
 {
@@ -68,7 +68,8 @@ internal sealed class CheckedGzipStream : ReadOnlyStream
         catch (InvalidDataException failure)
         {
             throw _input.MarkerServed ? CutOff() : new TraceFormatException(
-                $"{_name}: damaged gzip data near compressed byte {_input.BytesRead}; fetch the file again", failure);
+                $"{_name}: damaged gzip data near compressed byte {_input.BytesRead}; fetch the file again",
+                failure);
         }
         _heldEnd += got;
         if (got == 0)
@@ -79,8 +80,8 @@ internal sealed class CheckedGzipStream : ReadOnlyStream
     {
         if (!_input.MarkerServed)
             throw new TraceFormatException(
-                $"{_name}: bytes that are not gzip follow the gzip data near compressed byte {_input.BytesRead}; " +
-                "cut them off or fetch the file again");
+                $"{_name}: bytes that are not gzip follow the gzip data near compressed byte {_input.BytesRead}" +
+                "; cut them off or fetch the file again");
         if (!_held.AsSpan(0, _heldEnd).EndsWith(s_marker))
             throw CutOff();
         _heldEnd -= MarkerBytes;

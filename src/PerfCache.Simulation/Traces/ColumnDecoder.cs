@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// Decodes one column out of records: fields at a fixed distance into an array. The kind of field is chosen once a
-/// column and compiled in, so the loop is a load, a possible byte swap, and a store.
+/// Decodes one column out of records: fields at a fixed distance into an array. The kind of field is chosen
+/// once a column and compiled in, so the loop is a load, a possible byte swap, and a store.
 /// </summary>
 internal static class ColumnDecoder
 {
@@ -35,7 +35,8 @@ internal static class ColumnDecoder
     }
 
     /// <summary>The same into signed numbers.</summary>
-    internal static void Decode(ReadOnlySpan<byte> records, int recordBytes, RecordField field, Span<long> values) =>
+    internal static void Decode(
+        ReadOnlySpan<byte> records, int recordBytes, RecordField field, Span<long> values) =>
         Decode(records, recordBytes, field, MemoryMarshal.Cast<long, ulong>(values));
 
     /// <summary>Fills in sizes; a negative one counts as 0, one too large as the largest.</summary>
@@ -103,7 +104,8 @@ internal static class ColumnDecoder
 
     private readonly struct I16 : IField
     {
-        public static ulong Read(ReadOnlySpan<byte> bytes) => (ulong)BinaryPrimitives.ReadInt16LittleEndian(bytes);
+        public static ulong Read(ReadOnlySpan<byte> bytes) =>
+            (ulong)BinaryPrimitives.ReadInt16LittleEndian(bytes);
     }
 
     private readonly struct U32 : IField
@@ -113,7 +115,8 @@ internal static class ColumnDecoder
 
     private readonly struct I32 : IField
     {
-        public static ulong Read(ReadOnlySpan<byte> bytes) => (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes);
+        public static ulong Read(ReadOnlySpan<byte> bytes) =>
+            (ulong)BinaryPrimitives.ReadInt32LittleEndian(bytes);
     }
 
     private readonly struct U64 : IField
@@ -123,12 +126,14 @@ internal static class ColumnDecoder
 
     private readonly struct F32 : IField
     {
-        public static ulong Read(ReadOnlySpan<byte> bytes) => (ulong)(long)BinaryPrimitives.ReadSingleLittleEndian(bytes);
+        public static ulong Read(ReadOnlySpan<byte> bytes) =>
+            (ulong)(long)BinaryPrimitives.ReadSingleLittleEndian(bytes);
     }
 
     private readonly struct F64 : IField
     {
-        public static ulong Read(ReadOnlySpan<byte> bytes) => (ulong)(long)BinaryPrimitives.ReadDoubleLittleEndian(bytes);
+        public static ulong Read(ReadOnlySpan<byte> bytes) =>
+            (ulong)(long)BinaryPrimitives.ReadDoubleLittleEndian(bytes);
     }
 
     private readonly struct BigU32 : IField

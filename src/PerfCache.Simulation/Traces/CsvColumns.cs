@@ -4,8 +4,8 @@ using System.Globalization;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// Which columns of a csv trace hold what, as <c>--csv-columns</c> says it: <c>id=5,size=4,time=2</c>, numbers from 1
-/// or names out of the header. Without it the header's own names decide.
+/// Which columns of a csv trace hold what, as <c>--csv-columns</c> says it: <c>id=5,size=4,time=2</c>,
+/// numbers from 1 or names out of the header. Without it the header's own names decide.
 /// </summary>
 internal sealed class CsvColumns
 {
@@ -15,8 +15,10 @@ internal sealed class CsvColumns
     private const string Expected =
         "expected id=N[,size=N][,time=N] with columns numbered from 1, or names out of the header";
 
-    private static readonly string[] s_idNames = ["id", "obj_id", "object_id", "objid", "key", "lbn", "lba", "block", "page"];
-    private static readonly string[] s_sizeNames = ["size", "obj_size", "object_size", "objsize", "length", "bytes"];
+    private static readonly string[] s_idNames =
+        ["id", "obj_id", "object_id", "objid", "key", "lbn", "lba", "block", "page"];
+    private static readonly string[] s_sizeNames =
+        ["size", "obj_size", "object_size", "objsize", "length", "bytes"];
     private static readonly string[] s_timeNames = ["time", "timestamp", "clock_time", "ts"];
 
     private string _id = "";
@@ -51,11 +53,13 @@ internal sealed class CsvColumns
         return columns._id.Length > 0 ? columns : throw Error(text, "the id is missing");
     }
 
-    /// <summary>Finds the places, from 0 (or -1 for none), in a file whose first line has these fields.</summary>
+    /// <summary>Finds the places, from 0 (or -1 for none), in a file whose first line has these
+    /// fields.</summary>
     /// <param name="columns">What the user said, or null.</param>
     /// <param name="first">The fields of the first line.</param>
     /// <param name="name">The trace's name for messages.</param>
-    internal static (int Id, int Size, int Time) Resolve(CsvColumns? columns, IReadOnlyList<string> first, string name)
+    internal static (int Id, int Size, int Time) Resolve(
+        CsvColumns? columns, IReadOnlyList<string> first, string name)
     {
         if (columns is not null)
             return (Place(columns._id, first, name), Place(columns._size, first, name),
@@ -76,7 +80,8 @@ internal sealed class CsvColumns
             return number - 1;
         int place = Find(first, [column]);
         return place >= 0 ? place : throw new TraceFormatException(
-            $"{name}: line 1 has no column named '{TraceInput.OneLine(column)}', which --csv-columns asks for");
+            $"{name}: line 1 has no column named '{TraceInput.OneLine(column)}', which " +
+            "--csv-columns asks for");
     }
 
     private static int Find(IReadOnlyList<string> fields, string[] names)

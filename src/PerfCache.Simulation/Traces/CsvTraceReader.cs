@@ -4,9 +4,9 @@ using System.Text;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>csv</c>: one request a line in separated columns. The separator is the one that the first line has most of among
-/// comma, tab, semicolon and bar; the first line is a header when its id column begins with a letter. Ids are decimal,
-/// or hexadecimal after 0x. Of a time with a fraction the whole part counts.
+/// <c>csv</c>: one request a line in separated columns. The separator is the one that the first line has
+/// most of among comma, tab, semicolon and bar; the first line is a header when its id column begins with a
+/// letter. Ids are decimal, or hexadecimal after 0x. Of a time with a fraction the whole part counts.
 /// </summary>
 internal sealed class CsvTraceReader : LineTraceReader
 {
@@ -26,7 +26,8 @@ internal sealed class CsvTraceReader : LineTraceReader
         List<string> names = Fields(first, _separator);
         (_id, _size, _time) = CsvColumns.Resolve(columns, names, Input.Name);
         _lastNeeded = Math.Max(_id, Math.Max(_size, _time));
-        bool isHeader = _id < names.Count && names[_id] is [var letter, ..] && (char.IsLetter(letter) || letter == '_');
+        bool isHeader = _id < names.Count && names[_id] is [var letter, ..] &&
+            (char.IsLetter(letter) || letter == '_');
         if (!isHeader)
             return;
         Input.Consume(length);
@@ -41,7 +42,8 @@ internal sealed class CsvTraceReader : LineTraceReader
     {
         var names = new List<string>();
         var fields = new LineFields(line);
-        while (names.Count < CsvColumns.NumberMax && fields.TryNextField(separator, out ReadOnlySpan<byte> field))
+        while (names.Count < CsvColumns.NumberMax &&
+            fields.TryNextField(separator, out ReadOnlySpan<byte> field))
             names.Add(Encoding.UTF8.GetString(field));
         return names;
     }
@@ -77,7 +79,8 @@ internal sealed class CsvTraceReader : LineTraceReader
         for (int place = 0; place <= _lastNeeded; place++)
         {
             if (!fields.TryNextField(_separator, out ReadOnlySpan<byte> field))
-                throw LineError($"has {place} fields ('{TraceInput.Excerpt(line)}') and column {_lastNeeded + 1} is " +
+                throw LineError(
+                    $"has {place} fields ('{TraceInput.Excerpt(line)}') and column {_lastNeeded + 1} is " +
                     "asked for; correct --csv-columns or the line");
             if (place == _id)
                 block.Ids[at] = ParseId(field);
@@ -100,6 +103,8 @@ internal sealed class CsvTraceReader : LineTraceReader
     {
         int point = field.IndexOf((byte)'.');
         ulong time = ParseNumber(point > 0 ? field[..point] : field, "time");
-        return time <= long.MaxValue ? (long)time : throw LineError($"has the time {time}, later than any clock shows");
+        return time <= long.MaxValue
+            ? (long)time
+            : throw LineError($"has the time {time}, later than any clock shows");
     }
 }

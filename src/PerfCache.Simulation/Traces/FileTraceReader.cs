@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Simulation.Traces;
 
-/// <summary>What the readers of all formats share: they decode one <see cref="TraceInput"/> into blocks.</summary>
+/// <summary>What the readers of all formats share: they decode one <see cref="TraceInput"/> into
+/// blocks.</summary>
 internal abstract class FileTraceReader(TraceInput input, string format) : ITraceReader
 {
     public string Name => Input.Path;

@@ -10,7 +10,8 @@ internal sealed class FileTraceSource : ITraceSource
     private readonly TraceOptions _options;
     private bool _isOpened;
 
-    // Unknown until the first reader has seen how the trace writes pages; the address format writes but one way.
+    // Unknown until the first reader has seen how the trace writes pages; the address format writes but one
+    // way.
     private PageForm _form;
 
     internal FileTraceSource(string path, TraceOptions options)
@@ -65,7 +66,8 @@ internal sealed class FileTraceSource : ITraceSource
         if (format == TraceFormats.Auto)
             format = FormatDetector.Detect(input, _options);
         if (_options.Split && !TraceFormats.HasBlocks(format))
-            throw input.Error($"is of the format {format}, which has no blocks to split into pages; leave out --split");
+            throw input.Error(
+                $"is of the format {format}, which has no blocks to split into pages; leave out --split");
         return format switch
         {
             TraceFormats.Csv => new CsvTraceReader(input, _options),

@@ -4,14 +4,19 @@ using System.Buffers.Binary;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>auto</c>: tells the format from the first bytes, and from the name where the content leaves a choice. It accepts
-/// a format only on evidence; a stream of bare ids has none, whatever its width and byte order, so the answer there is
-/// a line that lists what to try.
+/// <c>auto</c>: tells the format from the first bytes, and from the name where the content leaves a choice.
+/// It accepts a format only on evidence; a stream of bare ids has none, whatever its width and byte order,
+/// so the answer there is a line that lists what to try.
 /// </summary>
 internal static class FormatDetector
 {
-    /// <summary>Bytes looked at; enough to see many records and to reach the first request behind comments.</summary>
+    /// <summary>Bytes looked at; enough to see many records and to reach the first request behind
+    /// comments.</summary>
     internal const int HeadBytes = 64 * 1024;
+
+    // What only a name can tell.
+    private static readonly string[] s_namedFormats =
+        [TraceFormats.Vscsi, TraceFormats.Twr, "be32", "be64", "le32", "le64"];
 
     /// <summary>Names a format, or throws the line that says why it cannot.</summary>
     internal static string Detect(TraceInput input, TraceOptions options)
@@ -27,23 +32,25 @@ internal static class FormatDetector
     private static string DetectBinary(TraceInput input, ReadOnlySpan<byte> head, string name)
     {
         // One record has too few bytes to prove a version; two that agree have.
-        bool isVscsi = head.Length >= 2 * RecordLayout.Vscsi1.RecordBytes && VscsiTrace.Detect(head) is not null;
+        bool isVscsi = head.Length >= 2 * RecordLayout.Vscsi1.RecordBytes &&
+            VscsiTrace.Detect(head) is not null;
         if (isVscsi && (name.EndsWith(".vscsi", StringComparison.OrdinalIgnoreCase) || !IsOracle(head)))
             return TraceFormats.Vscsi;
         if (name.Contains("oracleGeneral", StringComparison.OrdinalIgnoreCase) || IsOracle(head))
             return TraceFormats.Oracle;
-        foreach (string format in (string[])[TraceFormats.Vscsi, TraceFormats.Twr, "be32", "be64", "le32", "le64"])
+        foreach (string format in s_namedFormats)
             if (name.EndsWith("." + format, StringComparison.OrdinalIgnoreCase))
                 return format;
-        throw input.Error("is binary and neither its content nor its name tells the format; bare ids carry no " +
+        throw input.Error(
+            "is binary and neither its content nor its name tells the format; bare ids carry no " +
             "header, so say --format be32, be64, le32, le64, twr or oracle");
     }
 
     /// <summary>
-    /// oracleGeneral has no magic, but its last field points at the next request of the same id, which random bytes
-    /// cannot keep up: every pointer is forward, those into the part at hand hit the same id, no id comes again without
-    /// having been pointed at, and at least one pointer can be checked. Ascending numbers, which point forward too,
-    /// give themselves away by sizes of 0.
+    /// oracleGeneral has no magic, but its last field points at the next request of the same id, which
+    /// random bytes cannot keep up: every pointer is forward, those into the part at hand hit the same id,
+    /// no id comes again without having been pointed at, and at least one pointer can be checked. Ascending
+    /// numbers, which point forward too, give themselves away by sizes of 0.
     /// </summary>
     private static bool IsOracle(ReadOnlySpan<byte> head)
     {
@@ -78,7 +85,8 @@ internal static class FormatDetector
         return proofs > 0 && sized > records / 2 && expected.Values.All(next => next <= 0 || next > records);
     }
 
-    private static string DetectText(TraceInput input, ReadOnlySpan<byte> head, string name, TraceOptions options)
+    private static string DetectText(
+        TraceInput input, ReadOnlySpan<byte> head, string name, TraceOptions options)
     {
         if (options.CsvColumns is not null)
             return TraceFormats.Csv;
@@ -93,10 +101,13 @@ internal static class FormatDetector
         if (numbers == words.Count && words.Count == 4)
             return TraceFormats.Arc;
         if (words.Count <= 3 && numbers == Math.Min(words.Count, 2))
-            return name.EndsWith(".lis", StringComparison.OrdinalIgnoreCase) ? TraceFormats.Arc : TraceFormats.Text;
+            return name.EndsWith(".lis", StringComparison.OrdinalIgnoreCase)
+                ? TraceFormats.Arc
+                : TraceFormats.Text;
         if (words is [[_], ['0', 'x' or 'X', ..], ..])
             return TraceFormats.Address;
-        throw input.LineError(number, $"('{TraceInput.Excerpt(line)}') is of no text format that can be told; say " +
+        throw input.LineError(number,
+            $"('{TraceInput.Excerpt(line)}') is of no text format that can be told; say " +
             "--format text, csv, arc, lirs, spc, msr or address");
     }
 

@@ -4,9 +4,9 @@ using System.Buffers.Binary;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// The header of <c>lcs</c>, 1,024 bytes that describe the records behind it: magic, a format string (<c>&lt;</c>, then
-/// one letter a field), the 1-based numbers of the fields that are the id, size, time and so on, the number of
-/// requests, and once more the number of fields, the record size and the magic.
+/// The header of <c>lcs</c>, 1,024 bytes that describe the records behind it: magic, a format string
+/// (<c>&lt;</c>, then one letter a field), the 1-based numbers of the fields that are the id, size, time
+/// and so on, the number of requests, and once more the number of fields, the record size and the magic.
 /// </summary>
 internal static class LcsHeader
 {
@@ -37,19 +37,22 @@ internal static class LcsHeader
     {
         input.Ensure(Bytes);
         if (!StartsWithMagic(input.Unread))
-            throw input.ByteError(0, $"is not lcs: its first 8 bytes are not the magic 0x{Magic:x}; is it another " +
+            throw input.ByteError(0,
+                $"is not lcs: its first 8 bytes are not the magic 0x{Magic:x}; is it another " +
                 "--format?");
         if (input.Unread.Length < Bytes)
             throw input.ByteError(input.Unread.Length, $"the lcs header is cut off; it has {Bytes} bytes");
         ReadOnlySpan<byte> header = input.Unread[..Bytes];
         if (BinaryPrimitives.ReadUInt64LittleEndian(header[SecondMagicOffset..]) != Magic)
-            throw input.ByteError(SecondMagicOffset, $"the lcs header does not end with the magic 0x{Magic:x}; it is " +
+            throw input.ByteError(SecondMagicOffset,
+                $"the lcs header does not end with the magic 0x{Magic:x}; it is " +
                 "damaged or of a newer version than this reader knows");
         List<RecordField> fields = ParseFields(input, header, out int recordBytes);
         uint fieldCount = BinaryPrimitives.ReadUInt32LittleEndian(header[FieldCountOffset..]);
         uint statedBytes = BinaryPrimitives.ReadUInt32LittleEndian(header[RecordBytesOffset..]);
         if (fieldCount != fields.Count || statedBytes != recordBytes)
-            throw input.ByteError(FieldCountOffset, $"the lcs header states {fieldCount} fields in {statedBytes} bytes " +
+            throw input.ByteError(FieldCountOffset,
+                $"the lcs header states {fieldCount} fields in {statedBytes} bytes " +
                 $"and its format string has {fields.Count} in {recordBytes}");
         RecordField id = Field(input, header, fields, IdPlace).AsUnsigned;
         if (!id.IsPresent || id.Kind is FieldKind.F32 or FieldKind.F64)
@@ -66,13 +69,15 @@ internal static class LcsHeader
         };
     }
 
-    private static List<RecordField> ParseFields(TraceInput input, ReadOnlySpan<byte> header, out int recordBytes)
+    private static List<RecordField> ParseFields(
+        TraceInput input, ReadOnlySpan<byte> header, out int recordBytes)
     {
         ReadOnlySpan<byte> format = header.Slice(FormatOffset, FormatBytes);
         int length = format.IndexOf((byte)0);
         format = (length < 0 ? format : format[..length]).TrimEnd((byte)' ');
         if (format.Length < 2 || format[0] != '<')
-            throw input.ByteError(FormatOffset, $"the lcs format string '{TraceInput.Excerpt(format)}' does not begin " +
+            throw input.ByteError(FormatOffset,
+                $"the lcs format string '{TraceInput.Excerpt(format)}' does not begin " +
                 "with '<' and a field; a newer version of the format is not supported");
         var fields = new List<RecordField>();
         recordBytes = 0;
@@ -80,8 +85,10 @@ internal static class LcsHeader
         {
             FieldKind kind = Kind(letter);
             if (kind == FieldKind.Absent)
-                throw input.ByteError(FormatOffset, $"the lcs format string '{TraceInput.Excerpt(format)}' has the " +
-                    $"unknown field letter '{TraceInput.Excerpt([letter])}'; the letters are c b B h H i I l L q Q f d");
+                throw input.ByteError(FormatOffset,
+                    $"the lcs format string '{TraceInput.Excerpt(format)}' has the " +
+                    $"unknown field letter '{TraceInput.Excerpt([letter])}'; the letters are " +
+                    "c b B h H i I l L q Q f d");
             var field = new RecordField(recordBytes, kind);
             fields.Add(field);
             recordBytes += field.Bytes;

@@ -2,9 +2,9 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// The base of the text formats. A format gets all the complete lines in the buffer at once and loops over them
-/// itself, so the inner loop has neither a virtual call a line nor a check for the end of the buffer: the last byte
-/// is always a line feed.
+/// The base of the text formats. A format gets all the complete lines in the buffer at once and loops over
+/// them itself, so the inner loop has neither a virtual call a line nor a check for the end of the buffer:
+/// the last byte is always a line feed.
 /// </summary>
 internal abstract class LineTraceReader : FileTraceReader
 {
@@ -35,7 +35,8 @@ internal abstract class LineTraceReader : FileTraceReader
         }
     }
 
-    /// <summary>Parses lines until they end or the block is full, and counts them in <see cref="Line"/>.</summary>
+    /// <summary>Parses lines until they end or the block is full, and counts them in
+    /// <see cref="Line"/>.</summary>
     /// <returns>The bytes consumed.</returns>
     protected abstract int ParseLines(ReadOnlySpan<byte> lines, TraceBlock block);
 
@@ -57,11 +58,12 @@ internal abstract class LineTraceReader : FileTraceReader
         string shown = TraceInput.Excerpt(field);
         return status switch
         {
-            NumberStatus.Negative => $"has the negative {what} {shown}; it must be from 0 to {ulong.MaxValue}",
+            NumberStatus.Negative =>
+                $"has the negative {what} {shown}; it must be from 0 to {ulong.MaxValue}",
             NumberStatus.Overflow => $"has the {what} {shown}, which is larger than {ulong.MaxValue}",
             _ => field.ContainsAnyExceptInRange((byte)0x20, (byte)0x7e)
-                ? $"has bytes that are not text where the {what} should be ({shown}); is the trace binary or in " +
-                  "another --format?"
+                ? $"has bytes that are not text where the {what} should be ({shown}); is the trace binary " +
+                  "or in another --format?"
                 : $"has '{shown}' where the {what} should be, a decimal number; is it another --format?",
         };
     }

@@ -4,9 +4,10 @@ using System.Text;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>msr</c>, the MSR Cambridge traces: lines of <c>time,host,disk,Read|Write,offset,bytes,latency</c>, with times in
-/// units of 100 ns. A request becomes one request for each page that it touches. The file is the disk's number; disks
-/// of a second, third, ... host count on from 1024, 2048, ... because two hosts' disks of one number are not one.
+/// <c>msr</c>, the MSR Cambridge traces: lines of <c>time,host,disk,Read|Write,offset,bytes,latency</c>,
+/// with times in units of 100 ns. A request becomes one request for each page that it touches. The file is
+/// the disk's number; disks of a second, third, ... host count on from 1024, 2048, ... because two hosts'
+/// disks of one number are not one.
 /// </summary>
 internal sealed class MsrTraceReader(TraceInput input, TraceOptions options)
     : RangeTraceReader(input, TraceFormats.Msr, options.PageBytes)
@@ -47,7 +48,8 @@ internal sealed class MsrTraceReader(TraceInput input, TraceOptions options)
             return false;
         return Ascii.EqualsIgnoreCase(word, "write"u8)
             ? true
-            : throw LineError($"has the operation '{TraceInput.Excerpt(word)}' where Read or Write should be");
+            : throw LineError(
+                $"has the operation '{TraceInput.Excerpt(word)}' where Read or Write should be");
     }
 
     private int HostNumber(ReadOnlySpan<byte> host)

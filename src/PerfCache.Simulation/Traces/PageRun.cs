@@ -2,13 +2,13 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// The pages that one record touches, given out a block at a time: a request of a block format may be longer than
-/// any block that it is read into.
+/// The pages that one record touches, given out a block at a time: a request of a block format may be
+/// longer than any block that it is read into.
 /// </summary>
 internal struct PageRun
 {
-    /// <summary>A record of more blocks or pages than this is taken for damage, not for a request: the largest one
-    /// real disks and traces know is some 2^21.</summary>
+    /// <summary>A record of more blocks or pages than this is taken for damage, not for a request: the
+    /// largest one real disks and traces know is some 2^21.</summary>
     internal const ulong PagesMax = 1UL << 32;
 
     /// <summary>Bytes of the blocks in which disks count.</summary>
@@ -25,8 +25,10 @@ internal struct PageRun
     /// <summary>A run of <paramref name="count"/> ids from <paramref name="first"/> on.</summary>
     internal static PageRun OfIds(ulong first, ulong count) => new() { _next = first, _remaining = count };
 
-    /// <summary>The pages under a range of bytes. A request of no bytes still asks for the page it points at.</summary>
-    /// <returns>False when the range does not fit in 2^64 bytes or covers more than <see cref="PagesMax"/> pages.</returns>
+    /// <summary>The pages under a range of bytes. A request of no bytes still asks for the page it points
+    /// at.</summary>
+    /// <returns>False when the range does not fit in 2^64 bytes or covers more than <see cref="PagesMax"/>
+    /// pages.</returns>
     internal static bool TryPages(ulong startByte, ulong bytes, int pageBytes, out PageRun run)
     {
         ulong lastByte = startByte + (bytes == 0 ? 0 : bytes - 1);

@@ -34,7 +34,9 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
 
     /// <summary>The pages under a range of bytes, or the line that says why not.</summary>
     protected PageRun Pages(ulong startByte, ulong bytes) =>
-        PageRun.TryPages(startByte, bytes, PageBytes, out PageRun run) ? run : throw RangeError(startByte, bytes);
+        PageRun.TryPages(startByte, bytes, PageBytes, out PageRun run)
+            ? run
+            : throw RangeError(startByte, bytes);
 
     /// <summary>The same where the range begins at a sector.</summary>
     protected PageRun Sectors(ulong sector, ulong bytes) =>
@@ -42,7 +44,8 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
             ? run
             : throw RangeError((UInt128)sector * PageRun.SectorBytes, bytes);
 
-    /// <summary>The next comma-separated field; <paramref name="expected"/> is the form of the whole line.</summary>
+    /// <summary>The next comma-separated field; <paramref name="expected"/> is the form of the whole
+    /// line.</summary>
     protected ReadOnlySpan<byte> Field(ref LineFields fields, ReadOnlySpan<byte> line, string expected) =>
         fields.TryNextField((byte)',', out ReadOnlySpan<byte> field)
             ? field
@@ -61,7 +64,8 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
         {
             uint digit = i < digits.Length ? digits[i] - (uint)'0' : 0;
             if (digit > 9)
-                throw LineError($"has the time '{TraceInput.Excerpt(field)}'; expected seconds such as 12.345678");
+                throw LineError(
+                    $"has the time '{TraceInput.Excerpt(field)}'; expected seconds such as 12.345678");
             fraction = fraction * 10 + digit;
         }
         if (seconds > long.MaxValue / MicrosecondsPerSecond - 1)
@@ -70,6 +74,6 @@ internal abstract class RangeTraceReader(TraceInput input, string format, int pa
     }
 
     private TraceFormatException RangeError(UInt128 startByte, ulong bytes) =>
-        LineError($"asks for {bytes} bytes at byte {startByte}; a request ends before byte 2^64 and covers at most " +
-            "2^32 pages");
+        LineError($"asks for {bytes} bytes at byte {startByte}; a request ends before byte 2^64 and covers " +
+            "at most 2^32 pages");
 }

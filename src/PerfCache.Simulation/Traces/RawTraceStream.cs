@@ -69,7 +69,8 @@ internal sealed class RawTraceStream : ReadOnlyStream
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new TraceFormatException(
-                $"{_name}: cannot read on at byte {_position}: {TraceInput.OneLine(failure.Message)}", failure);
+                $"{_name}: cannot read on at byte {_position}: {TraceInput.OneLine(failure.Message)}",
+                failure);
         }
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Simulation.Traces;
 
-/// <summary>The part of <see cref="Stream"/> that a forward-only decoder has no use for, answered once.</summary>
+/// <summary>The part of <see cref="Stream"/> that a forward-only decoder has no use for, answered
+/// once.</summary>
 internal abstract class ReadOnlyStream : Stream
 {
     public sealed override bool CanRead => true;
@@ -20,7 +21,8 @@ internal abstract class ReadOnlyStream : Stream
 
     public abstract override int Read(Span<byte> buffer);
 
-    public sealed override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    public sealed override int Read(byte[] buffer, int offset, int count) =>
+        Read(buffer.AsSpan(offset, count));
 
     public sealed override void Flush() { }
 
@@ -28,5 +30,6 @@ internal abstract class ReadOnlyStream : Stream
 
     public sealed override void SetLength(long value) => throw new NotSupportedException();
 
-    public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public sealed override void Write(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException();
 }

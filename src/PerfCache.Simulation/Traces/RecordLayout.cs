@@ -49,8 +49,8 @@ internal readonly record struct RecordField(int Offset, FieldKind Kind)
 }
 
 /// <summary>
-/// A format of fixed records, as data: one decoder serves them all, because a column of fields at a fixed distance
-/// is decoded the same way wherever it comes from.
+/// A format of fixed records, as data: one decoder serves them all, because a column of fields at a fixed
+/// distance is decoded the same way wherever it comes from.
 /// </summary>
 internal sealed record RecordLayout(string Format, int RecordBytes, RecordField Id)
 {

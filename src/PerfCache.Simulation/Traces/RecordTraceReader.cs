@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Simulation.Traces;
 
-/// <summary>Reads any format of fixed records, column by column, and only the columns that the consumer wants.</summary>
+/// <summary>Reads any format of fixed records, column by column, and only the columns that the consumer
+/// wants.</summary>
 internal sealed class RecordTraceReader : FileTraceReader
 {
     private readonly RecordLayout _layout;
@@ -22,7 +23,8 @@ internal sealed class RecordTraceReader : FileTraceReader
         if (!Input.HasRecord(_layout.Format, recordBytes))
         {
             if (_requests < _layout.RequestsPromised)
-                throw Input.ByteError(Input.Offset, $"the trace ends after {_requests} requests and its header " +
+                throw Input.ByteError(Input.Offset,
+                    $"the trace ends after {_requests} requests and its header " +
                     $"promises {_layout.RequestsPromised}; fetch the file again");
             return false;
         }

@@ -2,9 +2,9 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>spc</c>: lines of <c>ASU,LBA,bytes,r|w,seconds</c> and optional further fields. The unit (ASU) is the file, the
-/// address counts sectors of 512 bytes, and a request becomes one request for each page that it touches. Times are in
-/// microseconds.
+/// <c>spc</c>: lines of <c>ASU,LBA,bytes,r|w,seconds</c> and optional further fields. The unit (ASU) is the
+/// file, the address counts sectors of 512 bytes, and a request becomes one request for each page that it
+/// touches. Times are in microseconds.
 /// </summary>
 internal sealed class SpcTraceReader(TraceInput input, TraceOptions options)
     : RangeTraceReader(input, TraceFormats.Spc, options.PageBytes)
@@ -26,7 +26,8 @@ internal sealed class SpcTraceReader(TraceInput input, TraceOptions options)
         {
             [(byte)'r' or (byte)'R'] => false,
             [(byte)'w' or (byte)'W'] => true,
-            _ => throw LineError($"has the operation '{TraceInput.Excerpt(operation)}' where r or w should be"),
+            _ => throw LineError(
+                $"has the operation '{TraceInput.Excerpt(operation)}' where r or w should be"),
         };
         long time = ParseMicroseconds(Field(ref fields, line, Expected));
         if (unit > int.MaxValue)

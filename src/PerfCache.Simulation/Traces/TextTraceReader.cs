@@ -5,9 +5,10 @@ using System.Text;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>text</c> and <c>lirs</c>: one page number a line, or <c>FILE PAGE [r|w]</c>. Lines that begin with <c>*</c>
-/// (markers of the LIRS traces) or <c>#</c> and empty lines are skipped; <c># file N path</c> names file N. The first
-/// line with a request decides which of the two forms the trace has, and all others must keep to it.
+/// <c>text</c> and <c>lirs</c>: one page number a line, or <c>FILE PAGE [r|w]</c>. Lines that begin with
+/// <c>*</c> (markers of the LIRS traces) or <c>#</c> and empty lines are skipped; <c># file N path</c>
+/// names file N. The first line with a request decides which of the two forms the trace has, and all others
+/// must keep to it.
 /// </summary>
 internal sealed class TextTraceReader : LineTraceReader
 {
@@ -22,7 +23,8 @@ internal sealed class TextTraceReader : LineTraceReader
         _hasFiles = SkipToFirstRequest(out int words) && words > 1 && format == TraceFormats.Text;
     }
 
-    public override TraceColumns Columns => _hasFiles ? TraceColumns.File | TraceColumns.Write : TraceColumns.None;
+    public override TraceColumns Columns =>
+        _hasFiles ? TraceColumns.File | TraceColumns.Write : TraceColumns.None;
 
     public override IReadOnlyDictionary<int, string> FileNames => _fileNames;
 
@@ -39,7 +41,8 @@ internal sealed class TextTraceReader : LineTraceReader
         long line = Line;
         while (at < lines.Length && count < ids.Length)
         {
-            // Nearly every line is digits and a line feed; whatever is not goes to the careful half from its start.
+            // Nearly every line is digits and a line feed; whatever is not goes to the careful half from
+            // its start.
             int end = Digits(lines, at, out ulong value);
             if (lines[end] == '\n' && (uint)(end - at - 1) < AsciiNumber.SafeDigits)
             {
@@ -71,7 +74,8 @@ internal sealed class TextTraceReader : LineTraceReader
             bool isWrite = false;
             ulong page = 0;
             int pageEnd = lines[fileEnd] == ' ' ? Digits(lines, pageStart, out page) : fileEnd;
-            if (lines[pageEnd] == '\n' && file <= int.MaxValue && (uint)(fileEnd - at - 1) < AsciiNumber.SafeDigits &&
+            if (lines[pageEnd] == '\n' && file <= int.MaxValue &&
+                (uint)(fileEnd - at - 1) < AsciiNumber.SafeDigits &&
                 (uint)(pageEnd - pageStart - 1) < AsciiNumber.SafeDigits)
             {
                 at = pageEnd + 1;
@@ -116,7 +120,8 @@ internal sealed class TextTraceReader : LineTraceReader
         {
             page = ParseNumber(first, "page number");
             if (!fields.NextWord().IsEmpty)
-                throw LineError($"has more than a page number ('{TraceInput.Excerpt(line)}'); a trace of PAGE lines " +
+                throw LineError(
+                    $"has more than a page number ('{TraceInput.Excerpt(line)}'); a trace of PAGE lines " +
                     "has one number a line, and FILE PAGE lines must be so from the first line on");
         }
         else
@@ -138,7 +143,8 @@ internal sealed class TextTraceReader : LineTraceReader
             file = ParseNumber(first, "file number");
             ReadOnlySpan<byte> second = fields.NextWord();
             if (second.IsEmpty)
-                throw LineError($"has one number ('{TraceInput.Excerpt(line)}') where the lines before have FILE PAGE");
+                throw LineError(
+                    $"has one number ('{TraceInput.Excerpt(line)}') where the lines before have FILE PAGE");
             page = ParseNumber(second, "page number");
             if (file > int.MaxValue)
                 throw LineError($"has the file number {file}; files are numbered from 0 to {int.MaxValue}");
@@ -164,14 +170,16 @@ internal sealed class TextTraceReader : LineTraceReader
     private static bool IsSkipped(ReadOnlySpan<byte> firstWord) =>
         firstWord.IsEmpty || firstWord[0] is (byte)'*' or (byte)'#';
 
-    // Comments before the first request are consumed here, so that the columns are known before the first block.
+    // Comments before the first request are consumed here, so that the columns are known before the first
+    // block.
     private bool SkipToFirstRequest(out int words)
     {
         while (true)
         {
             ReadOnlySpan<byte> lines = Input.Lines(Line);
             if (lines.IsEmpty)
-                throw Input.Error("holds no request, only empty and skipped lines; a text trace has one a line");
+                throw Input.Error(
+                    "holds no request, only empty and skipped lines; a text trace has one a line");
             int at = 0;
             while (at < lines.Length)
             {

@@ -54,7 +54,8 @@ public static class TraceFormats
         return false;
     }
 
-    /// <summary>Whether requests of this format are runs of blocks, which <c>--split</c> can cut into pages.</summary>
+    /// <summary>Whether requests of this format are runs of blocks, which <c>--split</c> can cut into
+    /// pages.</summary>
     internal static bool HasBlocks(string name) => name is Vscsi or Arc or Spc or Msr;
 
     /// <summary>The names, comma-separated, for messages.</summary>

@@ -4,9 +4,9 @@ using System.Text;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// The decoded bytes of a trace behind one bounded buffer: decoders look at what is unread as one span and say how
-/// much of it they took. It grows only when a single record or line does not fit, and a line may not be longer than
-/// <see cref="LineBytesMax"/>, so memory stays bounded whatever the input.
+/// The decoded bytes of a trace behind one bounded buffer: decoders look at what is unread as one span and
+/// say how much of it they took. It grows only when a single record or line does not fit, and a line may
+/// not be longer than <see cref="LineBytesMax"/>, so memory stays bounded whatever the input.
 /// </summary>
 internal sealed class TraceInput : IDisposable
 {
@@ -61,7 +61,8 @@ internal sealed class TraceInput : IDisposable
         Offset += bytes;
     }
 
-    /// <summary>Fetches until at least <paramref name="bytes"/> are unread, and then as much as fits.</summary>
+    /// <summary>Fetches until at least <paramref name="bytes"/> are unread, and then as much as
+    /// fits.</summary>
     /// <returns>False when the input ends before that; what there is stays unread.</returns>
     internal bool Ensure(int bytes)
     {
@@ -74,7 +75,8 @@ internal sealed class TraceInput : IDisposable
         return _end - _start >= bytes;
     }
 
-    /// <summary>Whether a further record is unread; a part of one at the end of the input is an error.</summary>
+    /// <summary>Whether a further record is unread; a part of one at the end of the input is an
+    /// error.</summary>
     internal bool HasRecord(string format, int recordBytes)
     {
         if (Ensure(recordBytes))
@@ -82,13 +84,15 @@ internal sealed class TraceInput : IDisposable
         int rest = _end - _start;
         return rest == 0
             ? false
-            : throw ByteError(Offset, $"the last record has {rest} bytes of {recordBytes}; the file is cut off or is " +
+            : throw ByteError(Offset,
+                $"the last record has {rest} bytes of {recordBytes}; the file is cut off or is " +
                 $"not of the format {format}");
     }
 
-    /// <summary>The unread lines that are complete, ending in a line feed (added to the last line of the input if it
-    /// has none); empty at the end of the input.</summary>
-    /// <param name="line">The number of the first unread line, for the message about a line that never ends.</param>
+    /// <summary>The unread lines that are complete, ending in a line feed (added to the last line of the
+    /// input if it has none); empty at the end of the input.</summary>
+    /// <param name="line">The number of the first unread line, for the message about a line that never
+    /// ends.</param>
     internal ReadOnlySpan<byte> Lines(long line)
     {
         while (true)
@@ -99,7 +103,8 @@ internal sealed class TraceInput : IDisposable
             if (_ended)
                 return LastLine();
             if (_end - _start >= LineBytesMax)
-                throw LineError(line, $"is longer than {LineBytesMax} bytes; is this text? For a binary trace name " +
+                throw LineError(line,
+                    $"is longer than {LineBytesMax} bytes; is this text? For a binary trace name " +
                     "its --format");
             Compact();
             if (_end == _buffer.Length)
@@ -112,7 +117,8 @@ internal sealed class TraceInput : IDisposable
 
     internal TraceFormatException LineError(long line, string what) => new($"{Name}: line {line} {what}");
 
-    internal TraceFormatException ByteError(long offset, string what) => new($"{Name}: byte {offset}: {what}");
+    internal TraceFormatException ByteError(long offset, string what) =>
+        new($"{Name}: byte {offset}: {what}");
 
     public void Dispose()
     {
@@ -130,7 +136,8 @@ internal sealed class TraceInput : IDisposable
         return text.Append(bytes.Length > ShownMax ? "..." : "").ToString();
     }
 
-    /// <summary>A user's or the system's text with its line ends and control characters made harmless.</summary>
+    /// <summary>A user's or the system's text with its line ends and control characters made
+    /// harmless.</summary>
     internal static string OneLine(string text) =>
         text.Any(char.IsControl) ? new string([.. text.Select(c => char.IsControl(c) ? '?' : c)]) : text;
 

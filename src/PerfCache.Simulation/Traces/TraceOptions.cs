@@ -14,15 +14,16 @@ public sealed record TraceOptions
     /// <summary>A name of <see cref="TraceFormats.Names"/>.</summary>
     public string Format { get; init; } = TraceFormats.Auto;
 
-    /// <summary>The page size at which <c>spc</c>, <c>msr</c> and, with <see cref="Split"/>, other block formats
-    /// cut a request into pages.</summary>
+    /// <summary>The page size at which <c>spc</c>, <c>msr</c> and, with <see cref="Split"/>, other block
+    /// formats cut a request into pages.</summary>
     public int PageBytes { get; init; } = DefaultPageBytes;
 
-    /// <summary>Cut the requests of a block format into pages; an error for formats that have no blocks.</summary>
+    /// <summary>Cut the requests of a block format into pages; an error for formats that have no
+    /// blocks.</summary>
     public bool Split { get; init; }
 
-    /// <summary>Where a csv trace keeps its columns: <c>id=5,size=4,time=2</c> (from 1, or header names), or null
-    /// to take them from the header.</summary>
+    /// <summary>Where a csv trace keeps its columns: <c>id=5,size=4,time=2</c> (from 1, or header names),
+    /// or null to take them from the header.</summary>
     public string? CsvColumns { get; init; }
 
     /// <summary>Bytes that a reader fetches at a time; tests make it tiny to cut records anywhere.</summary>

@@ -10,8 +10,9 @@ public static class TraceSource
     public const string StandardInput = "-";
 
     /// <summary>
-    /// Understands a path, <c>-</c>, or a generator such as <c>zipf:objects=1000,requests=50000</c>. What begins with a
-    /// generator's name and a colon is a generator, even if a file of that name exists; everything else is a path.
+    /// Understands a path, <c>-</c>, or a generator such as <c>zipf:objects=1000,requests=50000</c>. What
+    /// begins with a generator's name and a colon is a generator, even if a file of that name exists;
+    /// everything else is a path.
     /// </summary>
     /// <exception cref="TraceFormatException">Options or generator parameters are wrong, or the file is
     /// missing.</exception>

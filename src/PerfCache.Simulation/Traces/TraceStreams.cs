@@ -39,11 +39,13 @@ internal static class TraceStreams
         }
         catch (UnauthorizedAccessException failure)
         {
-            throw new TraceFormatException($"{name}: permission to read it is denied; check its mode and owner", failure);
+            throw new TraceFormatException(
+                $"{name}: permission to read it is denied; check its mode and owner", failure);
         }
         catch (Exception failure) when (failure is IOException or ArgumentException or NotSupportedException)
         {
-            throw new TraceFormatException($"{name}: cannot be opened: {TraceInput.OneLine(failure.Message)}", failure);
+            throw new TraceFormatException($"{name}: cannot be opened: {TraceInput.OneLine(failure.Message)}",
+                failure);
         }
     }
 

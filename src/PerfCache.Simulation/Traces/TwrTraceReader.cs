@@ -4,10 +4,10 @@ using System.Buffers.Binary;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>twr</c>, a key-value cache's requests in 20 bytes: 0 u32 time, 4 u64 id, 12 u32 key size (top 10 bits) and value
-/// size (low 22), 16 u32 operation (top 8) and lifetime (low 24). The size is key plus value. A get of a value of size
-/// 0 is skipped: the cache that recorded it did not have the value, so the trace does not say what was asked for. All
-/// other requests of size 0 count.
+/// <c>twr</c>, a key-value cache's requests in 20 bytes: 0 u32 time, 4 u64 id, 12 u32 key size (top 10
+/// bits) and value size (low 22), 16 u32 operation (top 8) and lifetime (low 24). The size is key plus
+/// value. A get of a value of size 0 is skipped: the cache that recorded it did not have the value, so the
+/// trace does not say what was asked for. All other requests of size 0 count.
 /// </summary>
 internal sealed class TwrTraceReader(TraceInput input) : FileTraceReader(input, TraceFormats.Twr)
 {

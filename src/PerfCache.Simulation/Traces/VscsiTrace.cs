@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// <c>vscsi</c>: which of the two versions a trace is. The version is the high byte of a field that lies elsewhere in
-/// each, so the first two records must agree on one of them.
+/// <c>vscsi</c>: which of the two versions a trace is. The version is the high byte of a field that lies
+/// elsewhere in each, so the first two records must agree on one of them.
 /// </summary>
 internal static class VscsiTrace
 {
@@ -17,7 +17,8 @@ internal static class VscsiTrace
     {
         input.Ensure(2 * RecordLayout.Vscsi2.RecordBytes);
         RecordLayout layout = Detect(input.Unread) ?? throw input.ByteError(0,
-            $"is neither vscsi version 1 nor 2 (version bytes {At(input.Unread, Version1Offset)} at {Version1Offset}, " +
+            "is neither vscsi version 1 nor 2 (version bytes " +
+            $"{At(input.Unread, Version1Offset)} at {Version1Offset}, " +
             $"{At(input.Unread, Version2Offset)} at {Version2Offset}); is it another --format?");
         return options.Split
             ? new VscsiSplitReader(input, layout, options.PageBytes)
@@ -29,7 +30,9 @@ internal static class VscsiTrace
     {
         if (IsVersion(head, RecordLayout.Vscsi1.RecordBytes, Version1Offset, 1))
             return RecordLayout.Vscsi1;
-        return IsVersion(head, RecordLayout.Vscsi2.RecordBytes, Version2Offset, 2) ? RecordLayout.Vscsi2 : null;
+        return IsVersion(head, RecordLayout.Vscsi2.RecordBytes, Version2Offset, 2)
+            ? RecordLayout.Vscsi2
+            : null;
     }
 
     private static bool IsVersion(ReadOnlySpan<byte> head, int recordBytes, int offset, byte version) =>
@@ -72,7 +75,8 @@ internal static class VscsiTrace
             ushort command = BinaryPrimitives.ReadUInt16LittleEndian(record[layout.Operation.Offset..]);
             long time = BinaryPrimitives.ReadInt64LittleEndian(record[layout.Time.Offset..]);
             if (!PageRun.TrySectors(sector, bytes, pageBytes, out PageRun run))
-                throw Input.ByteError(Input.Offset, $"the request of {bytes} bytes at block {sector} does not end " +
+                throw Input.ByteError(Input.Offset,
+                    $"the request of {bytes} bytes at block {sector} does not end " +
                     "before byte 2^64; is the file damaged?");
             Input.Consume(layout.RecordBytes);
             return run.With(0, time, OperationCodes.IsWrite(OperationCode.Scsi, command));

@@ -6,13 +6,14 @@ namespace PerfCache.Simulation.Traces;
 /// <summary>The streaming decoder of the system's libzstd: its few calls, and nothing that decides.</summary>
 internal static class ZstdLibrary
 {
-    /// <summary>The name with the ABI version, which is what a system without development files has.</summary>
+    /// <summary>The name with the ABI version, which is what a system without development files
+    /// has.</summary>
     internal const string FileName = "libzstd.so.1";
 
     private const DllImportSearchPath SearchPath = DllImportSearchPath.SafeDirectories;
 
-    /// <summary>A stretch of memory and how far the library has come in it (its ZSTD_inBuffer and ZSTD_outBuffer
-    /// alike).</summary>
+    /// <summary>A stretch of memory and how far the library has come in it (its ZSTD_inBuffer and
+    /// ZSTD_outBuffer alike).</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct Stretch
     {
@@ -21,8 +22,8 @@ internal static class ZstdLibrary
         internal nuint Position;
     }
 
-    /// <summary>Whether the library can be loaded; asked before the first call, because a failing import would
-    /// name neither the trace nor the remedy.</summary>
+    /// <summary>Whether the library can be loaded; asked before the first call, because a failing import
+    /// would name neither the trace nor the remedy.</summary>
     internal static bool IsPresent(string name) =>
         NativeLibrary.TryLoad(name, typeof(ZstdLibrary).Assembly, SearchPath, out _);
 
@@ -33,8 +34,8 @@ internal static class ZstdLibrary
 
     internal static nint Create() => ZSTD_createDStream();
 
-    /// <summary>Decodes what fits. 0: a frame is complete and flushed; otherwise more input or room is needed, or
-    /// the code is an error.</summary>
+    /// <summary>Decodes what fits. 0: a frame is complete and flushed; otherwise more input or room is
+    /// needed, or the code is an error.</summary>
     internal static nuint Decompress(nint decoder, ref Stretch output, ref Stretch input) =>
         ZSTD_decompressStream(decoder, ref output, ref input);
 

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// Zstandard through the system's library, frame after frame. Both buffers are arrays that the collector does not
-/// move, so their addresses may stand in the library's structures without unsafe code.
+/// Zstandard through the system's library, frame after frame. Both buffers are arrays that the collector
+/// does not move, so their addresses may stand in the library's structures without unsafe code.
 /// </summary>
 internal sealed class ZstdStream : ReadOnlyStream
 {
@@ -31,8 +31,8 @@ internal sealed class ZstdStream : ReadOnlyStream
         _raw = raw;
         if (!ZstdLibrary.IsPresent(libraryName))
             throw new TraceFormatException(
-                $"{name}: is zstd-compressed and {libraryName} is not installed; install the package libzstd1, " +
-                "or decompress the file first with zstd -d");
+                $"{name}: is zstd-compressed and {libraryName} is not installed; install the package " +
+                "libzstd1, or decompress the file first with zstd -d");
         _inputAddress = Marshal.UnsafeAddrOfPinnedArrayElement(_input, 0);
         _outputAddress = Marshal.UnsafeAddrOfPinnedArrayElement(_output, 0);
         _decoder = ZstdLibrary.Create();
@@ -80,8 +80,8 @@ internal sealed class ZstdStream : ReadOnlyStream
         if (_frameComplete)
             return 0;
         throw new TraceFormatException(
-            $"{_name}: the zstd data is cut off: it ends at compressed byte {_raw.BytesRead}, in the middle of a " +
-            "frame; fetch the file again");
+            $"{_name}: the zstd data is cut off: it ends at compressed byte {_raw.BytesRead}, in the middle " +
+            "of a frame; fetch the file again");
     }
 
     private void Decompress()
@@ -96,9 +96,10 @@ internal sealed class ZstdStream : ReadOnlyStream
         var output = new ZstdLibrary.Stretch { Start = _outputAddress, Length = (nuint)_output.Length };
         nuint code = ZstdLibrary.Decompress(_decoder, ref output, ref input);
         GC.KeepAlive(this);
+        long inputOffset = _raw.BytesRead - _inputEnd + (long)input.Position;
         if (ZstdLibrary.IsError(code))
             throw new TraceFormatException(
-                $"{_name}: damaged zstd data near compressed byte {_raw.BytesRead - _inputEnd + (long)input.Position}" +
+                $"{_name}: damaged zstd data near compressed byte {inputOffset}" +
                 $" ({ZstdLibrary.ErrorName(code)}); fetch the file again, or try zstd -d");
         _inputAt = (int)input.Position;
         _outputAt = 0;

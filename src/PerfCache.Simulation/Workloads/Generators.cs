@@ -2,7 +2,8 @@
 namespace PerfCache.Simulation.Workloads;
 
 /// <summary><c>zipf</c>: object of rank r with probability in proportion to 1 / r^alpha.</summary>
-internal sealed class ZipfGenerator(ZipfSampler sampler, ulong seed, long requests) : RequestGenerator(requests)
+internal sealed class ZipfGenerator(ZipfSampler sampler, ulong seed, long requests)
+    : RequestGenerator(requests)
 {
     private SeededRandom _random = new(seed);
 
@@ -39,11 +40,12 @@ internal sealed class LoopGenerator(ulong objects, long requests) : RequestGener
 }
 
 /// <summary>
-/// <c>scanhot</c>: requests to a hot set, ids 0 .. hot-1, between which a one-time scan goes on through hot, hot+1, ...
-/// with a fixed probability a request. Both draws are made for every request, each by its own generator, so that the
-/// hot draws are the same for every share of the scan.
+/// <c>scanhot</c>: requests to a hot set, ids 0 .. hot-1, between which a one-time scan goes on through
+/// hot, hot+1, ... with a fixed probability a request. Both draws are made for every request, each by its
+/// own generator, so that the hot draws are the same for every share of the scan.
 /// </summary>
-internal sealed class ScanHotGenerator(ZipfSampler hotSampler, ulong hot, double scanShare, ulong seed, long requests)
+internal sealed class ScanHotGenerator(
+    ZipfSampler hotSampler, ulong hot, double scanShare, ulong seed, long requests)
     : RequestGenerator(requests)
 {
     private SeededRandom _hotRandom = new(seed);
@@ -59,9 +61,10 @@ internal sealed class ScanHotGenerator(ZipfSampler hotSampler, ulong hot, double
     }
 }
 
-/// <summary><c>shift</c>: draws from a working set of which nothing is left after every so many requests: set k has
-/// the ids k * objects and up.</summary>
-internal sealed class ShiftGenerator(ZipfSampler sampler, ulong objects, long period, ulong seed, long requests)
+/// <summary><c>shift</c>: draws from a working set of which nothing is left after every so many requests:
+/// set k has the ids k * objects and up.</summary>
+internal sealed class ShiftGenerator(
+    ZipfSampler sampler, ulong objects, long period, ulong seed, long requests)
     : RequestGenerator(requests)
 {
     private SeededRandom _random = new(seed);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Simulation.Workloads;
 
-/// <summary>A running workload: hands out its requests once, in order, into whatever span the caller has. The same
-/// workload gives the same requests however they are cut into spans. Not thread-safe.</summary>
+/// <summary>A running workload: hands out its requests once, in order, into whatever span the caller has.
+/// The same workload gives the same requests however they are cut into spans. Not thread-safe.</summary>
 public abstract class RequestGenerator
 {
     private protected RequestGenerator(long length) => Length = length;

@@ -10,8 +10,8 @@ namespace PerfCache.Simulation.Workloads;
 public readonly record struct WorkloadInfo(string Name, string Parameters, string Description);
 
 /// <summary>
-/// A generated trace: a name and parameters that decide every request. <see cref="Start"/> as often as you like; each
-/// run is the same.
+/// A generated trace: a name and parameters that decide every request. <see cref="Start"/> as often as you
+/// like; each run is the same.
 /// </summary>
 public sealed class Workload
 {
@@ -53,7 +53,8 @@ public sealed class Workload
     public long Requests { get; }
 
     /// <summary>Understands <c>NAME:parameter=value,...</c>.</summary>
-    /// <returns>Null when <paramref name="text"/> does not begin with a generator's name and a colon.</returns>
+    /// <returns>Null when <paramref name="text"/> does not begin with a generator's name and a
+    /// colon.</returns>
     /// <exception cref="TraceFormatException">It does, and a parameter is wrong.</exception>
     public static Workload? TryParse(string text)
     {
@@ -137,7 +138,8 @@ public sealed class Workload
             () => new ShiftGenerator(sampler.Value, objects, period, seed, requests));
     }
 
-    private static long Requested(WorkloadParameters parameters) => parameters.Whole("requests", 1, RequestsMax);
+    private static long Requested(WorkloadParameters parameters) =>
+        parameters.Whole("requests", 1, RequestsMax);
 
     private static ulong Objects(WorkloadParameters parameters, string name) =>
         (ulong)parameters.Whole(name, 1, ObjectsMax);

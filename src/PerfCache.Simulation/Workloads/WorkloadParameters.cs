@@ -30,7 +30,8 @@ internal sealed class WorkloadParameters
 
     /// <summary>A whole number from <paramref name="min"/> to <paramref name="max"/>.</summary>
     internal long Whole(string name, long min, long max) =>
-        long.TryParse(_values[name], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) &&
+        long.TryParse(
+            _values[name], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) &&
         value >= min && value <= max
             ? value
             : throw Error($"{name}={_values[name]} is not a whole number from {min} to {max}");
@@ -55,7 +56,8 @@ internal sealed class WorkloadParameters
             ? seed
             : throw Error($"seed={_values["seed"]} is not a number from 0 to {ulong.MaxValue}");
 
-    /// <summary>Whether the user left the parameter to its default (which may be the value of another).</summary>
+    /// <summary>Whether the user left the parameter to its default (which may be the value of
+    /// another).</summary>
     internal bool IsWord(string name, string word) => _values[name] == word;
 
     internal TraceFormatException Error(string what) => new(TraceInput.OneLine(

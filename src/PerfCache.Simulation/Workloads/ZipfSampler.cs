@@ -4,11 +4,12 @@ namespace PerfCache.Simulation.Workloads;
 /// <summary>
 /// Draws objects with probabilities in proportion to 1 / rank^alpha, exactly, for any alpha from 0 up.
 ///
-/// Up to <see cref="TableObjectsMax"/> objects it uses an alias table (Walker 1977, in the order of Vose 1991): as
-/// many slots as objects, each shared by at most two of them, so that a draw is one random number, one slot and one
-/// comparison. The slots hold the ids themselves, so scattering the ranks costs nothing at a draw. Shares are kept to
-/// 2^-32 of a slot. Beyond that the table would outgrow every cache, and rejection-inversion (Hörmann and Derflinger
-/// 1996) takes over: it inverts the integral of x^-alpha and rejects the little that the integral has too much.
+/// Up to <see cref="TableObjectsMax"/> objects it uses an alias table (Walker 1977, in the order of Vose
+/// 1991): as many slots as objects, each shared by at most two of them, so that a draw is one random
+/// number, one slot and one comparison. The slots hold the ids themselves, so scattering the ranks costs
+/// nothing at a draw. Shares are kept to 2^-32 of a slot. Beyond that the table would outgrow every cache,
+/// and rejection-inversion (Hörmann and Derflinger 1996) takes over: it inverts the integral of x^-alpha
+/// and rejects the little that the integral has too much.
 /// </summary>
 internal sealed class ZipfSampler
 {
@@ -29,9 +30,12 @@ internal sealed class ZipfSampler
     /// <summary>Makes a sampler of ids 0 .. objects-1.</summary>
     /// <param name="objects">The number of objects, at least 1.</param>
     /// <param name="alpha">The skew; 0 is uniform.</param>
-    /// <param name="scatterSeed">The seed of the mapping from ranks to ids, or null to have rank = id.</param>
-    /// <param name="tableObjectsMax">For tests: the number of objects from which on no table is made.</param>
-    internal ZipfSampler(ulong objects, double alpha, ulong? scatterSeed, ulong tableObjectsMax = TableObjectsMax)
+    /// <param name="scatterSeed">The seed of the mapping from ranks to ids, or null to have rank =
+    /// id.</param>
+    /// <param name="tableObjectsMax">For tests: the number of objects from which on no table is
+    /// made.</param>
+    internal ZipfSampler(
+        ulong objects, double alpha, ulong? scatterSeed, ulong tableObjectsMax = TableObjectsMax)
     {
         _objects = objects;
         _alpha = alpha;
@@ -68,8 +72,9 @@ internal sealed class ZipfSampler
         Slot[] slots = _slots;
         for (int i = 0; i < ids.Length; i++)
         {
-            // The high half of the product picks the slot; the top of the low half is a fresh fraction within it. No
-            // branch may depend on the slot: half of them would be mispredicted, and each would wait for its miss.
+            // The high half of the product picks the slot; the top of the low half is a fresh fraction
+            // within it. No branch may depend on the slot: half of them would be mispredicted, and each
+            // would wait for its miss.
             ulong slotIndex = Math.BigMul(local.Next(), (ulong)slots.Length, out ulong fraction);
             ref readonly Slot slot = ref slots[(int)slotIndex];
             uint isAlias = (uint)((slot.OwnerShare - (long)(fraction >> 32)) >> 63);
@@ -79,9 +84,10 @@ internal sealed class ZipfSampler
     }
 
     /// <summary>
-    /// The weights fall with the rank, so the objects of more than an average share are the first ones, and two
-    /// pointers do instead of work lists: from the end, each light object's slot is topped up by the present heavy
-    /// object; a heavy one that falls below the average becomes light and is topped up by the next.
+    /// The weights fall with the rank, so the objects of more than an average share are the first ones, and
+    /// two pointers do instead of work lists: from the end, each light object's slot is topped up by the
+    /// present heavy object; a heavy one that falls below the average becomes light and is topped up by the
+    /// next.
     /// </summary>
     private Slot[] MakeSlots(int count)
     {
@@ -154,6 +160,7 @@ internal sealed class ZipfSampler
     private static double LogOnePlusOver(double t) =>
         Math.Abs(t) > 1e-5 ? Math.Log(1 + t) / t : 1 - t * (0.5 - t / 3);
 
-    /// <summary>One slot of the alias table: up to its share it is the owner's, beyond it the alias's.</summary>
+    /// <summary>One slot of the alias table: up to its share it is the owner's, beyond it the
+    /// alias's.</summary>
     private readonly record struct Slot(uint OwnerShare, uint Owner, uint Alias);
 }

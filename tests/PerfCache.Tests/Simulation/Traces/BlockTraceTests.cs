@@ -60,8 +60,10 @@ internal sealed class BlockTraceTests
     public void PageBytesDecideWhereSpcAndMsrAreCut()
     {
         byte[] trace = TraceBytes.Text("0,0,8192,r,0\n");
-        Assert.That(TraceBytes.Ids(trace, new TraceOptions { Format = "spc", PageBytes = 1024 }), Has.Length.EqualTo(8));
-        Assert.That(TraceBytes.Ids(trace, Split("spc", 1024)), Has.Length.EqualTo(8), "splitting is what spc does anyway");
+        Assert.That(TraceBytes.Ids(trace, new TraceOptions { Format = "spc", PageBytes = 1024 }),
+            Has.Length.EqualTo(8));
+        Assert.That(TraceBytes.Ids(trace, Split("spc", 1024)), Has.Length.EqualTo(8),
+            "splitting is what spc does anyway");
     }
 
     [Test]

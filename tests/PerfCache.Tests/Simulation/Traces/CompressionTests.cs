@@ -3,7 +3,8 @@ using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Tests.Simulation.Traces;
 
-/// <summary>Plain, gzip and zstd by their first bytes, and the ways in which compressed data can be broken.</summary>
+/// <summary>Plain, gzip and zstd by their first bytes, and the ways in which compressed data can be
+/// broken.</summary>
 internal sealed class CompressionTests
 {
     private const int Requests = 100_000;
@@ -37,7 +38,8 @@ internal sealed class CompressionTests
     {
         byte[] small = TraceBytes.Text("1\n2\n3\n");
         foreach (byte[] compressed in (byte[][])[
-            small, TraceBytes.Join(TraceBytes.Gzip(small[..3]), TraceBytes.Gzip(small[3..])), TraceBytes.Zstd(small)])
+            small, TraceBytes.Join(TraceBytes.Gzip(small[..3]), TraceBytes.Gzip(small[3..])),
+            TraceBytes.Zstd(small)])
         {
             var options = new TraceOptions
             {
@@ -46,7 +48,8 @@ internal sealed class CompressionTests
                 OpenStandardInput = () => new TrickleStream(compressed),
             };
             ITraceSource source = TraceSource.Parse("-", options);
-            Assert.That(TraceBytes.Read(source).Select(request => request.Id), Is.EqualTo(new ulong[] { 1, 2, 3 }));
+            Assert.That(TraceBytes.Read(source).Select(request => request.Id),
+                Is.EqualTo(new ulong[] { 1, 2, 3 }));
         }
     }
 
@@ -66,9 +69,13 @@ internal sealed class CompressionTests
         // A member that stores its content verbatim: bytes put behind the cut come out as content.
         byte[] content = new byte[200];
         content.AsSpan().Fill((byte)'\n');
-        byte[] stored = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1, 200, 0, 55, 255, .. content, 0, 0, 0, 0, 200, 0, 0, 0];
+        byte[] stored =
+        [
+            0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1, 200, 0, 55, 255, .. content, 0, 0, 0, 0, 200, 0, 0, 0,
+        ];
         for (int length = 11; length < 15 + content.Length; length++)
-            Assert.That(TraceBytes.Error(stored[..length], "text"), Does.Contain("cut off"), $"{length} bytes");
+            Assert.That(TraceBytes.Error(stored[..length], "text"), Does.Contain("cut off"),
+                $"{length} bytes");
     }
 
     [Test]
@@ -76,7 +83,8 @@ internal sealed class CompressionTests
     {
         byte[] gzip = TraceBytes.Gzip(s_plain);
         foreach (int missing in (int[])[1, 4, 7, 8, 9, 100, 5000, gzip.Length / 2])
-            Assert.That(TraceBytes.Error(gzip[..^missing], "text"), Does.Contain("cut off"), $"{missing} bytes missing");
+            Assert.That(TraceBytes.Error(gzip[..^missing], "text"), Does.Contain("cut off"),
+                $"{missing} bytes missing");
     }
 
     [Test]
@@ -120,7 +128,11 @@ internal sealed class CompressionTests
     [Test]
     public void AMissingLibraryIsSaidWithTheRemedy()
     {
-        var options = new TraceOptions { Format = "text", ZstdLibraryName = "libzstd-that-is-not-there.so.1" };
+        var options = new TraceOptions
+        {
+            Format = "text",
+            ZstdLibraryName = "libzstd-that-is-not-there.so.1",
+        };
         Assert.That(TraceBytes.Error([0x28, 0xb5, 0x2f, 0xfd, 0], options), Is.EqualTo(
             "made-up: is zstd-compressed and libzstd-that-is-not-there.so.1 is not installed; install the package " +
             "libzstd1, or decompress the file first with zstd -d"));

@@ -10,7 +10,8 @@ internal sealed class CsvTraceTests
     [Test]
     public void ColumnsAreNumberedFromOne()
     {
-        byte[] trace = TraceBytes.Text("version,time,op,size,lbn\n1,5633898,2a,512,42932745\n1,5633899,28,1024,42932746\n");
+        byte[] trace = TraceBytes.Text(
+            "version,time,op,size,lbn\n1,5633898,2a,512,42932745\n1,5633899,28,1024,42932746\n");
         Assert.That(TraceBytes.Read(trace, Csv("id=5,size=4,time=2")), Is.EqualTo(new Request[]
         {
             new(42932745, Size: 512, Time: 5633898), new(42932746, Size: 1024, Time: 5633899),
@@ -27,7 +28,8 @@ internal sealed class CsvTraceTests
 
     [Test]
     public void WithoutAHeaderTheFirstLineIsARequest() =>
-        Assert.That(TraceBytes.Ids(TraceBytes.Text("7\t1\n8\t2\n"), Csv("id=1")), Is.EqualTo(new ulong[] { 7, 8 }));
+        Assert.That(TraceBytes.Ids(TraceBytes.Text("7\t1\n8\t2\n"), Csv("id=1")),
+            Is.EqualTo(new ulong[] { 7, 8 }));
 
     [Test]
     public void QuotesHexadecimalAndFractionsOfTime()
@@ -52,7 +54,8 @@ internal sealed class CsvTraceTests
     public void AWrongOptionIsSaidBeforeTheTraceIsOpened(string columns, string expected)
     {
         string message = TraceBytes.Error(() => TraceSource.Parse("missing.csv", Csv(columns)));
-        Assert.That(message, Does.StartWith($"--csv-columns {columns}: {expected}; expected id=N[,size=N][,time=N]"));
+        Assert.That(message,
+            Does.StartWith($"--csv-columns {columns}: {expected}; expected id=N[,size=N][,time=N]"));
     }
 
     [TestCase("1,2\n", null, "line 1 has no csv header that names an id column; say which columns to read with --csv-columns")]

@@ -48,19 +48,23 @@ internal sealed class FormatDetectionTests
     {
         string expected = "trace.gz: is binary and neither its content nor its name tells the format; bare ids carry " +
             "no header, so say --format be32, be64, le32, le64, twr or oracle";
-        Assert.That(TraceBytes.Error(SampleTraces.Bytes(format), new TraceOptions(), "trace.gz"), Is.EqualTo(expected));
+        Assert.That(TraceBytes.Error(SampleTraces.Bytes(format), new TraceOptions(), "trace.gz"),
+            Is.EqualTo(expected));
     }
 
     [Test]
     public void AscendingNumbersAreNotMistakenForOracle()
     {
-        byte[] numbers = TraceBytes.Join([.. Enumerable.Range(1, 3000).Select(i => TraceBytes.Fields((ulong)i))]);
-        Assert.That(TraceBytes.Error(numbers, new TraceOptions()), Does.Contain("neither its content nor its name"));
+        byte[] numbers = TraceBytes.Join(
+            [.. Enumerable.Range(1, 3000).Select(i => TraceBytes.Fields((ulong)i))]);
+        Assert.That(TraceBytes.Error(numbers, new TraceOptions()),
+            Does.Contain("neither its content nor its name"));
     }
 
     [Test]
     public void AnUnknownLineIsShown() =>
-        Assert.That(TraceBytes.Error(TraceBytes.Text("# a\nGET /index.html\n"), new TraceOptions()), Is.EqualTo(
+        Assert.That(TraceBytes.Error(TraceBytes.Text("# a\nGET /index.html\n"), new TraceOptions()),
+            Is.EqualTo(
             "made-up: line 2 ('GET /index.html') is of no text format that can be told; say --format text, csv, arc, " +
             "lirs, spc, msr or address"));
 

@@ -19,7 +19,8 @@ internal sealed class RecordTraceTests
     internal static byte[] Twr(uint time, ulong id, uint keySize, uint valueSize, uint operation) =>
         TraceBytes.Fields(time, id, keySize << 22 | valueSize, operation << 24 | 60);
 
-    /// <summary>An lcs file; the field numbers are id, size, time, last, next, op, TTL, tenant, content type.</summary>
+    /// <summary>An lcs file; the field numbers are id, size, time, last, next, op, TTL, tenant, content
+    /// type.</summary>
     internal static byte[] Lcs(string format, byte[] fieldNumbers, long requests, params byte[][] records)
     {
         var header = new byte[LcsHeader.Bytes];
@@ -55,7 +56,8 @@ internal sealed class RecordTraceTests
     {
         Request[] expected =
         [
-            new(42932745, Size: 512, Time: 5633898611441, IsWrite: true), new(40409911, Size: 6656, Time: 5633898747060),
+            new(42932745, Size: 512, Time: 5633898611441, IsWrite: true),
+            new(40409911, Size: 6656, Time: 5633898747060),
         ];
         byte[] first = TraceBytes.Join(
             Vscsi1(42932745, 512, 5633898611441, 0x2a), Vscsi1(40409911, 6656, 5633898747060, 0x28));
@@ -75,7 +77,8 @@ internal sealed class RecordTraceTests
             Twr(4, 10, keySize: 0, valueSize: 0, operation: 9));
         Assert.That(TraceBytes.Read(trace, "twr"), Is.EqualTo(new Request[]
         {
-            new(7, Size: 1040, Time: 1), new(9, Size: 4195326, Time: 3, IsWrite: true), new(10, Time: 4, IsWrite: true),
+            new(7, Size: 1040, Time: 1), new(9, Size: 4195326, Time: 3, IsWrite: true),
+            new(10, Time: 4, IsWrite: true),
         }));
     }
 
@@ -86,7 +89,8 @@ internal sealed class RecordTraceTests
             TraceBytes.Fields(10u, 7UL, 512u, 2L, (byte)1), TraceBytes.Fields(11u, 7UL, 512u, -1L, (byte)3));
         Assert.That(TraceBytes.Read(trace, "lcs"), Is.EqualTo(new Request[]
         {
-            new(7, Size: 512, Time: 10, Next: 2), new(7, Size: 512, Time: 11, IsWrite: true, Next: long.MaxValue),
+            new(7, Size: 512, Time: 10, Next: 2),
+            new(7, Size: 512, Time: 11, IsWrite: true, Next: long.MaxValue),
         }));
     }
 
@@ -97,7 +101,8 @@ internal sealed class RecordTraceTests
         Assert.That(TraceBytes.Ids(narrow, "lcs"), Is.EqualTo(new ulong[] { uint.MaxValue }));
         byte[] letters = Lcs("<cbBhHlLqQ", [9, 2, 4, 0, 0, 0, 0, 0, 0], 0, TraceBytes.Fields(
             (byte)1, (byte)0xff, (byte)3, (ushort)0xfffe, (ushort)5, 6u, 7u, 8UL, ulong.MaxValue));
-        Assert.That(TraceBytes.Read(letters, "lcs"), Is.EqualTo(new Request[] { new(ulong.MaxValue, Size: 0, Time: -2) }));
+        Assert.That(TraceBytes.Read(letters, "lcs"),
+            Is.EqualTo(new Request[] { new(ulong.MaxValue, Size: 0, Time: -2) }));
     }
 
     [Test]
@@ -126,9 +131,11 @@ internal sealed class RecordTraceTests
     public void AVscsiRecordThatIsCutOffIsAnError()
     {
         byte[] trace = Vscsi1(1, 512, 0, 0x28);
-        Assert.That(TraceBytes.Error([.. trace, .. trace[..31]], "vscsi"), Does.Contain("byte 32: the last record has 31 bytes of 32"));
+        Assert.That(TraceBytes.Error([.. trace, .. trace[..31]], "vscsi"),
+            Does.Contain("byte 32: the last record has 31 bytes of 32"));
         var split = new TraceOptions { Format = "vscsi", Split = true };
-        Assert.That(TraceBytes.Error([.. trace, .. trace[..31]], split), Does.Contain("byte 32: the last record has 31 bytes of 32"));
+        Assert.That(TraceBytes.Error([.. trace, .. trace[..31]], split),
+            Does.Contain("byte 32: the last record has 31 bytes of 32"));
     }
 
     [Test]
@@ -144,15 +151,24 @@ internal sealed class RecordTraceTests
     {
         byte[] ids = [1, 0, 0, 0, 0, 0, 0, 0, 0];
         byte[] good = Lcs("<Q", ids, 1, TraceBytes.Fields(7UL));
-        Assert.That(TraceBytes.Error(new byte[2000], "lcs"), Does.Contain("byte 0: is not lcs: its first 8 bytes are not the magic 0x123456789abcdef0"));
-        Assert.That(TraceBytes.Error(good[..1000], "lcs"), Does.Contain("byte 1000: the lcs header is cut off; it has 1024 bytes"));
-        Assert.That(TraceBytes.Error(With(good, 1016, 0), "lcs"), Does.Contain("byte 1016: the lcs header does not end with the magic"));
-        Assert.That(TraceBytes.Error(With(good, 8, (byte)'>'), "lcs"), Does.Contain("byte 8: the lcs format string '>Q' does not begin with '<'"));
-        Assert.That(TraceBytes.Error(With(good, 9, (byte)'z'), "lcs"), Does.Contain("has the unknown field letter 'z'"));
-        Assert.That(TraceBytes.Error(With(good, 1000, 2), "lcs"), Does.Contain("states 2 fields in 8 bytes and its format string has 1 in 8"));
-        Assert.That(TraceBytes.Error(With(good, 248, 2), "lcs"), Does.Contain("byte 248: the lcs header names field 2 of 1"));
-        Assert.That(TraceBytes.Error(With(good, 248, 0), "lcs"), Does.Contain("byte 248: the lcs header names no integer field as the id"));
-        Assert.That(TraceBytes.Error(With(good, 488, 2), "lcs"), Does.Contain("byte 1032: the trace ends after 1 requests and its header promises 2"));
+        Assert.That(TraceBytes.Error(new byte[2000], "lcs"),
+            Does.Contain("byte 0: is not lcs: its first 8 bytes are not the magic 0x123456789abcdef0"));
+        Assert.That(TraceBytes.Error(good[..1000], "lcs"),
+            Does.Contain("byte 1000: the lcs header is cut off; it has 1024 bytes"));
+        Assert.That(TraceBytes.Error(With(good, 1016, 0), "lcs"),
+            Does.Contain("byte 1016: the lcs header does not end with the magic"));
+        Assert.That(TraceBytes.Error(With(good, 8, (byte)'>'), "lcs"),
+            Does.Contain("byte 8: the lcs format string '>Q' does not begin with '<'"));
+        Assert.That(TraceBytes.Error(With(good, 9, (byte)'z'), "lcs"),
+            Does.Contain("has the unknown field letter 'z'"));
+        Assert.That(TraceBytes.Error(With(good, 1000, 2), "lcs"),
+            Does.Contain("states 2 fields in 8 bytes and its format string has 1 in 8"));
+        Assert.That(TraceBytes.Error(With(good, 248, 2), "lcs"),
+            Does.Contain("byte 248: the lcs header names field 2 of 1"));
+        Assert.That(TraceBytes.Error(With(good, 248, 0), "lcs"),
+            Does.Contain("byte 248: the lcs header names no integer field as the id"));
+        Assert.That(TraceBytes.Error(With(good, 488, 2), "lcs"),
+            Does.Contain("byte 1032: the trace ends after 1 requests and its header promises 2"));
     }
 
     private static byte[] With(byte[] bytes, int at, byte value)

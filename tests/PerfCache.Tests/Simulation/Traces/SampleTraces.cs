@@ -9,29 +9,34 @@ internal static class SampleTraces
     /// <summary>Format names, with <c>/split</c> behind those that are to be read so.</summary>
     internal static readonly string[] Names =
     [
-        "text", "text/files", "lirs", "address", "csv", "arc", "arc/split", "spc", "msr", "oracle", "lcs", "vscsi",
+        "text", "text/files", "lirs", "address", "csv", "arc", "arc/split", "spc", "msr", "oracle",
+        "lcs", "vscsi",
         "vscsi/2", "vscsi/split", "twr", "be32", "be64", "le32", "le64",
     ];
 
-    internal static TraceOptions Options(string name, int bufferBytes = TraceInput.DefaultBufferBytes) => new()
-    {
-        Format = name.Split('/')[0],
-        Split = name.EndsWith("/split", StringComparison.Ordinal),
-        CsvColumns = name == "csv" ? "id=1,size=2,time=3" : null,
-        BufferBytes = bufferBytes,
-    };
+    internal static TraceOptions Options(
+        string name, int bufferBytes = TraceInput.DefaultBufferBytes) => new()
+        {
+            Format = name.Split('/')[0],
+            Split = name.EndsWith("/split", StringComparison.Ordinal),
+            CsvColumns = name == "csv" ? "id=1,size=2,time=3" : null,
+            BufferBytes = bufferBytes,
+        };
 
     internal static byte[] Bytes(string name) => name switch
     {
-        "text/files" => Lines(i => i % 7 == 0 ? $"# file {i} /a/{i}" : $"{i % 3} {i * i}{(i % 4 == 0 ? " w" : "")}"),
+        "text/files" =>
+            Lines(i => i % 7 == 0 ? $"# file {i} /a/{i}" : $"{i % 3} {i * i}{(i % 4 == 0 ? " w" : "")}"),
         "text" or "lirs" => Lines(i => i % 7 == 0 ? "*" : $"{i * 12345L * i}"),
         "address" => Lines(i => $"{(i % 3 == 0 ? 's' : 'l')} 0x{i * 64:x} {i}"),
         "csv" => Lines(i => $"{i},{i * 100},{i / 3}.5"),
         "arc" or "arc/split" => Lines(i => $"{i * 10} {i % 9} 0 {i}"),
         "spc" => Lines(i => $"{i % 2},{i * 5},{i % 5 * 4096},{(i % 2 == 0 ? 'w' : 'R')},{i}.25"),
-        "msr" => Lines(i => $"{i},h{i / 10},{i % 2},{(i % 2 == 0 ? "Read" : "Write")},{i * 512},{i % 5 * 4096},1"),
+        "msr" => Lines(i =>
+            $"{i},h{i / 10},{i % 2},{(i % 2 == 0 ? "Read" : "Write")},{i * 512},{i % 5 * 4096},1"),
         "oracle" => Records(i => RecordTraceTests.Oracle((uint)i, (ulong)i % 5, 1, i + 5)),
-        "vscsi" or "vscsi/split" => Records(i => RecordTraceTests.Vscsi1((ulong)i, (uint)i * 512, (ulong)i, 0x2a)),
+        "vscsi" or "vscsi/split" =>
+            Records(i => RecordTraceTests.Vscsi1((ulong)i, (uint)i * 512, (ulong)i, 0x2a)),
         "vscsi/2" => Records(i => RecordTraceTests.Vscsi2((ulong)i, (uint)i * 512, (ulong)i, 0x28)),
         "twr" => Records(i => RecordTraceTests.Twr((uint)i, (ulong)i, 8, (uint)i % 4, (uint)i % 5)),
         "lcs" => RecordTraceTests.Lcs("<QI", [1, 2, 0, 0, 0, 0, 0, 0, 0], 30,

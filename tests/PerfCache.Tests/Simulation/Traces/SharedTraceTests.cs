@@ -24,7 +24,8 @@ internal sealed class SharedTraceTests
     [TestCase("cache2k-orm-night-1m.trace.gz", "be32", "be32", 1000000, 41350)]
     [TestCase("address-gcc.trace.gz", "auto", "address", 515683, 35070)]
     [TestCase("arc-P12-100klines.lis.gz", "auto", "arc", 2174770, 652009)]
-    public void RequestsAndDistinctPages(string name, string format, string detected, int requests, int distinct)
+    public void RequestsAndDistinctPages(
+        string name, string format, string detected, int requests, int distinct)
     {
         ITraceSource source = TraceSource.Parse(Judge("traces", name), new TraceOptions { Format = format });
         using ITraceReader reader = source.Open();
@@ -39,7 +40,8 @@ internal sealed class SharedTraceTests
     {
         string[] names =
         [
-            "cloudPhysicsIO.txt.gz", "cloudPhysicsIO.oracleGeneral.bin", "cloudPhysicsIO.vscsi", "cloudPhysicsIO.csv.gz",
+            "cloudPhysicsIO.txt.gz", "cloudPhysicsIO.oracleGeneral.bin", "cloudPhysicsIO.vscsi",
+            "cloudPhysicsIO.csv.gz",
         ];
         List<ulong>[] ids = [.. names.Select(name =>
         {
@@ -97,10 +99,12 @@ internal sealed class SharedTraceTests
 
     private static string Judge(string folder, string name)
     {
-        string root = Environment.GetEnvironmentVariable("PERFCACHE_JUDGES") ?? Path.Combine(RepositoryRoot(), "..", "shared");
+        string root = Environment.GetEnvironmentVariable("PERFCACHE_JUDGES") ??
+            Path.Combine(RepositoryRoot(), "..", "shared");
         string path = Path.Combine(root, folder, name);
         if (!File.Exists(path))
-            Assert.Ignore($"the judge {folder}/{name} is not here; PERFCACHE_JUDGES names the folder that has it");
+            Assert.Ignore(
+                $"the judge {folder}/{name} is not here; PERFCACHE_JUDGES names the folder that has it");
         return path;
     }
 

@@ -24,14 +24,17 @@ internal sealed class TextTraceTests
     [Test]
     public void LineEndsMayBeOfAnySystemAndTheLastOneMayBeMissing()
     {
-        Assert.That(TraceBytes.Ids(TraceBytes.Text("1\r\n2\r\n\r\n3"), "text"), Is.EqualTo(new ulong[] { 1, 2, 3 }));
-        Assert.That(TraceBytes.Ids(TraceBytes.Text("\uFEFF1\n 2\t\n"), "text"), Is.EqualTo(new ulong[] { 1, 2 }));
+        Assert.That(TraceBytes.Ids(TraceBytes.Text("1\r\n2\r\n\r\n3"), "text"),
+            Is.EqualTo(new ulong[] { 1, 2, 3 }));
+        Assert.That(TraceBytes.Ids(TraceBytes.Text("\uFEFF1\n 2\t\n"), "text"),
+            Is.EqualTo(new ulong[] { 1, 2 }));
     }
 
     [Test]
     public void FileAndPageWithAnOptionalOperation()
     {
-        byte[] trace = TraceBytes.Text("# file 0 /var/lib/a b.db\n# file 3 /tmp/c\n0 10\n3\t11 w\n0 12 r\n3  10\n");
+        byte[] trace = TraceBytes.Text(
+            "# file 0 /var/lib/a b.db\n# file 3 /tmp/c\n0 10\n3\t11 w\n0 12 r\n3  10\n");
         ITraceSource source = TraceBytes.Source(trace, new TraceOptions { Format = "text" });
         Assert.That(TraceBytes.Read(source), Is.EqualTo(new Request[]
         {
@@ -41,7 +44,8 @@ internal sealed class TextTraceTests
 
         using ITraceReader reader = source.Open();
         Assert.That(reader.Columns, Is.EqualTo(TraceColumns.File | TraceColumns.Write));
-        Assert.That(reader.FileNames, Is.EqualTo(new Dictionary<int, string> { [0] = "/var/lib/a b.db", [3] = "/tmp/c" }));
+        Assert.That(reader.FileNames,
+            Is.EqualTo(new Dictionary<int, string> { [0] = "/var/lib/a b.db", [3] = "/tmp/c" }));
     }
 
     [Test]
@@ -58,7 +62,8 @@ internal sealed class TextTraceTests
     {
         byte[] trace = TraceBytes.Text("l 0x1fffff50 1\ns 0x1FFFFF58\nl ffffffffffffffff 7\n#eof\n");
         ITraceSource source = TraceBytes.Source(trace, new TraceOptions { Format = "address" });
-        Assert.That(source.FormatPage(0, 0x1fffff58), Is.EqualTo("0x1fffff58"), "known before the trace is opened");
+        Assert.That(source.FormatPage(0, 0x1fffff58), Is.EqualTo("0x1fffff58"),
+            "known before the trace is opened");
         Assert.That(TraceBytes.Read(source), Is.EqualTo(new Request[]
         {
             new(0x1fffff50), new(0x1fffff58, IsWrite: true), new(ulong.MaxValue),

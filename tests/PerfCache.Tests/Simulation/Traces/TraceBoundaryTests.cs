@@ -4,8 +4,9 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Tests.Simulation.Traces;
 
 /// <summary>
-/// Goal: where a buffer or a block ends must not be visible in the requests. Method: every format is read with tiny
-/// buffers and blocks, so that every record and line is cut somewhere, and compared with one read in one piece.
+/// Goal: where a buffer or a block ends must not be visible in the requests. Method: every format is read
+/// with tiny buffers and blocks, so that every record and line is cut somewhere, and compared with one read
+/// in one piece.
 /// </summary>
 internal sealed class TraceBoundaryTests
 {
@@ -18,7 +19,8 @@ internal sealed class TraceBoundaryTests
         foreach (int bufferBytes in (int[])[1, 2, 16, 17, 31, 64, 1000])
             foreach (int capacity in (int[])[1, 3, 64 * 1024])
                 Assert.That(
-                    TraceBytes.Read(bytes, SampleTraces.Options(name, bufferBytes), capacity), Is.EqualTo(expected),
+                    TraceBytes.Read(bytes, SampleTraces.Options(name, bufferBytes), capacity),
+                    Is.EqualTo(expected),
                     $"buffer of {bufferBytes} bytes, block of {capacity} requests");
     }
 
@@ -52,7 +54,8 @@ internal sealed class TraceBoundaryTests
     [TestCaseSource(typeof(SampleTraces), nameof(SampleTraces.Names))]
     public void AtTheEndAReaderStaysThere(string name)
     {
-        using ITraceReader reader = TraceBytes.Source(SampleTraces.Bytes(name), SampleTraces.Options(name)).Open();
+        using ITraceReader reader =
+            TraceBytes.Source(SampleTraces.Bytes(name), SampleTraces.Options(name)).Open();
         var block = new TraceBlock();
         while (reader.Read(block)) { }
         Assert.That(reader.Read(block), Is.False);

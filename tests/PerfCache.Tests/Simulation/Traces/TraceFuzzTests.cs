@@ -4,9 +4,10 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Tests.Simulation.Traces;
 
 /// <summary>
-/// Goal: no input crashes or hangs a reader. Method: valid traces of every format, and their compressed forms, with
-/// bytes changed, cut out, doubled and cut off by a fixed seed; each either reads, up to a bound, or fails with the
-/// one exception that carries a line for the user. PERFCACHE_SEED repeats another run.
+/// Goal: no input crashes or hangs a reader. Method: valid traces of every format, and their compressed
+/// forms, with bytes changed, cut out, doubled and cut off by a fixed seed; each either reads, up to a
+/// bound, or fails with the one exception that carries a line for the user. PERFCACHE_SEED repeats another
+/// run.
 /// </summary>
 internal sealed class TraceFuzzTests
 {

@@ -3,7 +3,8 @@ using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Tests.Simulation.Traces;
 
-/// <summary>From what a user writes for TRACE to a source, and what can be wrong before the first request.</summary>
+/// <summary>From what a user writes for TRACE to a source, and what can be wrong before the first
+/// request.</summary>
 internal sealed class TraceSourceTests
 {
     private string _folder = "";
@@ -37,11 +38,15 @@ internal sealed class TraceSourceTests
     [Test]
     public void StandardInputIsReadOnceAndHasNoLength()
     {
-        var options = new TraceOptions { OpenStandardInput = () => new MemoryStream(TraceBytes.Text("1\n2\n")) };
+        var options = new TraceOptions
+        {
+            OpenStandardInput = () => new MemoryStream(TraceBytes.Text("1\n2\n")),
+        };
         ITraceSource source = TraceSource.Parse("-", options);
         Assert.That(source.CanReopen, Is.False);
         Assert.That(TraceBytes.Read(source), Has.Count.EqualTo(2));
-        Assert.That(TraceBytes.Error(() => source.Open()), Is.EqualTo("-: a pipe can be read once only; save it to a file first"));
+        Assert.That(TraceBytes.Error(() => source.Open()),
+            Is.EqualTo("-: a pipe can be read once only; save it to a file first"));
     }
 
     [Test]
@@ -51,19 +56,22 @@ internal sealed class TraceSourceTests
         Assert.That(source.Name, Is.EqualTo("loop:objects=3,requests=5"));
         Assert.That(source.CanReopen, Is.True);
         Assert.That(source.FormatPage(0, 2), Is.EqualTo("2"));
-        Assert.That(TraceBytes.Read(source), Is.EqualTo(new Request[] { new(0), new(1), new(2), new(0), new(1) }));
+        Assert.That(TraceBytes.Read(source),
+            Is.EqualTo(new Request[] { new(0), new(1), new(2), new(0), new(1) }));
     }
 
     [Test]
     public void WhatIsMissing()
     {
         string path = Path.Combine(_folder, "none.txt");
-        Assert.That(TraceBytes.Error(() => TraceSource.Parse(path)), Is.EqualTo($"{path}: no such file; check the path"));
+        Assert.That(TraceBytes.Error(() => TraceSource.Parse(path)),
+            Is.EqualTo($"{path}: no such file; check the path"));
         Assert.That(TraceBytes.Error(() => new FileTraceSource(path, new TraceOptions()).Open()),
             Is.EqualTo($"{path}: no such file; check the path"));
         Assert.That(TraceBytes.Error(() => TraceSource.Parse("zipff:objects=1")), Is.EqualTo(
             "zipff:objects=1: no such file, and the generators are zipf:, uniform:, loop:, scan:, scanhot:, shift:"));
-        Assert.That(TraceBytes.Error(() => TraceSource.Parse("")), Does.Contain("name a file, - or a generator"));
+        Assert.That(TraceBytes.Error(() => TraceSource.Parse("")),
+            Does.Contain("name a file, - or a generator"));
     }
 
     [Test]
@@ -82,7 +90,12 @@ internal sealed class TraceSourceTests
         var denied = new TraceOptions { OpenFile = _ => throw new UnauthorizedAccessException() };
         Assert.That(TraceBytes.Error(() => new FileTraceSource("secret", denied).Open()),
             Is.EqualTo("secret: permission to read it is denied; check its mode and owner"));
-        var broken = new TraceOptions { OpenFile = _ => new FailingStream(), Format = "text", BufferBytes = 16 };
+        var broken = new TraceOptions
+        {
+            OpenFile = _ => new FailingStream(),
+            Format = "text",
+            BufferBytes = 16,
+        };
         Assert.That(TraceBytes.Error(() => TraceBytes.Read(new FileTraceSource("disk", broken))),
             Is.EqualTo("disk: cannot read on at byte 32: the device is gone"));
     }
@@ -91,7 +104,8 @@ internal sealed class TraceSourceTests
     public void WrongOptions()
     {
         string path = Write("a.txt", TraceBytes.Text("1\n"));
-        Assert.That(TraceBytes.Error(() => TraceSource.Parse(path, new TraceOptions { Format = "vmdk" })), Is.EqualTo(
+        Assert.That(TraceBytes.Error(() => TraceSource.Parse(path, new TraceOptions { Format = "vmdk" })),
+            Is.EqualTo(
             "--format vmdk: no such trace format; the formats are auto, text, csv, oracle, lcs, vscsi, twr, arc, lirs, " +
             "spc, msr, be32, be64, le32, le64, address"));
         Assert.That(TraceBytes.Error(() => TraceSource.Parse(path, new TraceOptions { PageBytes = 0 })),
@@ -100,11 +114,13 @@ internal sealed class TraceSourceTests
 
     [Test]
     public void ControlCharactersOfANameDoNotBreakTheLine() =>
-        Assert.That(TraceBytes.Error(() => TraceSource.Parse("a\nb\u001b[2J")), Is.EqualTo("a?b?[2J: no such file; check the path"));
+        Assert.That(TraceBytes.Error(() => TraceSource.Parse("a\nb\u001b[2J")),
+            Is.EqualTo("a?b?[2J: no such file; check the path"));
 
     [Test]
     public void EveryFormatIsListedOnceWithALine() =>
-        Assert.That(TraceFormats.Names.Select(format => format.Name).ToArray(), Is.Unique.And.Length.EqualTo(16));
+        Assert.That(TraceFormats.Names.Select(format => format.Name).ToArray(),
+            Is.Unique.And.Length.EqualTo(16));
 
     /// <summary>Lines without end, until the device fails.</summary>
     private sealed class FailingStream : ReadOnlyStream

@@ -25,7 +25,8 @@ internal sealed class SeededPermutationTests
     {
         var first = new SeededPermutation(1000, 1);
         var second = new SeededPermutation(1000, 2);
-        int same = Enumerable.Range(0, 1000).Count(value => first.Map((ulong)value) == second.Map((ulong)value));
+        int same = Enumerable.Range(0, 1000).Count(value =>
+            first.Map((ulong)value) == second.Map((ulong)value));
         Assert.That(same, Is.LessThan(20));
     }
 

@@ -4,8 +4,8 @@ using PerfCache.Simulation.Workloads;
 namespace PerfCache.Tests.Simulation.Workloads;
 
 /// <summary>
-/// Goal: both ways of sampling follow the distribution exactly. Method: a chi-square test over all ranks with a fixed
-/// seed, for skews on both sides of 1 and at the special values 0 and 1.
+/// Goal: both ways of sampling follow the distribution exactly. Method: a chi-square test over all ranks
+/// with a fixed seed, for skews on both sides of 1 and at the special values 0 and 1.
 /// </summary>
 internal sealed class ZipfSamplerTests
 {
@@ -39,7 +39,8 @@ internal sealed class ZipfSamplerTests
             cells++;
             (expectedTail, countTail) = (0, 0);
         }
-        // Mean cells-1, variance 2(cells-1); four deviations are passed by one seed in some tens of thousands.
+        // Mean cells-1, variance 2(cells-1); four deviations are passed by one seed in some tens of
+        // thousands.
         Assert.That(chiSquare, Is.LessThan(cells + 4 * Math.Sqrt(2.0 * cells)), $"{cells} cells");
     }
 
@@ -74,7 +75,8 @@ internal sealed class ZipfSamplerTests
             return ids;
         }
 
-        static IEnumerable<int> Frequencies(ulong[] ids) => ids.GroupBy(id => id).Select(group => group.Count()).Order();
+        static IEnumerable<int> Frequencies(ulong[] ids) =>
+            ids.GroupBy(id => id).Select(group => group.Count()).Order();
     }
 
     [Test]
