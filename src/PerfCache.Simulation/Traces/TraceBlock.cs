@@ -20,22 +20,25 @@ public enum TraceColumns
     /// <summary>Whether the request writes (<see cref="TraceBlock.Writes"/>).</summary>
     Write = 8,
 
-    /// <summary>The 1-based position of the next request to the same id (<see cref="TraceBlock.Nexts"/>).</summary>
+    /// <summary>The 1-based position of the next request to the same id
+    /// (<see cref="TraceBlock.Nexts"/>).</summary>
     Next = 16,
 }
 
 /// <summary>
-/// A run of consecutive requests as columns: what a reader fills and a replay consumes. Columns instead of records,
-/// because most consumers read the ids alone and a decode loop over one array is what the memory system likes.
-/// Only the first <see cref="Count"/> entries are valid, and of the optional columns only those that the reader has
-/// (<see cref="ITraceReader.Columns"/>) and the consumer asked for; the other arrays are empty.
+/// A run of consecutive requests as columns: what a reader fills and a replay consumes. Columns instead of
+/// records, because most consumers read the ids alone and a decode loop over one array is what the memory
+/// system likes. Only the first <see cref="Count"/> entries are valid, and of the optional columns only
+/// those that the reader has (<see cref="ITraceReader.Columns"/>) and the consumer asked for; the other
+/// arrays are empty.
 /// </summary>
 public sealed class TraceBlock
 {
     /// <summary>The number of requests a block holds unless its maker asks for another.</summary>
     public const int DefaultCapacity = 64 * 1024;
 
-    /// <summary>Makes a block of <paramref name="capacity"/> requests with the wanted optional columns.</summary>
+    /// <summary>Makes a block of <paramref name="capacity"/> requests with the wanted optional
+    /// columns.</summary>
     public TraceBlock(TraceColumns wanted = TraceColumns.None, int capacity = DefaultCapacity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
@@ -63,7 +66,8 @@ public sealed class TraceBlock
     /// <summary>File numbers, 0 and up in order of appearance or as the trace numbers them.</summary>
     public int[] Files { get; }
 
-    /// <summary>Object sizes in bytes.</summary>
+    /// <summary>Object sizes in bytes; one of 4 GiB or more is clamped to
+    /// <see cref="uint.MaxValue"/>.</summary>
     public uint[] Sizes { get; }
 
     /// <summary>Request times in the trace's own unit.</summary>
@@ -72,6 +76,7 @@ public sealed class TraceBlock
     /// <summary>Whether the request writes.</summary>
     public bool[] Writes { get; }
 
-    /// <summary>1-based position of the next request to the same id; <see cref="long.MaxValue"/> for none.</summary>
+    /// <summary>1-based position of the next request to the same id; <see cref="long.MaxValue"/> for
+    /// none.</summary>
     public long[] Nexts { get; }
 }

@@ -2,8 +2,8 @@
 namespace PerfCache.Simulation.Traces;
 
 /// <summary>
-/// Bad input: one line that says what is wrong, where (file, and line or byte offset) and what was expected. The
-/// command line prints <see cref="Exception.Message"/> as it is and exits with code 2.
+/// Bad input: one line that says what is wrong, where (file, and line or byte offset) and what was
+/// expected. The command line prints <see cref="Exception.Message"/> as it is and exits with code 2.
 /// </summary>
 public sealed class TraceFormatException : Exception
 {
