@@ -6,8 +6,8 @@ using PerfCache.Cli.Bench;
 namespace PerfCache.Benchmarks;
 
 /// <summary>
-/// Does the C# floor stand for the C floor? Loads the library that native/baselines/build.sh makes and runs both
-/// loops alternately on the same requests.
+/// Does the C# floor stand for the C floor? Loads the library that native/baselines/build.sh makes and runs
+/// both loops alternately on the same requests.
 /// </summary>
 internal static unsafe class CFloorRatio
 {
@@ -26,7 +26,8 @@ internal static unsafe class CFloorRatio
         nint library = NativeLibrary.Load(Path.GetFullPath(path));
         try
         {
-            var floor = (delegate* unmanaged<uint*, ulong, uint, uint, ulong>)NativeLibrary.GetExport(library, "lru_floor");
+            nint address = NativeLibrary.GetExport(library, "lru_floor");
+            var floor = (delegate* unmanaged<uint*, ulong, uint, uint, ulong>)address;
             bool equal = true;
             foreach ((int pages, int frames) in new[] { (1_000_000, 100_000), (100_000, 10_000) })
                 equal &= Compare(pages, frames, floor, output);

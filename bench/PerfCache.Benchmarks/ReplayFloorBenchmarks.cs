@@ -6,9 +6,9 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Benchmarks;
 
 /// <summary>
-/// How far is each policy's replay from the floor? The floor is the baseline, so the ratio column is the answer. The
-/// two sizes are those of <c>perfcache bench</c>: beyond a core's own caches, and within them. A pass changes the
-/// cache, so every iteration starts with an empty one and is one invocation.
+/// How far is each policy's replay from the floor? The floor is the baseline, so the ratio column is the
+/// answer. The two sizes are those of <c>perfcache bench</c>: beyond a core's own caches, and within them. A
+/// pass changes the cache, so every iteration starts with an empty one and is one invocation.
 /// </summary>
 [MemoryDiagnoser]
 public class ReplayFloorBenchmarks

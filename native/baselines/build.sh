@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the C floors into artifacts/native (or the folder named): a shared library for the comparisons that load it,
-# and a program that generates its own workload.
+# Builds the C floors into artifacts/native (or the folder named): a shared library for the comparisons that
+# load it, and a program that generates its own workload.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${1:-$here/../../artifacts/native}

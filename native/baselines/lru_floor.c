@@ -2,11 +2,12 @@
 //
 // The floor under every replay: what exact LRU costs in plain C when nothing but LRU is asked for.
 //
-// Pages are dense numbers, so the index is an array: slot_of[page] is the page's frame, or ABSENT. Frames form one
-// circular list, most recent first, and the most recent one is kept in a local variable. There is no sentinel: the
-// least recent frame is the predecessor of the head, so a miss turns the ring by one place and renames that frame
-// without touching a link. The ring starts full of frames that hold no page (page_of = page_count, which owns one
-// spare slot), which takes the "is there still a free frame?" branch out of the loop.
+// Pages are dense numbers, so the index is an array: slot_of[page] is the page's frame, or ABSENT. Frames
+// form one circular list, most recent first, and the most recent one is kept in a local variable. There is
+// no sentinel: the least recent frame is the predecessor of the head, so a miss turns the ring by one place
+// and renames that frame without touching a link. The ring starts full of frames that hold no page (page_of
+// = page_count, which owns one spare slot), which takes the "is there still a free frame?" branch out of the
+// loop.
 //
 // Nothing here serves a cache: no data, no pins, no locks, no flags, no growth, no other policy.
 //
@@ -99,8 +100,8 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-// Zipf(1.0) by inversion of the cumulative weights; ranks are scattered over the page numbers by a shuffle, so that
-// popular pages do not share cache lines.
+// Zipf(1.0) by inversion of the cumulative weights; ranks are scattered over the page numbers by a shuffle,
+// so that popular pages do not share cache lines.
 static uint32_t *zipf_requests(uint64_t request_count, uint32_t page_count, uint64_t seed)
 {
 	uint32_t *requests = malloc(request_count * sizeof *requests);

@@ -36,10 +36,11 @@ internal static class BenchCommand
     }
 
     /// <summary>Measures and prints; every row is printed as soon as it is complete.</summary>
-    /// <returns>The exit code: 0, or 1 when misses differ that must be equal or the user stopped it.</returns>
+    /// <returns>The exit code: 0, or 1 when misses differ that must be equal or the user stopped
+    /// it.</returns>
     public static int Run(
-        BenchPlan plan, bool json, Func<PolicySpec, long, ReplayCell> createCell, TextWriter output, TextWriter errors,
-        CancellationToken cancellation)
+        BenchPlan plan, bool json, Func<PolicySpec, long, ReplayCell> createCell, TextWriter output,
+        TextWriter errors, CancellationToken cancellation)
     {
         BenchReport.WriteHeader(json ? errors : output, plan);
         BenchSize? size = null;

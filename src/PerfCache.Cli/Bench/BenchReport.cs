@@ -6,10 +6,12 @@ using System.Text.Json;
 
 namespace PerfCache.Cli.Bench;
 
-/// <summary>How rows of <c>perfcache bench</c> are written: a table for people, or one JSON object a line.</summary>
+/// <summary>How rows of <c>perfcache bench</c> are written: a table for people, or one JSON object a
+/// line.</summary>
 internal static class BenchReport
 {
-    /// <summary>What the numbers depend on besides the code: the machine, the runtime and how it compiles.</summary>
+    /// <summary>What the numbers depend on besides the code: the machine, the runtime and how it
+    /// compiles.</summary>
     public static string Environment { get; } =
         $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}, "
         + $"{System.Environment.ProcessorCount} cores, tiered compilation {Setting("TieredCompilation")}, "
@@ -21,7 +23,7 @@ internal static class BenchReport
         output.WriteLine("Replay against the floor: plain LRU over arrays, which does not look ahead.");
         output.WriteLine(Environment);
         output.WriteLine(Invariant(
-            $"Zipf(1.0), ranks scattered, {plan.Requests:N0} requests a pass; medians of {plan.Pairs} interleaved pairs."));
+            $"Zipf(1.0), ranks scattered, {plan.Requests:N0} requests a pass; medians of {plan.Pairs} pairs."));
     }
 
     /// <summary>Writes the heading of one size.</summary>
@@ -37,7 +39,8 @@ internal static class BenchReport
     {
         RatioResult result = row.Result;
         string ends = Invariant($"({result.Ratio.Min:F2} to {result.Ratio.Max:F2})");
-        output.WriteLine(Invariant($"{row.Policy,-12} {(row.LookAhead ? "yes" : "no"),-10} {result.Ratio.Median,8:F2}")
+        string lookAhead = row.LookAhead ? "yes" : "no";
+        output.WriteLine(Invariant($"{row.Policy,-12} {lookAhead,-10} {result.Ratio.Median,8:F2}")
             + Invariant($" {ends,16} {result.CandidateMillionsPerSecond.Median,13:F1}")
             + Invariant($" {result.RivalMillionsPerSecond.Median,8:F1} {result.CandidateMisses,11}"));
     }

@@ -3,12 +3,14 @@ using PerfCache.Simulation.Replay;
 
 namespace PerfCache.Cli.Bench;
 
-/// <summary>One size of the comparison: how many pages are requested and how many frames there are.</summary>
+/// <summary>One size of the comparison: how many pages are requested and how many frames there
+/// are.</summary>
 internal sealed record BenchSize(string Name, int Pages, int Frames)
 {
     /// <summary>
-    /// The sizes that are measured: index and frames of the first are beyond a core's own caches, those of the second
-    /// fit in, so the first shows the cost of memory accesses and the second that of instructions.
+    /// The sizes that are measured: index and frames of the first are beyond a core's own caches, those of
+    /// the second fit in, so the first shows the cost of memory accesses and the second that of
+    /// instructions.
     /// </summary>
     public static IReadOnlyList<BenchSize> Defaults { get; } =
         [new("memory", 1_000_000, 100_000), new("cache-resident", 100_000, 10_000)];
@@ -42,8 +44,8 @@ internal sealed record BenchPlan
 }
 
 /// <summary>
-/// The policies' replay against <see cref="LruFloor"/>: every policy at every size, with the replay's look-ahead and
-/// without. Requests, their generation and the making of cells are outside the timed passes.
+/// The policies' replay against <see cref="LruFloor"/>: every policy at every size, with the replay's
+/// look-ahead and without. Requests, their generation and the making of cells are outside the timed passes.
 /// </summary>
 internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayCell> createCell)
 {
@@ -57,7 +59,8 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
     {
         foreach (BenchSize size in plan.Sizes)
         {
-            // Page numbers below the page count serve a cell in either numbering: dense, and dense leaf by leaf.
+            // Page numbers below the page count serve a cell in either numbering: dense, and dense leaf by
+            // leaf.
             uint[] requests = FloorWorkload.Zipf(size.Pages, plan.Requests, alpha: 1.0, seed: 1);
             LruFloor floor = new(size.Pages, size.Frames);
             Contender rival = new("floor", floor.Reset, all => floor.RunUnchecked(all));
@@ -74,7 +77,8 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
     }
 
     private BenchRow MeasureRow(
-        BenchSize size, string policy, bool lookAhead, Contender rival, uint[] requests, CancellationToken cancellation)
+        BenchSize size, string policy, bool lookAhead, Contender rival, uint[] requests,
+        CancellationToken cancellation)
     {
         PolicySpec spec = PolicySpec.Parse(policy);
         ReplayCell? cell = null;
@@ -83,7 +87,8 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
             Contender candidate = new(policy, Prepare, all => ReplayAll(cell!, all));
             RatioResult result =
                 InterleavedRatio.Measure(rival, candidate, requests, plan.Pairs, plan.WarmUps, cancellation);
-            // A cell that does less than LRU would look fast; nothing but equal misses makes the ratio mean something.
+            // A cell that does less than LRU would look fast; nothing but equal misses makes the ratio mean
+            // something.
             if (spec.Name == "lru")
                 RequireEqual(policy, result.CandidateMisses, "the floor", result.RivalMisses, size);
             return new BenchRow(size, policy, lookAhead, requests.Length, result);
@@ -104,7 +109,8 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
     // Stands in for `cell.LookAhead = lookAhead` until cells have that property.
     private static void SetLookAhead(ReplayCell cell, bool lookAhead) => _ = (cell, lookAhead);
 
-    /// <summary>Replays the requests block by block, as a replay of a trace does, and returns the misses.</summary>
+    /// <summary>Replays the requests block by block, as a replay of a trace does, and returns the
+    /// misses.</summary>
     public static long ReplayAll(ReplayCell cell, uint[] requests)
     {
         for (int start = 0; start < requests.Length; start += BlockLength)

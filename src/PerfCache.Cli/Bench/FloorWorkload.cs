@@ -3,12 +3,13 @@ namespace PerfCache.Cli.Bench;
 
 /// <summary>
 /// The workload of the ratios: Zipf-distributed requests, exact (inversion of the cumulative weights, no
-/// approximation), ranks scattered over the page numbers by a seeded shuffle so that popular pages do not share cache
-/// lines. The same seed gives the same requests on every machine.
+/// approximation), ranks scattered over the page numbers by a seeded shuffle so that popular pages do not
+/// share cache lines. The same seed gives the same requests on every machine.
 /// </summary>
 internal static class FloorWorkload
 {
-    /// <summary>Makes <paramref name="requestCount"/> requests for <paramref name="pageCount"/> pages.</summary>
+    /// <summary>Makes <paramref name="requestCount"/> requests for <paramref name="pageCount"/>
+    /// pages.</summary>
     public static uint[] Zipf(int pageCount, int requestCount, double alpha, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);

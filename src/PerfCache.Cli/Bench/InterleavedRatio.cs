@@ -3,7 +3,8 @@ using System.Diagnostics;
 
 namespace PerfCache.Cli.Bench;
 
-/// <summary>One side of a comparison: how to get ready for a pass, untimed, and the pass itself, timed.</summary>
+/// <summary>One side of a comparison: how to get ready for a pass, untimed, and the pass itself,
+/// timed.</summary>
 /// <param name="Name">The name to print.</param>
 /// <param name="Prepare">Makes the state of an empty cache; its time does not count.</param>
 /// <param name="Pass">Replays the whole request array and returns the misses.</param>
@@ -12,7 +13,8 @@ internal sealed record Contender(string Name, Action Prepare, Func<uint[], long>
 /// <summary>The middle and the ends of a handful of measurements.</summary>
 internal readonly record struct Spread(double Median, double Min, double Max)
 {
-    /// <summary>The spread of <paramref name="values"/>; the median of an even number is the mean of the middle two.</summary>
+    /// <summary>The spread of <paramref name="values"/>; the median of an even number is the mean of the
+    /// middle two.</summary>
     public static Spread Of(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
@@ -23,20 +25,21 @@ internal readonly record struct Spread(double Median, double Min, double Max)
     }
 }
 
-/// <summary>What a comparison found: seconds as a ratio (candidate / rival), and each side's speed and misses.</summary>
+/// <summary>What a comparison found: seconds as a ratio (candidate / rival), and each side's speed and
+/// misses.</summary>
 internal sealed record RatioResult(
     string Rival, string Candidate, Spread Ratio, Spread RivalMillionsPerSecond,
     Spread CandidateMillionsPerSecond, long RivalMisses, long CandidateMisses);
 
 /// <summary>
-/// Compares two ways to replay the same requests, in one process, alternating. A shared or throttled machine changes
-/// its speed from second to second and takes both sides of a pair along; so each ratio is taken within a pair, and
-/// the median of the pairs is what to report. The side that goes first alternates too, for whoever goes second finds
-/// the requests in the processor's cache.
+/// Compares two ways to replay the same requests, in one process, alternating. A shared or throttled machine
+/// changes its speed from second to second and takes both sides of a pair along; so each ratio is taken
+/// within a pair, and the median of the pairs is what to report. The side that goes first alternates too,
+/// for whoever goes second finds the requests in the processor's cache.
 /// </summary>
 /// <remarks>
-/// Warm-up passes come first and count for nothing: they let tiered compilation replace its first code and recompile
-/// with its profile. A ratio above 1 means that the candidate is slower.
+/// Warm-up passes come first and count for nothing: they let tiered compilation replace its first code and
+/// recompile with its profile. A ratio above 1 means that the candidate is slower.
 /// </remarks>
 internal static class InterleavedRatio
 {
@@ -47,7 +50,8 @@ internal static class InterleavedRatio
     public const int DefaultWarmUps = 2;
 
     /// <summary>Runs the comparison.</summary>
-    /// <exception cref="InvalidOperationException">A side does not count the same misses in every pass.</exception>
+    /// <exception cref="InvalidOperationException">A side does not count the same misses in every
+    /// pass.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled between two passes.</exception>
     public static RatioResult Measure(
         Contender rival, Contender candidate, uint[] requests, int pairs = DefaultPairs,

@@ -5,16 +5,16 @@ using System.Runtime.InteropServices;
 namespace PerfCache.Cli.Bench;
 
 /// <summary>
-/// The floor that every ratio of <c>perfcache bench</c> is taken against: exact LRU over arrays, and nothing else.
-/// It is the loop of native/baselines/lru_floor.c, statement for statement, so that a ratio against it says what the
-/// page cache's generality costs and not what .NET costs; the benchmark project's <c>c-floor</c> command compares
-/// the two.
+/// The floor that every ratio of <c>perfcache bench</c> is taken against: exact LRU over arrays, and nothing
+/// else. It is the loop of native/baselines/lru_floor.c, statement for statement, so that a ratio against it
+/// says what the page cache's generality costs and not what .NET costs; the benchmark project's
+/// <c>c-floor</c> command compares the two.
 /// </summary>
 /// <remarks>
-/// Pages are dense numbers; <c>_slotOf[page]</c> is the page's frame or <see cref="Absent"/>. Frames form one circular
-/// list, most recent first, whose head stays in a local; the least recent frame is the head's predecessor, so a miss
-/// turns the ring by one place and renames that frame. The ring starts full of frames that hold no page (the number
-/// after the last), which takes the test for free frames out of the loop.
+/// Pages are dense numbers; <c>_slotOf[page]</c> is the page's frame or <see cref="Absent"/>. Frames form
+/// one circular list, most recent first, whose head stays in a local; the least recent frame is the head's
+/// predecessor, so a miss turns the ring by one place and renames that frame. The ring starts full of frames
+/// that hold no page (the number after the last), which takes the test for free frames out of the loop.
 /// </remarks>
 internal sealed class LruFloor
 {
@@ -24,7 +24,8 @@ internal sealed class LruFloor
     private readonly uint[] _pageOf;
     private readonly Link[] _links;
 
-    /// <summary>Makes the arrays for <paramref name="pageCount"/> pages and <paramref name="frameCount"/> frames.</summary>
+    /// <summary>Makes the arrays for <paramref name="pageCount"/> pages and <paramref name="frameCount"/>
+    /// frames.</summary>
     public LruFloor(int pageCount, int frameCount)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);
@@ -56,12 +57,14 @@ internal sealed class LruFloor
     public long Run(ReadOnlySpan<uint> requests)
     {
         // The loop checks no bounds: one look at the requests beforehand is what makes that sound.
+        uint pageCount = (uint)(_slotOf.Length - 1);
         foreach (uint page in requests)
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(page, (uint)(_slotOf.Length - 1), nameof(requests));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(page, pageCount, nameof(requests));
         return RunUnchecked(requests);
     }
 
-    /// <summary><see cref="Run"/> for requests that are known to be below the page count: the timed loop.</summary>
+    /// <summary><see cref="Run"/> for requests that are known to be below the page count: the timed
+    /// loop.</summary>
     // Compiled once and fully: a floor must not depend on what the profile of earlier passes happened to be.
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     internal long RunUnchecked(ReadOnlySpan<uint> requests)

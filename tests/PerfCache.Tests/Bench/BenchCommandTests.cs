@@ -7,8 +7,9 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Tests.Bench;
 
 /// <summary>
-/// Goal: the bench prints every row, keeps standard output to JSON when asked, and refuses to print a ratio of things
-/// that do not do the same work. Method: tiny passes over a stand-in cell; no test looks at a speed.
+/// Goal: the bench prints every row, keeps standard output to JSON when asked, and refuses to print a ratio
+/// of things that do not do the same work. Method: tiny passes over a stand-in cell; no test looks at a
+/// speed.
 /// </summary>
 internal sealed class BenchCommandTests
 {
@@ -23,7 +24,8 @@ internal sealed class BenchCommandTests
     [Test]
     public void EveryPolicyHasARowWithAndWithoutLookAheadAtEverySize()
     {
-        (int code, string output, string errors) = Run(s_tiny, json: true, (spec, frames) => new LruCell(spec, frames));
+        (int code, string output, string errors) =
+            Run(s_tiny, json: true, (spec, frames) => new LruCell(spec, frames));
 
         Assert.That(code, Is.Zero, errors);
         JsonElement[] rows = [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -50,7 +52,8 @@ internal sealed class BenchCommandTests
     [Test]
     public void TheTableNamesTheMachineTheSizesAndEveryPolicy()
     {
-        (int code, string output, string errors) = Run(s_tiny, json: false, (spec, frames) => new LruCell(spec, frames));
+        (int code, string output, string errors) =
+            Run(s_tiny, json: false, (spec, frames) => new LruCell(spec, frames));
 
         Assert.That(code, Is.Zero, errors);
         Assert.That(errors, Is.Empty);
@@ -101,7 +104,8 @@ internal sealed class BenchCommandTests
     }
 
     private static (int Code, string Output, string Errors) Run(
-        BenchPlan plan, bool json, Func<PolicySpec, long, ReplayCell> create, CancellationToken cancellation = default)
+        BenchPlan plan, bool json, Func<PolicySpec, long, ReplayCell> create,
+        CancellationToken cancellation = default)
     {
         using StringWriter output = new();
         using StringWriter errors = new();

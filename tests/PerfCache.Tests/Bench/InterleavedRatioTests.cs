@@ -4,8 +4,8 @@ using PerfCache.Cli.Bench;
 namespace PerfCache.Tests.Bench;
 
 /// <summary>
-/// Goal: the harness must alternate, keep preparation out of the time, and notice a side that miscounts. Method: sides
-/// which write down when they are called. No test here looks at a speed.
+/// Goal: the harness must alternate, keep preparation out of the time, and notice a side that miscounts.
+/// Method: sides which write down when they are called. No test here looks at a speed.
 /// </summary>
 internal sealed class InterleavedRatioTests
 {

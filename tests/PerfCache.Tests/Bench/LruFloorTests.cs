@@ -7,8 +7,9 @@ using PerfCache.Tests.Repository;
 namespace PerfCache.Tests.Bench;
 
 /// <summary>
-/// Goal: a floor that cut a corner would flatter or slander everything measured against it, so both floors must be
-/// exact LRU. Method: seeded workloads, compared with a list and a dictionary that nobody can get wrong.
+/// Goal: a floor that cut a corner would flatter or slander everything measured against it, so both floors
+/// must be exact LRU. Method: seeded workloads, compared with a list and a dictionary that nobody can get
+/// wrong.
 /// </summary>
 internal sealed unsafe class LruFloorTests
 {
@@ -26,7 +27,8 @@ internal sealed unsafe class LruFloorTests
     ];
 
     [TestCaseSource(nameof(Workloads))]
-    public void TheManagedFloorMissesWhatANaiveLruMisses(int pages, int frames, int requestCount, double alpha, ulong seed)
+    public void TheManagedFloorMissesWhatANaiveLruMisses(
+        int pages, int frames, int requestCount, double alpha, ulong seed)
     {
         uint[] requests = FloorWorkload.Zipf(pages, requestCount, alpha, seed);
         LruFloor floor = new(pages, frames);
@@ -53,14 +55,16 @@ internal sealed unsafe class LruFloorTests
             string library = Path.Combine(folder, "liblru_floor.so");
             CompileCFloor(library);
             nint handle = NativeLibrary.Load(library);
-            var floor = (delegate* unmanaged<uint*, ulong, uint, uint, ulong>)NativeLibrary.GetExport(handle, "lru_floor");
+            nint address = NativeLibrary.GetExport(handle, "lru_floor");
+            var floor = (delegate* unmanaged<uint*, ulong, uint, uint, ulong>)address;
             foreach ((int pages, int frames, int requestCount, double alpha, ulong seed) in s_workloads)
             {
                 uint[] requests = FloorWorkload.Zipf(pages, requestCount, alpha, seed);
                 ulong misses;
                 fixed (uint* first = requests)
                     misses = floor(first, (ulong)requests.Length, (uint)pages, (uint)frames);
-                Assert.That((long)misses, Is.EqualTo(NaiveLruMisses(requests, frames)), $"pages {pages}, frames {frames}");
+                long expected = NaiveLruMisses(requests, frames);
+                Assert.That((long)misses, Is.EqualTo(expected), $"pages {pages}, frames {frames}");
             }
 
             NativeLibrary.Free(handle);

@@ -4,16 +4,17 @@ using System.Text.RegularExpressions;
 namespace PerfCache.Tests.Repository;
 
 /// <summary>
-/// Goal: documents name only what exists. Method: every relative link, every file in backticks and every command of
-/// the README is looked up in the list of the repository's files. Checks with a rule in them come with samples.
+/// Goal: documents name only what exists. Method: every relative link, every file in backticks and every
+/// command of the README is looked up in the list of the repository's files. Checks with a rule in them come
+/// with samples.
 /// </summary>
 internal sealed class DocumentTests
 {
-    private static readonly string[] s_ownExtensions = [".cs", ".csproj", ".md", ".sln", ".props", ".c", ".h", ".sh", ".txt"];
+    private static readonly string[] s_ownExtensions =
+        [".cs", ".csproj", ".md", ".sln", ".props", ".c", ".h", ".sh", ".txt"];
 
-    private static IEnumerable<string> Documents => RepositoryTree.Files.Where(file =>
-        file == "README.md" || (file.EndsWith(".md", StringComparison.Ordinal)
-            && (file.StartsWith("docs/", StringComparison.Ordinal) || file.StartsWith("native/", StringComparison.Ordinal))));
+    private static IEnumerable<string> Documents =>
+        [.. RepositoryTree.FilesBelow("docs/", ".md"), .. RepositoryTree.FilesBelow("native/", ".md"), "README.md"];
 
     [Test]
     public void EveryRelativeLinkLeadsSomewhere() =>
@@ -81,7 +82,9 @@ internal sealed class DocumentTests
     [Test]
     public void MarkdownIsTakenApart()
     {
-        MarkdownText text = new("# T\n[a](x/y.md#z) [b](https://e.org) [c](#d) `p/q.cs` `[no](link.md)`\n```\nrun `it`\n```\n[r]: z.md\n");
+        MarkdownText text = new(
+            "# T\n[a](x/y.md#z) [b](https://e.org) [c](#d) `p/q.cs` `[no](link.md)`\n"
+            + "```\nrun `it`\n```\n[r]: z.md\n");
 
         Assert.That(text.Headings, Is.EqualTo(new[] { "T" }));
         Assert.That(text.Links, Is.EqualTo(new[] { "x/y.md", "z.md" }));
@@ -89,8 +92,8 @@ internal sealed class DocumentTests
         Assert.That(text.FencedLines, Is.EqualTo(new[] { "run `it`" }));
     }
 
-    // A name is ours when it begins with a folder of our root, or ends like one of our own kinds of file and is not C:
-    // documents also name files of the kernel, which are.
+    // A name is ours when it begins with a folder of our root, or ends like one of our own kinds of file and
+    // is not C: documents also name files of the kernel, which are.
     private static bool NamesMissingFile(string document, string span)
     {
         if (!Regex.IsMatch(span, @"^[\w.\-/]+$")) return false;
@@ -121,8 +124,8 @@ internal sealed class DocumentTests
 
     private static string Resolve(string document, string relative)
     {
-        string folder = Path.GetDirectoryName(RepositoryTree.PathOf(document))!;
-        return Path.GetRelativePath(RepositoryTree.Root, Path.Combine(folder, relative)).Replace('\\', '/').TrimEnd('/');
+        string target = Path.Combine(Path.GetDirectoryName(RepositoryTree.PathOf(document))!, relative);
+        return Path.GetRelativePath(RepositoryTree.Root, target).Replace('\\', '/').TrimEnd('/');
     }
 
     private static bool Exists(string path) => path == "." || RepositoryTree.Files.Any(

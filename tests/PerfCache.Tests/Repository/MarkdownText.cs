@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace PerfCache.Tests.Repository;
 
 /// <summary>
-/// What a machine can check in a markdown file: relative links, names in backticks, and the lines of fenced blocks.
-/// Just enough of the format for our own documents; not a parser.
+/// What a machine can check in a markdown file: relative links, names in backticks, and the lines of fenced
+/// blocks. Just enough of the format for our own documents; not a parser.
 /// </summary>
 internal sealed class MarkdownText
 {
@@ -29,7 +29,9 @@ internal sealed class MarkdownText
         string body = string.Join('\n', prose);
         _codeSpans.AddRange(Regex.Matches(body, "`([^`\n]+)`").Select(span => span.Groups[1].Value));
         string withoutCode = Regex.Replace(body, "`[^`\n]+`", "");
-        foreach (Match link in Regex.Matches(withoutCode, @"\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)", RegexOptions.Multiline))
+        const string InlineLink = @"\]\(\s*<?([^)\s>]+)>?[^)]*\)";
+        const string ReferenceLink = @"^\[[^\]]+\]:\s*(\S+)";
+        foreach (Match link in Regex.Matches(withoutCode, InlineLink + "|" + ReferenceLink, RegexOptions.Multiline))
         {
             string target = link.Groups[1].Success ? link.Groups[1].Value : link.Groups[2].Value;
             string file = target.Split('#')[0];

@@ -4,8 +4,9 @@ using System.Reflection;
 namespace PerfCache.Tests.Repository;
 
 /// <summary>
-/// Goal: nobody changes the public surface by accident. Method: its text lies beside this file, and a difference is
-/// either an accident or a line of the same commit. PERFCACHE_UPDATE_GOLDEN=1 writes the text anew.
+/// Goal: nobody changes the public surface by accident. Method: its text lies beside this file, and a
+/// difference is either an accident or a line of the same commit. PERFCACHE_UPDATE_GOLDEN=1 writes the text
+/// anew.
 /// </summary>
 internal sealed class PublicApiTests
 {

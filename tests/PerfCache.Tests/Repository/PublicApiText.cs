@@ -7,14 +7,15 @@ using System.Text;
 namespace PerfCache.Tests.Repository;
 
 /// <summary>
-/// The public surface of an assembly as sorted text: one line a type, one indented line a member, in words close to
-/// C#. It shows what a caller's source or binary depends on: names, kinds, types, modifiers, constants, defaults and
-/// constraints. Not shown: attributes, and whether a reference may be null below the outermost type.
+/// The public surface of an assembly as sorted text: one line a type, one indented line a member, in words
+/// close to C#. It shows what a caller's source or binary depends on: names, kinds, types, modifiers,
+/// constants, defaults and constraints. Not shown: attributes, and whether a reference may be null below the
+/// outermost type.
 /// </summary>
 internal static class PublicApiText
 {
-    private const BindingFlags Declared =
-        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static
+        | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
     private static readonly NullabilityInfoContext s_nullability = new();
 
@@ -58,12 +59,13 @@ internal static class PublicApiText
         if (type.IsEnum)
         {
             return type.GetFields(BindingFlags.Public | BindingFlags.Static).Select(
-                field => $"{field.Name} = {Convert.ToString(field.GetRawConstantValue(), CultureInfo.InvariantCulture)}");
+                field => $"{field.Name} = {Literal(field.GetRawConstantValue())}");
         }
 
         return type.GetFields(Declared).Where(field => IsVisible(field)).Select(OfField)
             .Concat(type.GetConstructors(Declared).Where(IsVisible).Select(OfMethod))
-            .Concat(type.GetProperties(Declared).Where(property => property.GetAccessors(true).Any(IsVisible)).Select(OfProperty))
+            .Concat(type.GetProperties(Declared)
+                .Where(property => property.GetAccessors(true).Any(IsVisible)).Select(OfProperty))
             .Concat(type.GetEvents(Declared).Where(raised => IsVisible(raised.AddMethod!))
                 .Select(raised => $"event {Name(raised.EventHandlerType!)} {raised.Name}"))
             .Concat(type.GetMethods(Declared).Where(IsVisible).Where(IsWritten).Select(OfMethod));
@@ -74,7 +76,8 @@ internal static class PublicApiText
         string modifiers = Access(field.IsPublic)
             + (field.IsLiteral ? "const " : (field.IsStatic ? "static " : "") + (field.IsInitOnly ? "readonly " : ""));
         string value = field.IsLiteral ? " = " + Literal(field.GetRawConstantValue()) : "";
-        return $"{modifiers}{Name(field.FieldType)}{Mark(s_nullability.Create(field).ReadState, field.FieldType)} {field.Name}{value}";
+        string mark = Mark(s_nullability.Create(field).ReadState, field.FieldType);
+        return $"{modifiers}{Name(field.FieldType)}{mark} {field.Name}{value}";
     }
 
     private static string OfProperty(PropertyInfo property)
@@ -103,7 +106,8 @@ internal static class PublicApiText
         string generic = arguments.Length > 0 ? $"<{string.Join(", ", arguments.Select(Name))}>" : "";
         string mark = Mark(s_nullability.Create(info.ReturnParameter).ReadState, info.ReturnType);
         string readOnlyRef = info.ReturnParameter.GetRequiredCustomModifiers().Length > 0 ? "readonly " : "";
-        return $"{Modifiers(info)}{readOnlyRef}{Name(info.ReturnType)}{mark} {info.Name}{generic}({parameters}){Constraints(arguments)}";
+        return $"{Modifiers(info)}{readOnlyRef}{Name(info.ReturnType)}{mark} {info.Name}{generic}"
+            + $"({parameters}){Constraints(arguments)}";
     }
 
     private static string OfParameter(ParameterInfo parameter)
@@ -183,7 +187,8 @@ internal static class PublicApiText
 
     private static bool IsReadOnly(Type type) => type.IsDefined(typeof(IsReadOnlyAttribute));
 
-    // Accessors are shown with their property or event; what the compiler adds to a record goes without saying.
+    // Accessors are shown with their property or event; what the compiler adds to a record goes without
+    // saying.
     private static bool IsWritten(MethodInfo method) =>
         (!method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal))
         && !method.IsDefined(typeof(CompilerGeneratedAttribute));

@@ -12,8 +12,8 @@ internal static class RepositoryTree
     public static string Root { get; } = FindRoot();
 
     /// <summary>
-    /// The files of the repository, relative to the root, with forward slashes, in ordinal order. New files count
-    /// before they are committed; ignored ones never do.
+    /// The files of the repository, relative to the root, with forward slashes, in ordinal order. New files
+    /// count before they are committed; ignored ones never do.
     /// </summary>
     public static IReadOnlyList<string> Files => s_files.Value;
 
@@ -24,7 +24,8 @@ internal static class RepositoryTree
     /// <summary>The text of a file named relative to the root.</summary>
     public static string ReadText(string relative) => File.ReadAllText(PathOf(relative));
 
-    /// <summary>The files below <paramref name="folder"/> (with its closing slash) that end in one of the endings.</summary>
+    /// <summary>The files below <paramref name="folder"/> (with its closing slash) that end in one of the
+    /// endings.</summary>
     public static IEnumerable<string> FilesBelow(string folder, params string[] endings) =>
         Files.Where(file => file.StartsWith(folder, StringComparison.Ordinal)
             && (endings.Length == 0 || endings.Any(ending => file.EndsWith(ending, StringComparison.Ordinal))));
@@ -60,7 +61,8 @@ internal static class RepositoryTree
             string names = git.StandardOutput.ReadToEnd();
             git.WaitForExit();
             _ = complaints.Result;
-            return git.ExitCode == 0 && names.Length > 0 ? names.Split('\0', StringSplitOptions.RemoveEmptyEntries) : null;
+            if (git.ExitCode != 0 || names.Length == 0) return null;
+            return names.Split('\0', StringSplitOptions.RemoveEmptyEntries);
         }
         catch (System.ComponentModel.Win32Exception)
         {
@@ -71,7 +73,8 @@ internal static class RepositoryTree
     private static IEnumerable<string> WalkTree(string folder)
     {
         // What .gitignore names, for an unpacked archive without git.
-        string[] ignored = [".git", "bin", "obj", "artifacts", "TestResults", "BenchmarkDotNet.Artifacts", ".vs", ".idea"];
+        string[] ignored =
+            [".git", "bin", "obj", "artifacts", "TestResults", "BenchmarkDotNet.Artifacts", ".vs", ".idea"];
         foreach (string file in Directory.EnumerateFiles(folder))
             yield return Path.GetRelativePath(Root, file).Replace('\\', '/');
         foreach (string child in Directory.EnumerateDirectories(folder))

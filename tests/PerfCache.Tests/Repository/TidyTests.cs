@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace PerfCache.Tests.Repository;
 
 /// <summary>
-/// Goal: what a machine judges well about a source tree is judged by a machine. Method: the names and the text of
-/// every file of the repository. Searched-for words are put together from pieces, or this file would find itself.
+/// Goal: what a machine judges well about a source tree is judged by a machine. Method: the names and the
+/// text of every file of the repository. Searched-for words are put together from pieces, or this file would
+/// find itself.
 /// </summary>
 internal sealed class TidyTests
 {
@@ -59,14 +60,16 @@ internal sealed class TidyTests
 
     [Test]
     public void NoFileNamesAPathOfSomebodysMachine() =>
-        Assert.That(LinesWith(@"(^|[^.\w])/(ho" + "me|ro" + "ot|wo" + "rk)/", RepositoryTree.Files.Where(IsText)), Is.Empty);
+        Assert.That(
+            LinesWith(@"(^|[^.\w])/(ho" + "me|ro" + "ot|wo" + "rk)/", RepositoryTree.Files.Where(IsText)), Is.Empty);
 
     [Test]
     public void TheLibrariesGenerateNoCode()
     {
-        // Neither at build time by a source generator nor at run time: both would keep the code out of its readers' sight,
-        // and the second out of ahead-of-time compilation.
-        string generators = @"\[(assembly:\s*)?(Generated" + "Regex|Library" + "Import|Json" + "Serializable|Logger" + @"Message)\b";
+        // Neither at build time by a source generator nor at run time: both would keep the code out of its
+        // readers' sight, and the second out of ahead-of-time compilation.
+        string generators =
+            @"\[(assembly:\s*)?(Generated" + "Regex|Library" + "Import|Json" + "Serializable|Logger" + @"Message)\b";
         string emitters = @"\bReflection\." + @"Emit\b|\bDynamic" + @"Method\b|\bLinq\." + @"Expressions\b";
         Assert.That(LinesWith(generators + "|" + emitters, RepositoryTree.FilesBelow("src/", ".cs")), Is.Empty);
     }
