@@ -1,2 +1,8 @@
 // SPDX-License-Identifier: MIT
+using BenchmarkDotNet.Running;
+using PerfCache.Benchmarks;
+
+// `c-floor` is not a BenchmarkDotNet class because it must interleave: see InterleavedRatio.
+if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
+BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;
