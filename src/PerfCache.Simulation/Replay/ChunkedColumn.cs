@@ -43,6 +43,21 @@ internal sealed class ChunkedColumn<TValue> where TValue : unmanaged
         _chunks[index >> ChunkBits][index & (ChunkLength - 1)] = value;
     }
 
+    /// <summary>
+    /// Reads many values in one tight loop, so that their cache misses overlap. What is not an index of the column
+    /// reads as the default.
+    /// </summary>
+    public void Gather(ReadOnlySpan<uint> indices, Span<TValue> values)
+    {
+        TValue[][] chunks = _chunks;
+        uint count = (uint)Count;
+        for (int i = 0; i < indices.Length; i++)
+        {
+            uint index = indices[i];
+            values[i] = index < count ? chunks[index >> ChunkBits][index & (ChunkLength - 1)] : default;
+        }
+    }
+
     /// <summary>Sets every value back to its default.</summary>
     public void Clear()
     {

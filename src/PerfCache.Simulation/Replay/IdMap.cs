@@ -38,7 +38,8 @@ public sealed class IdMap
     private const int LeafBits = 6;
     private const int SlotBitsMin = 7;
     private const int SlotBitsMax = 32;
-    private const int SegmentBitsMax = 27;
+    private const int SegmentBitsMax = 30;
+    private const uint NoNumber = uint.MaxValue;
     private const int GroupLength = 256;
     private const ulong FileSalt = 0x9E3779B97F4A7C15;
 
@@ -125,19 +126,63 @@ public sealed class IdMap
     private void MapGroup(ReadOnlySpan<ulong> ids, ReadOnlySpan<int> files, Span<uint> numbers)
     {
         Span<ulong> hashes = stackalloc ulong[GroupLength];
-        Span<uint> entries = stackalloc uint[GroupLength];
-        for (int i = 0; i < ids.Length; i++) hashes[i] = Hash(ids[i] >> _keyShift, files.IsEmpty ? 0 : files[i]);
-        for (int i = 0; i < ids.Length; i++) entries[i] = Slot(hashes[i] >> (64 - _slotBits));
-
-        // From here on entries holds number + 1 of the only key that may be equal, or 0; numbers outlive a rehash.
-        for (int i = 0; i < ids.Length; i++) entries[i] = Probe(entries[i], hashes[i]);
+        Span<uint> candidates = stackalloc uint[GroupLength];
+        Span<ulong> keys = stackalloc ulong[GroupLength];
+        HashAll(ids, files, hashes);
+        FindCandidates(hashes[..ids.Length], candidates);
+        _keys.Gather(candidates[..ids.Length], keys);
         for (int i = 0; i < ids.Length; i++)
         {
             ulong key = ids[i] >> _keyShift;
             int file = files.IsEmpty ? 0 : files[i];
-            uint number = entries[i] - 1;
-            if (entries[i] == 0 || !IsKey(number, key, file)) number = FindOrAddSlow(key, file, hashes[i]);
-            numbers[i] = number;
+            uint number = candidates[i];
+            bool isFound = number != NoNumber && keys[i] == key && (_files is null || _files[number] == file);
+            numbers[i] = isFound ? number : FindOrAddSlow(key, file, hashes[i]);
+        }
+    }
+
+    private void HashAll(ReadOnlySpan<ulong> ids, ReadOnlySpan<int> files, Span<ulong> hashes)
+    {
+        int shift = _keyShift;
+        if (files.IsEmpty)
+        {
+            for (int i = 0; i < ids.Length; i++) hashes[i] = Hash(ids[i] >> shift, 0);
+        }
+        else
+        {
+            for (int i = 0; i < ids.Length; i++) hashes[i] = Hash(ids[i] >> shift, files[i]);
+        }
+    }
+
+    /// <summary>
+    /// Finds for each hash the number of the first key with its tag, or none. Numbers outlive a rehash, entries don't.
+    /// </summary>
+    private void FindCandidates(ReadOnlySpan<ulong> hashes, Span<uint> candidates)
+    {
+        if (_segments.Length > 1)
+        {
+            // Only beyond 800 million keys: each key takes the slow way.
+            candidates.Fill(NoNumber);
+            return;
+        }
+
+        ReadOnlySpan<uint> table = _segments[0];
+        int shift = 64 - _slotBits;
+        for (int i = 0; i < hashes.Length; i++) candidates[i] = table[(int)(hashes[i] >> shift)];
+
+        uint numberMask = NumberMask;
+        for (int i = 0; i < hashes.Length; i++)
+        {
+            uint entry = candidates[i];
+            uint tag = (uint)hashes[i] & ~numberMask;
+            int slot = (int)(hashes[i] >> shift);
+            while (entry != 0 && (entry & ~numberMask) != tag)
+            {
+                slot = (slot + 1) & (table.Length - 1);
+                entry = table[slot];
+            }
+
+            candidates[i] = (entry & numberMask) - 1;
         }
     }
 
@@ -165,16 +210,6 @@ public sealed class IdMap
         long pages = Pages;
         foreach (uint number in numbers) pages = Math.Max(pages, number + 1L);
         Pages = pages;
-    }
-
-    /// <summary>Goes on from the home slot's entry to the first with the hash's tag.</summary>
-    private uint Probe(uint entry, ulong hash)
-    {
-        uint numberMask = NumberMask;
-        uint tag = (uint)hash & ~numberMask;
-        for (ulong slot = hash >> (64 - _slotBits); entry != 0 && (entry & ~numberMask) != tag; entry = Slot(slot))
-            slot = Next(slot);
-        return entry & numberMask;
     }
 
     private uint FindOrAddSlow(ulong key, int file, ulong hash)
