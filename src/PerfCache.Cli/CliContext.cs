@@ -4,7 +4,9 @@ using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli;
 
-/// <summary>What a command touches of the world, so that tests can run commands in their own process.</summary>
+/// <summary>
+/// What a command touches of the world, so that tests can run commands in their own process.
+/// </summary>
 internal sealed record CliContext
 {
     /// <summary>Results.</summary>

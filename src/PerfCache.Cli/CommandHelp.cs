@@ -47,16 +47,21 @@ internal sealed class CommandHelp(HelpAction options, string rootExamples) : Syn
     {
         options.Invoke(parseResult);
         TextWriter writer = parseResult.InvocationConfiguration.Output;
-        CliCommand? command = parseResult.CommandResult.Command as CliCommand;
-        writer.WriteLine("Examples:");
-        WriteIndented(writer, command?.Examples ?? rootExamples);
-        if (!string.IsNullOrEmpty(command?.Notes)) writer.WriteLine($"\n{command.Notes}");
-        return ExitCode.Success;
-    }
+        Command command = parseResult.CommandResult.Command;
+        string examples = command switch
+        {
+            RootCommand => rootExamples,
+            CliCommand { Examples: string own } => own,
+            _ => "",
+        };
+        if (examples.Length > 0)
+        {
+            writer.WriteLine("Examples:");
+            foreach (string line in examples.Split('\n')) writer.WriteLine($"  {line}");
+        }
 
-    private static void WriteIndented(TextWriter writer, string text)
-    {
-        foreach (string line in text.Split('\n')) writer.WriteLine($"  {line}");
+        if (command is CliCommand { Notes: { Length: > 0 } notes }) writer.WriteLine($"\n{notes}");
+        return ExitCode.Success;
     }
 }
 

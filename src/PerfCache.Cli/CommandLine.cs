@@ -5,8 +5,8 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Cli;
 
 /// <summary>
-/// The command line as a function from arguments to an exit code: parses, runs a command, and turns whatever goes
-/// wrong into one line on standard error.
+/// The command line as a function from arguments to an exit code: parses, runs a command, and turns whatever
+/// goes wrong into one line on standard error.
 /// </summary>
 internal static class CommandLine
 {
@@ -58,8 +58,9 @@ internal static class CommandLine
         }
         catch (Exception e)
         {
-            // A stack trace helps nobody at a prompt; what is left by now is the machine's trouble, not the user's.
-            return Fail(context, e is OutOfMemoryException ? $"not enough memory: {e.Message}" : e.Message, ExitCode.Failure);
+            // A stack trace helps nobody at a prompt; what is left by now is the machine's trouble.
+            string message = e is OutOfMemoryException ? $"not enough memory: {e.Message}" : e.Message;
+            return Fail(context, message, ExitCode.Failure);
         }
     }
 

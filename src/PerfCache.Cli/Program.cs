@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.InteropServices;
 using PerfCache.Cli;
 
 using CancellationTokenSource stop = new();
-Console.CancelKeyPress += (_, press) =>
+void Stop(PosixSignalContext signal)
 {
-    // The first Ctrl-C ends the work between two blocks and prints what is finished; a second one ends the process.
-    press.Cancel = !stop.IsCancellationRequested;
+    // The first signal ends the work between two blocks and prints what is finished; a second one ends the
+    // process.
+    signal.Cancel = !stop.IsCancellationRequested;
     stop.Cancel();
-};
+}
 
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 return CommandLine.Run(args, new CliContext
 {
     Out = Console.Out,

@@ -33,8 +33,8 @@ internal sealed record ReplayRequest
 }
 
 /// <summary>
-/// <c>perfcache replay</c>: options and their checks. All options are strings here, so that every wrong value gets a
-/// message of our own; <see cref="ReplayRun"/> does the work.
+/// <c>perfcache replay</c>: options and their checks. All options are strings here, so that every wrong
+/// value gets a message of our own; <see cref="ReplayRun"/> does the work.
 /// </summary>
 internal sealed class ReplayCommand : CliCommand
 {
@@ -217,13 +217,15 @@ internal sealed class ReplayCommand : CliCommand
         int cells = request.Options.Policies.Count * request.Options.Sizes.Count;
         if ((request.Outcomes ?? request.Resident) is not null && (cells != 1 || request.Traces.Count != 1))
         {
-            throw new UsageException($"{(request.Outcomes is null ? "--resident" : "--outcomes")} needs exactly one trace, "
-                + $"one policy and one size, not {request.Traces.Count}, {request.Options.Policies.Count} "
+            string option = request.Outcomes is null ? "--resident" : "--outcomes";
+            throw new UsageException($"{option} needs exactly one trace, one policy and one size, "
+                + $"not {request.Traces.Count}, {request.Options.Policies.Count} "
                 + $"and {request.Options.Sizes.Count}");
         }
 
         string?[] files = [request.Outcomes, request.Resident, request.Report, request.Csv];
-        string? twice = files.OfType<string>().Where(file => file.Length > 0).GroupBy(Path.GetFullPath).FirstOrDefault(same => same.Count() > 1)?.First();
+        string? twice = files.OfType<string>().Where(file => file.Length > 0).GroupBy(Path.GetFullPath)
+            .FirstOrDefault(same => same.Count() > 1)?.First();
         if (twice is not null) throw new UsageException($"'{twice}' is given for two output files");
     }
 
@@ -254,7 +256,9 @@ internal sealed class ReplayCommand : CliCommand
         }
     }
 
-    private static string Quote(string arg) => arg.Length > 0 && arg.All(c => char.IsLetterOrDigit(c) || "-_.,:=/%+@".Contains(c))
-        ? arg
-        : "'" + arg.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+    private static string Quote(string arg)
+    {
+        bool isPlain = arg.Length > 0 && arg.All(c => char.IsLetterOrDigit(c) || "-_.,:=/%+@".Contains(c));
+        return isPlain ? arg : "'" + arg.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+    }
 }

@@ -7,8 +7,8 @@ using Spectre.Console.Rendering;
 namespace PerfCache.Cli;
 
 /// <summary>
-/// A progress bar with rate and time left on standard error while a trace is replayed; silent where no person reads
-/// standard error.
+/// A progress bar with rate and time left on standard error while a trace is replayed; silent where no
+/// person reads standard error.
 /// </summary>
 internal static class ReplayProgressBar
 {
@@ -18,10 +18,12 @@ internal static class ReplayProgressBar
     public static TResult Run<TResult>(CliContext context, string trace, Func<Action<ReplayProgress>?, TResult> work)
     {
         if (!context.ErrorIsTerminal) return work(null);
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(context.Error) });
+        AnsiConsoleSettings settings = new() { Out = new AnsiConsoleOutput(context.Error) };
+        IAnsiConsole console = AnsiConsole.Create(settings);
         RateColumn rate = new();
         Progress bar = console.Progress().AutoClear(true).Columns(
-            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), rate, new RemainingTimeColumn());
+            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), rate,
+            new RemainingTimeColumn());
         string name = trace.Length <= NameLengthMax ? trace : trace[..(NameLengthMax - 1)] + "…";
         return bar.Start(tasks =>
         {

@@ -7,8 +7,8 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Cli;
 
 /// <summary>
-/// Does what a replay's command line asks for. Output files are opened first, so a wrong path shows before hours of
-/// work; results are printed trace by trace; a trace that fails is named and the others go on.
+/// Does what a replay's command line asks for. Output files are opened first, so a wrong path shows before
+/// hours of work; results are printed trace by trace; a trace that fails is named and the others go on.
 /// </summary>
 internal sealed class ReplayRun(CliContext context, ReplayRequest request)
 {
@@ -117,6 +117,8 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         file.Commit();
     }
 
-    /// <summary>An output file that cannot be opened: known before the work, so it counts as wrong usage.</summary>
+    /// <summary>
+    /// An output file that cannot be opened: known before the work, so it counts as wrong usage.
+    /// </summary>
     private sealed class OutputPathException(string message) : Exception(message);
 }

@@ -6,7 +6,9 @@ using Spectre.Console.Rendering;
 
 namespace PerfCache.Cli;
 
-/// <summary>The results of one trace as a table: plain text in a pipe, a little colour on a terminal.</summary>
+/// <summary>
+/// The results of one trace as a table: plain text in a pipe, a little colour on a terminal.
+/// </summary>
 internal static class ReplayTable
 {
     // Wider than any table: a terminal wraps what is too long for it, which is better than numbers cut off.
@@ -21,8 +23,9 @@ internal static class ReplayTable
     public static void Write(TextWriter writer, bool isTerminal, IReadOnlyList<ReplayResult> results)
     {
         ReplayResult first = results[0];
-        writer.WriteLine($"{first.Trace}: {Number(first.Requests)} requests, {Number(first.CompulsoryMisses)} distinct pages"
-            + $", {Fixed(first.ReadSeconds, "0.00")} s to read{(first.Complete ? "" : " (incomplete: stopped here)")}");
+        writer.WriteLine($"{first.Trace}: {Number(first.Requests)} requests, "
+            + $"{Number(first.CompulsoryMisses)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
+            + (first.Complete ? "" : " (incomplete: stopped here)"));
 
         if (isTerminal)
         {
@@ -87,7 +90,9 @@ internal static class ReplayTable
         return table;
     }
 
-    /// <summary>No lines at all; unlike <see cref="TableBorder.None"/> it keeps the columns' padding.</summary>
+    /// <summary>
+    /// No lines at all; unlike <see cref="TableBorder.None"/> it keeps the columns' padding.
+    /// </summary>
     private sealed class PlainBorder : TableBorder
     {
         public override string GetPart(TableBorderPart part) => part switch

@@ -8,8 +8,9 @@ using PerfCache.Tests.Simulation.Replay;
 namespace PerfCache.Tests.Cli;
 
 /// <summary>
-/// The command line in this process, over traces in memory and naive cells: exit codes, messages and output. Traces:
-/// <c>small</c> and <c>files</c> are fine, <c>broken</c> fails in the middle, <c>missing</c> cannot be opened.
+/// The command line in this process, over traces in memory and naive cells: exit codes, messages and output.
+/// Traces: <c>small</c> and <c>files</c> are fine, <c>broken</c> fails in the middle, <c>missing</c> cannot
+/// be opened.
 /// </summary>
 public sealed class ReplayCommandTests
 {
