@@ -6,8 +6,8 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Simulation.Reports;
 
 /// <summary>
-/// Results as comma-separated values by RFC 4180: a header with the names of <see cref="JsonLines"/>, lines that end
-/// in CR LF, quotes only where needed. A column <c>complete</c> is added if some result is not.
+/// Results as comma-separated values by RFC 4180: a header with the names of <see cref="JsonLines"/>, lines
+/// that end in CR LF, quotes only where needed. A column <c>complete</c> is added if some result is not.
 /// </summary>
 public static class CsvTable
 {

@@ -7,11 +7,14 @@ using PerfCache.Simulation.Replay;
 
 namespace PerfCache.Simulation.Reports;
 
-/// <summary>Results as JSON objects, one a line. The names and their order are a contract with scripts.</summary>
+/// <summary>
+/// Results as JSON objects, one a line. The names and their order are a contract with scripts.
+/// </summary>
 public static class JsonLines
 {
     // Output goes to files and pipes, never into a page, so trace names keep their letters.
-    private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_options =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>One result as one line, without the line's end.</summary>
     public static string Format(ReplayResult result)

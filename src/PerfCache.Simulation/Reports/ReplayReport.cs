@@ -6,9 +6,9 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Simulation.Reports;
 
 /// <summary>
-/// The HTML report of a replay: for each trace its facts, a plot of miss ratio against cache size, the same as a
-/// small table, and every count. It takes all it says from its input, reads no clock, and so gives the same bytes for
-/// the same results.
+/// The HTML report of a replay: for each trace its facts, a plot of miss ratio against cache size, the same
+/// as a small table, and every count. It takes all it says from its input, reads no clock, and so gives the
+/// same bytes for the same results.
 /// </summary>
 public sealed record ReplayReport
 {
@@ -59,10 +59,12 @@ public sealed record ReplayReport
     private string Summary(List<IGrouping<string, ReplayResult>> traces)
     {
         int policies = Results.Select(result => result.Policy).Distinct().Count();
-        int sizes = traces.Count == 0 ? 0 : traces.Max(trace => trace.Select(result => result.Frames).Distinct().Count());
+        int sizes = traces.Select(trace => trace.Select(result => result.Frames).Distinct().Count())
+            .DefaultIfEmpty().Max();
         long requests = Results.Sum(result => result.Requests);
-        return $"{Plural(traces.Count, "trace", "traces")}, {Plural(policies, "replacement policy", "replacement policies")}"
-            + $" and {Plural(sizes, "cache size", "cache sizes")}: {Plural(Results.Count, "replay", "replays")} of "
+        return $"{Plural(traces.Count, "trace", "traces")}, "
+            + $"{Plural(policies, "replacement policy", "replacement policies")} and "
+            + $"{Plural(sizes, "cache size", "cache sizes")}: {Plural(Results.Count, "replay", "replays")} of "
             + $"{Number(requests)} requests in all.";
     }
 
@@ -74,19 +76,22 @@ public sealed record ReplayReport
         WriteFact(writer, "Distinct pages", Number(any.CompulsoryMisses));
         WriteFact(writer, "Requests a page",
             Fixed(any.CompulsoryMisses == 0 ? 0 : (double)any.Requests / any.CompulsoryMisses, "0.0"));
-        WriteFact(writer, "Unavoidable miss ratio", Ratio(any.Requests == 0 ? 0 : (double)any.CompulsoryMisses / any.Requests));
+        WriteFact(writer, "Unavoidable miss ratio",
+            Ratio(any.Requests == 0 ? 0 : (double)any.CompulsoryMisses / any.Requests));
         writer.Write("</dl>\n");
 
         string winners = Winners(results);
         if (winners.Length > 0) writer.Write($"<p>Fewest misses: {Escape(winners)}.</p>\n");
     }
 
-    /// <summary>Which policies miss least at which sizes; nothing where there is one policy or too much to say.</summary>
+    /// <summary>
+    /// Which policies miss least at which sizes; nothing where there is one policy or too much to say.
+    /// </summary>
     private static string Winners(List<ReplayResult> results)
     {
         if (!results.Select(result => result.Policy).Distinct().Skip(1).Any()) return "";
         List<(string Names, long Frames)> best = [];
-        foreach (IGrouping<long, ReplayResult> size in results.GroupBy(result => result.Frames).OrderBy(size => size.Key))
+        foreach (var size in results.GroupBy(result => result.Frames).OrderBy(size => size.Key))
         {
             long fewest = size.Min(result => result.Misses);
             best.Add((string.Join(" and ", size.Where(result => result.Misses == fewest)
@@ -142,7 +147,8 @@ public sealed record ReplayReport
             {
                 ReplayResult? cell = policy.FirstOrDefault(result => result.Frames == size);
                 bool isBest = hasRivals && cell?.Misses == fewest[size];
-                writer.Write($"<td{(isBest ? " class=\"best\"" : "")}>{(cell is null ? "" : Ratio(cell.MissRatio))}</td>");
+                writer.Write(isBest ? "<td class=\"best\">" : "<td>");
+                writer.Write($"{(cell is null ? "" : Ratio(cell.MissRatio))}</td>");
             }
 
             writer.Write("</tr>\n");
@@ -154,8 +160,9 @@ public sealed record ReplayReport
     private static void WriteCounts(TextWriter writer, List<ReplayResult> results)
     {
         writer.Write("<h3>All counts</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>Policy</th><th>Frames</th>"
-            + "<th>Miss ratio</th><th>Misses</th><th>Cold</th><th>Refaults</th><th>Activations</th><th>Deactivations</th>"
-            + "<th>Evictions</th><th>Million<br>requests/s</th><th>Bytes<br>a frame</th></tr></thead>\n<tbody>\n");
+            + "<th>Miss ratio</th><th>Misses</th><th>Cold</th><th>Refaults</th><th>Activations</th>"
+            + "<th>Deactivations</th><th>Evictions</th>"
+            + "<th>Million<br>requests/s</th><th>Bytes<br>a frame</th></tr></thead>\n<tbody>\n");
         string before = "";
         foreach (ReplayResult result in results)
         {
@@ -165,7 +172,8 @@ public sealed record ReplayReport
                 + $"<td>{Number(result.Frames)}</td><td>{Ratio(result.MissRatio)}</td>");
             long[] counts =
             [
-                result.Misses, result.ColdMisses, result.Refaults, result.Activations, result.Deactivations, result.Evictions,
+                result.Misses, result.ColdMisses, result.Refaults, result.Activations, result.Deactivations,
+                result.Evictions,
             ];
             foreach (long count in counts) writer.Write($"<td>{Number(count)}</td>");
             writer.Write($"<td>{Fixed(result.RequestsPerSecond / 1e6, "0.0")}</td>");
@@ -174,18 +182,21 @@ public sealed record ReplayReport
 
         writer.Write("</tbody>\n</table></div>\n");
         ReplayResult any = results[0];
-        writer.Write($"<p class=\"muted\">Reading and numbering the trace took {Fixed(any.ReadSeconds, "0.00")} s, shared by all "
-            + $"rows; the largest page map held {Number(results.Max(result => result.MapBytes))} bytes.</p>\n");
+        writer.Write("<p class=\"muted\">Reading and numbering the trace took "
+            + $"{Fixed(any.ReadSeconds, "0.00")} s, shared by all rows; "
+            + $"the largest page map held {Number(results.Max(result => result.MapBytes))} bytes.</p>\n");
     }
 
     private void WriteFooter(TextWriter writer)
     {
         writer.Write("""
             <footer><dl>
-            <dt>Miss ratio</dt><dd>Misses divided by requests. The unavoidable part is the first request of each page.</dd>
+            <dt>Miss ratio</dt><dd>Misses divided by requests. The unavoidable part is the first request of each
+            page.</dd>
             <dt>Cold misses and refaults</dt><dd>For linux policies a refault is a miss that finds the record of an
             earlier eviction, and every other miss is cold. For the others cold misses are first requests.</dd>
-            <dt>Requests per second</dt><dd>The policy's own work, without reading the trace and numbering its pages.</dd>
+            <dt>Requests per second</dt><dd>The policy's own work, without reading the trace and numbering its
+            pages.</dd>
             <dt>Bytes a frame</dt><dd>Frames, lists, index and the records of evicted pages, without page data, divided
             by the cache size. In a small cache the records of evicted pages weigh most.</dd>
             </dl>

@@ -4,8 +4,9 @@ using System.Net;
 namespace PerfCache.Simulation.Reports;
 
 /// <summary>
-/// The frame of every HTML report: one file that needs no other and no script, reads well on a screen (light and
-/// dark, wide and narrow) and prints in ink-saving light colours with no table or plot cut by a page break.
+/// The frame of every HTML report: one file that needs no other and no script, reads well on a screen (light
+/// and dark, wide and narrow) and prints in ink-saving light colours with no table or plot cut by a page
+/// break.
 /// </summary>
 internal static class ReportPage
 {

@@ -15,13 +15,13 @@ public readonly record struct PlotPoint(double X, double Y, string Tip);
 public sealed record PlotSeries(string Name, IReadOnlyList<PlotPoint> Points);
 
 /// <summary>
-/// Draws series as inline SVG: lines with markers, or, where all points share one x, a bar for each series. The only
-/// plot writer of the project; a page that holds plots includes <see cref="Css"/> once.
+/// Draws series as inline SVG: lines with markers, or, where all points share one x, a bar for each series.
+/// The only plot writer of the project; a page that holds plots includes <see cref="Css"/> once.
 /// <para>
-/// Series are told apart three ways (colour, marker shape, and a dash pattern once the colours repeat), and each line
-/// is labelled at its end, so that a plot survives grey printing and colour blindness. The colours are CSS variables
-/// with a light and a dark set. Labels that would overlap are moved apart and joined to their line by a thin leader.
-/// The same input gives the same bytes.
+/// Series are told apart three ways (colour, marker shape, and a dash pattern once the colours repeat), and
+/// each line is labelled at its end, so that a plot survives grey printing and colour blindness. The colours
+/// are CSS variables with a light and a dark set. Labels that would overlap are moved apart and joined to
+/// their line by a thin leader. The same input gives the same bytes.
 /// </para>
 /// </summary>
 public sealed class SvgPlot(string title, string xTitle, string yTitle)
@@ -121,8 +121,8 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         for (int i = 0; bottomY + (i * step) <= topY + (step / 2); i++)
         {
             double y = bottomY + (i * step);
-            Add($"<line class=\"{(i == 0 ? "base" : "grid")}\" x1=\"{left:0.#}\" x2=\"{right:0.#}\" y1=\"{Y(y):0.#}\" y2=\"{Y(y):0.#}\"/>");
-            Add($"<text class=\"tick\" x=\"{left - 9:0.#}\" y=\"{Y(y) + 4:0.#}\" text-anchor=\"end\">{Escape(FormatTickY(y))}</text>\n");
+            AddLine(i == 0 ? "base" : "grid", left, Y(y), right, Y(y));
+            AddText("tick", left - 9, Y(y) + 4, "end", FormatTickY(y));
         }
 
         DrawTicksX(xs, X);
@@ -131,29 +131,33 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         DrawLabels(right, X, Y);
     }
 
-    /// <summary>Ticks stand at the measured sizes, leaving out those whose text would touch the one before.</summary>
+    /// <summary>
+    /// Ticks stand at the measured sizes; the first and the last have text, and those between that find room
+    /// for it.
+    /// </summary>
     private void DrawTicksX(List<double> xs, Func<double, double> place)
     {
         double y = Height - Bottom;
+        double Half(double x) => Math.Max(FormatX(x).Length, FormatXBelow?.Invoke(x).Length ?? 0) * CharWidth / 2;
+        double last = place(xs[^1]) - Half(xs[^1]) - 6;
         double free = double.MinValue;
         foreach (double x in xs)
         {
-            Add($"<line class=\"grid\" x1=\"{place(x):0.#}\" x2=\"{place(x):0.#}\" y1=\"{Top:0}\" y2=\"{y:0}\"/>");
-            string text = FormatX(x);
-            string below = FormatXBelow?.Invoke(x) ?? "";
-            double half = Math.Max(text.Length, below.Length) * CharWidth / 2;
-            if (place(x) - half < free) continue;
-            free = place(x) + half + 6;
-            Add($"<text class=\"tick\" x=\"{place(x):0.#}\" y=\"{y + 18:0.#}\" text-anchor=\"middle\">{Escape(text)}</text>");
-            Add($"<text class=\"sub\" x=\"{place(x):0.#}\" y=\"{y + 33:0.#}\" text-anchor=\"middle\">{Escape(below)}</text>\n");
+            AddLine("grid", place(x), Top, place(x), y);
+            bool hasRoom = place(x) - Half(x) >= free && place(x) + Half(x) <= last;
+            if (!hasRoom && x != xs[0] && x != xs[^1]) continue;
+            free = place(x) + Half(x) + 6;
+            AddText("tick", place(x), y + 18, "middle", FormatX(x));
+            if (FormatXBelow is not null) AddText("sub", place(x), y + 33, "middle", FormatXBelow(x));
         }
     }
 
     private void DrawAxisTitles(string x, double middle)
     {
         double centre = (Top + Height - Bottom) / 2;
-        Add($"<text class=\"axis\" x=\"{middle:0.#}\" y=\"{Height - 9:0.#}\" text-anchor=\"middle\">{Escape(x)}</text>");
-        Add($"<text class=\"axis\" transform=\"translate(15 {centre:0.#}) rotate(-90)\" text-anchor=\"middle\">{Escape(yTitle)}</text>\n");
+        AddText("axis", middle, Height - 9, "middle", x);
+        Add($"<text class=\"axis\" transform=\"translate(15 {centre:0.#}) rotate(-90)\" text-anchor=\"middle\">");
+        Add($"{Escape(yTitle)}</text>\n");
     }
 
     private void DrawLine(int index, Func<double, double> x, Func<double, double> y)
@@ -191,13 +195,15 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
             Add($"<g style=\"--c:{Colour(order[k])}\"><path class=\"leader\" d=\"M{x(end.X) + 7:0.#} {y(end.Y):0.#}");
             Add($"H{right + 2:0.#}L{right + 13:0.#} {places[k]:0.#}H{at - 8:0.#}\"/>");
             Add($"<path class=\"mark\" transform=\"translate({at:0.#} {places[k]:0.#})\" d=\"{Marker(order[k])}\"/>");
-            Add($"<text class=\"name\" x=\"{at + 10:0.#}\" y=\"{places[k] + 4:0.#}\">{Escape(_series[order[k]].Name)}</text></g>\n");
+            AddText("name", at + 10, places[k] + 4, "start", _series[order[k]].Name);
+            _svg.Append("</g>\n");
         }
     }
 
     /// <summary>
-    /// Moves ascending places apart until neighbours are a label's height away from one another: overlapping labels
-    /// join a block, a block centres on the places that its labels want, and blocks that then touch join again.
+    /// Moves ascending places apart until neighbours are a label's height away from one another: overlapping
+    /// labels join a block, a block centres on the places that its labels want, and blocks that then touch
+    /// join again.
     /// </summary>
     private static void Spread(double[] places, double min, double max)
     {
@@ -239,8 +245,8 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         for (int i = 0; i * step <= top + (step / 2); i++)
         {
             double x = X(i * step);
-            Add($"<line class=\"{(i == 0 ? "base" : "grid")}\" x1=\"{x:0.#}\" x2=\"{x:0.#}\" y1=\"{Top:0}\" y2=\"{bottom:0.#}\"/>");
-            Add($"<text class=\"tick\" x=\"{x:0.#}\" y=\"{bottom + 18:0.#}\" text-anchor=\"middle\">{Escape(FormatTickY(i * step))}</text>\n");
+            AddLine(i == 0 ? "base" : "grid", x, Top, x, bottom);
+            AddText("tick", x, bottom + 18, "middle", FormatTickY(i * step));
         }
 
         for (int i = 0; i < _series.Count; i++)
@@ -250,11 +256,12 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
             Add($"<g style=\"--c:{Colour(i)}\"><title>{Escape(point.Tip)}</title>");
             Add($"<rect class=\"bar\" x=\"{left:0.#}\" y=\"{middle - (BarHeight / 2):0.#}\" rx=\"2\" ");
             Add($"width=\"{Math.Max(1, X(point.Y) - left):0.#}\" height=\"{BarHeight:0}\"/>");
-            Add($"<text class=\"name\" x=\"{left - 10:0.#}\" y=\"{middle + 4:0.#}\" text-anchor=\"end\">{Escape(_series[i].Name)}</text>");
-            Add($"<text class=\"value\" x=\"{X(point.Y) + 8:0.#}\" y=\"{middle + 4:0.#}\">{Escape(FormatY(point.Y))}</text></g>\n");
+            AddText("name", left - 10, middle + 4, "end", _series[i].Name);
+            AddText("value", X(point.Y) + 8, middle + 4, "start", FormatY(point.Y));
+            _svg.Append("</g>\n");
         }
 
-        Add($"<text class=\"axis\" x=\"{(left + Width - 84) / 2:0.#}\" y=\"{height - 8:0.#}\" text-anchor=\"middle\">{Escape(yTitle)}</text>\n");
+        AddText("axis", (left + Width - 84) / 2, height - 8, "middle", yTitle);
     }
 
     /// <summary>Round bounds around the data; from zero unless that would press the lines together.</summary>
@@ -272,6 +279,15 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         double top = Math.Ceiling((max / step) - 1e-9) * step;
         if (top <= bottom) top = bottom + step;
         return (bottom, max <= LimitY ? Math.Min(top, Math.Max(LimitY, bottom + step)) : top, step);
+    }
+
+    private void AddLine(string style, double x1, double y1, double x2, double y2) =>
+        Add($"<line class=\"{style}\" x1=\"{x1:0.#}\" y1=\"{y1:0.#}\" x2=\"{x2:0.#}\" y2=\"{y2:0.#}\"/>\n");
+
+    private void AddText(string style, double x, double y, string anchor, string text)
+    {
+        Add($"<text class=\"{style}\" x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\">");
+        Add($"{Escape(text)}</text>\n");
     }
 
     private void Add(FormattableString text) => _svg.Append(text.ToString(CultureInfo.InvariantCulture));
