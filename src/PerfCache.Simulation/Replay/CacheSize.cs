@@ -4,8 +4,8 @@ using System.Globalization;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>
-/// A cache size as asked for: a number of frames, or a percentage of the distinct pages of the trace, which becomes
-/// frames when those are counted. Decimal arithmetic, because 0.1 % of 7,000 is 7 and not 6.999...
+/// A cache size as asked for: a number of frames, or a percentage of the distinct pages of the trace, which
+/// becomes frames when those are counted. Decimal arithmetic, because 0.1 % of 7,000 is 7 and not 6.999...
 /// </summary>
 public readonly record struct CacheSize
 {

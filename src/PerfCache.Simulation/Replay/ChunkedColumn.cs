@@ -4,10 +4,10 @@ using System.Runtime.CompilerServices;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>
-/// A growing column of values in chunks of 1,024. A list that doubles holds twice its contents just after it grew and
-/// three times while it copies; a column of a hundred million keys cannot afford either. Here growth never copies a
-/// full chunk, and what is allocated but unused stays below a sixteenth of the column: small columns grow their last
-/// chunk by 64 entries, large ones by a whole chunk.
+/// A growing column of values in chunks of 1,024. A list that doubles holds twice its contents just after it
+/// grew and three times while it copies; a column of a hundred million keys cannot afford either. Here
+/// growth never copies a full chunk, and what is allocated but unused stays below a sixteenth of the column:
+/// small columns grow their last chunk by 64 entries, large ones by a whole chunk.
 /// </summary>
 internal sealed class ChunkedColumn<TValue> where TValue : unmanaged
 {
@@ -44,8 +44,8 @@ internal sealed class ChunkedColumn<TValue> where TValue : unmanaged
     }
 
     /// <summary>
-    /// Reads many values in one tight loop, so that their cache misses overlap. What is not an index of the column
-    /// reads as the default.
+    /// Reads many values in one tight loop, so that their cache misses overlap. What is not an index of the
+    /// column reads as the default.
     /// </summary>
     public void Gather(ReadOnlySpan<uint> indices, Span<TValue> values)
     {

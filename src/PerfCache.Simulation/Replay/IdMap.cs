@@ -5,31 +5,36 @@ using System.Runtime.CompilerServices;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>
-/// Gives the pages of a trace, named by a file number and a 64-bit id, the numbers 0, 1, 2, ... that cells work with.
+/// Gives the pages of a trace, named by a file number and a 64-bit id, the numbers 0, 1, 2, ... that cells
+/// work with.
 /// <para>
-/// Data: the keys lie in columns in the order of their numbers (so a number finds its page again), and an open
-/// addressing table of 4-byte entries finds the number of a key. With <c>b</c> bits of slot index, an entry is
+/// Data: the keys lie in columns in the order of their numbers (so a number finds its page again), and an
+/// open addressing table of 4-byte entries finds the number of a key. With <c>b</c> bits of slot index, an
+/// entry is
 /// <code>
 ///     31 ......... b | b - 1 ......... 0
 ///     tag            | number + 1            0 is an empty slot
 /// </code>
-/// The slot is the top of the hash and the tag its bottom, so of the keys that a probe passes over nearly none is
-/// compared: a look-up costs one cache miss in the table and one in the keys. The table doubles at three quarters
-/// full, from the keys alone: the old table is dropped before the new one is made.
+/// The slot is the top of the hash and the tag its bottom, so of the keys that a probe passes over nearly
+/// none is compared: a look-up costs one cache miss in the table and one in the keys. The table doubles at
+/// three quarters full, from the keys alone: the old table is dropped before the new one is made.
 /// </para>
 /// <para>
 /// Cost: 8 bytes a key, 4 more where the trace has files, 8 more for the pages seen in a leaf
-/// (<see cref="PageNumbering.PerLeaf"/>), and 5.4 to 10.7 bytes of table: at most 32 bytes a distinct key, plus
-/// 4 KiB.
+/// (<see cref="PageNumbering.PerLeaf"/>), and 5.4 to 10.7 bytes of table: at most 32 bytes a distinct key,
+/// plus 4 KiB.
 /// </para>
 /// <para>
-/// <see cref="Map"/> works in groups and in phases (hash, load the home slots, probe, compare keys), because the
-/// loads of one phase don't depend on one another: the processor then has many cache misses under way at once.
+/// <see cref="Map"/> works in groups and in phases (hash, load the home slots, probe, compare keys), because
+/// the loads of one phase don't depend on one another: the processor then has many cache misses under way at
+/// once.
 /// </para>
 /// </summary>
 public sealed class IdMap
 {
-    /// <summary>The most pages that <see cref="PageNumbering.Dense"/> can number: 2^32 less a sixteenth.</summary>
+    /// <summary>
+    /// The most pages that <see cref="PageNumbering.Dense"/> can number: 2^32 less a sixteenth.
+    /// </summary>
     public const long PageCountMax = (1L << 32) - (1L << 28);
 
     /// <summary>The most leaves that <see cref="PageNumbering.PerLeaf"/> can number: 2^26.</summary>
@@ -58,9 +63,11 @@ public sealed class IdMap
     /// <param name="numbering">How pages are numbered.</param>
     /// <param name="hasFiles">False where every page belongs to file 0; then files take no memory.</param>
     public IdMap(PageNumbering numbering, bool hasFiles)
-        : this(numbering, hasFiles, numbering == PageNumbering.Dense ? PageCountMax : LeafCountMax, SegmentBitsMax) { }
+        : this(numbering, hasFiles, CountMaxOf(numbering), SegmentBitsMax) { }
 
-    /// <summary>For tests: a map that is full after a few keys, or whose table has many small segments.</summary>
+    /// <summary>
+    /// For tests: a map that is full after a few keys, or whose table has many small segments.
+    /// </summary>
     internal IdMap(PageNumbering numbering, bool hasFiles, long countMax, int segmentBits)
     {
         Numbering = numbering;
@@ -98,7 +105,8 @@ public sealed class IdMap
         for (int start = 0; start < ids.Length; start += GroupLength)
         {
             int length = Math.Min(GroupLength, ids.Length - start);
-            MapGroup(ids.Slice(start, length), files.IsEmpty ? files : files.Slice(start, length), numbers[start..]);
+            ReadOnlySpan<int> groupFiles = files.IsEmpty ? files : files.Slice(start, length);
+            MapGroup(ids.Slice(start, length), groupFiles, numbers[start..]);
         }
 
         if (_pagesSeen is not null) CountPages(ids, numbers);
@@ -155,7 +163,8 @@ public sealed class IdMap
     }
 
     /// <summary>
-    /// Finds for each hash the number of the first key with its tag, or none. Numbers outlive a rehash, entries don't.
+    /// Finds for each hash the number of the first key with its tag, or none. Numbers outlive a rehash,
+    /// entries don't.
     /// </summary>
     private void FindCandidates(ReadOnlySpan<ulong> hashes, Span<uint> candidates)
     {
@@ -204,7 +213,9 @@ public sealed class IdMap
         Pages += added;
     }
 
-    /// <summary>Numbers are given in the order of first requests, so the largest one counts the pages.</summary>
+    /// <summary>
+    /// Numbers are given in the order of first requests, so the largest one counts the pages.
+    /// </summary>
     private void CountNumbers(ReadOnlySpan<uint> numbers)
     {
         long pages = Pages;
@@ -257,6 +268,9 @@ public sealed class IdMap
         _growAt = 3L << (_slotBits - 2);
     }
 
+    private static long CountMaxOf(PageNumbering numbering) =>
+        numbering == PageNumbering.Dense ? PageCountMax : LeafCountMax;
+
     private uint NumberMask => uint.MaxValue >> (SlotBitsMax - _slotBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -273,8 +287,9 @@ public sealed class IdMap
         _keys[number] == key && (_files is null || _files[number] == file);
 
     /// <summary>
-    /// Two rounds of shift and multiply let every bit of the key reach every bit of the hash, so strides, high bits
-    /// and already hashed ids all spread; being reversible, it never gives two ids of one file the same hash.
+    /// Two rounds of shift and multiply let every bit of the key reach every bit of the hash, so strides,
+    /// high bits and already hashed ids all spread; being reversible, it never gives two ids of one file the
+    /// same hash.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Hash(ulong key, int file)

@@ -2,9 +2,9 @@
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>
-/// A result file that is either complete or not there: the bytes go to a file beside it, which takes the name at
-/// <see cref="Commit"/> and is removed otherwise. Opening it before a long run also shows early that it can be
-/// written. A device such as <c>/dev/stdout</c> has no beside and is written directly.
+/// A result file that is either complete or not there: the bytes go to a file beside it, which takes the
+/// name at <see cref="Commit"/> and is removed otherwise. Opening it before a long run also shows early that
+/// it can be written. A device such as <c>/dev/stdout</c> has no beside and is written directly.
 /// </summary>
 public sealed class OutputFile : IDisposable
 {
@@ -38,8 +38,9 @@ public sealed class OutputFile : IDisposable
             if (path.Length == 0) throw new IOException("the name is empty");
             if (Directory.Exists(path)) throw new IOException("it is a folder");
             string full = System.IO.Path.GetFullPath(path);
-            if (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal))
-                return new OutputFile(path, full, null);
+            bool isDevice = full.StartsWith("/dev/", StringComparison.Ordinal)
+                || full.StartsWith("/proc/", StringComparison.Ordinal);
+            if (isDevice) return new OutputFile(path, full, null);
 
             // Renaming over a symbolic link would replace the link, not the file that it names.
             string target = File.Exists(full)

@@ -4,7 +4,9 @@ using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Simulation.Replay;
 
-/// <summary>Consecutive requests as page numbers, in each numbering that some cell wants; other columns are empty.</summary>
+/// <summary>
+/// Consecutive requests as page numbers, in each numbering that some cell wants; other columns are empty.
+/// </summary>
 internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf)
 {
     public int Count { get; set; }
@@ -28,7 +30,8 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
 internal interface IReplayFeed
 {
     /// <summary>
-    /// The next block, or null at the end. It may be <paramref name="recycled"/>, a block that no cell reads any more.
+    /// The next block, or null at the end. It may be <paramref name="recycled"/>, a block that no cell reads
+    /// any more.
     /// </summary>
     ReplayBlock? Next(ReplayBlock? recycled);
 }

@@ -14,15 +14,17 @@ public sealed record ReplayOptions
     public long Limit { get; init; } = long.MaxValue;
 
     /// <summary>
-    /// The threads that read, map and replay, the calling one included. With 1, nothing runs beside a cell and
-    /// <see cref="ReplayResult.Seconds"/> is least disturbed.
+    /// The threads that read, map and replay, the calling one included. With 1, nothing runs beside a cell
+    /// and <see cref="ReplayResult.Seconds"/> is least disturbed.
     /// </summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Receives one byte a request; only with a single cell. The runner commits it.</summary>
     public OutputFile? Outcomes { get; init; }
 
-    /// <summary>Receives the pages resident at the end; only with a single cell. The runner commits it.</summary>
+    /// <summary>
+    /// Receives the pages resident at the end; only with a single cell. The runner commits it.
+    /// </summary>
     public OutputFile? Resident { get; init; }
 }
 

@@ -42,14 +42,16 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
 /// <summary>
 /// Moves the blocks of a trace past many cells with a few threads and bounded memory.
 /// <para>
-/// A ring holds the newest blocks. Each thread takes turns: it reads the next block if the ring has room and nobody
-/// reads, else it takes the free cell that is furthest behind through a few of the blocks that it lacks. Cells don't
-/// wait for one another (three cells keep two threads busy all the time), a slot is refilled once the last cell has
-/// passed it, and a turn of several blocks lets a cell's memory warm up the processor's caches. Which thread does
-/// what depends on timing, the results don't: a cell sees all blocks in order and shares nothing.
+/// A ring holds the newest blocks. Each thread takes turns: it reads the next block if the ring has room and
+/// nobody reads, else it takes the free cell that is furthest behind through a few of the blocks that it
+/// lacks. Cells don't wait for one another (three cells keep two threads busy all the time), a slot is
+/// refilled once the last cell has passed it, and a turn of several blocks lets a cell's memory warm up the
+/// processor's caches. Which thread does what depends on timing, the results don't: a cell sees all blocks
+/// in order and shares nothing.
 /// </para>
 /// <para>
-/// When cancelled, reading stops and the cells catch up with what was read, so all have seen the same requests.
+/// When cancelled, reading stops and the cells catch up with what was read, so all have seen the same
+/// requests.
 /// </para>
 /// </summary>
 internal sealed class ReplayPipeline(IReplayFeed feed, IReadOnlyList<ReplayLane> lanes)
@@ -95,7 +97,8 @@ internal sealed class ReplayPipeline(IReplayFeed feed, IReadOnlyList<ReplayLane>
         }
         catch (Exception e)
         {
-            // Whatever it is must reach the caller's thread, and the other threads must not wait for this one.
+            // Whatever it is must reach the caller's thread, and the other threads must not wait for this
+            // one.
             lock (_gate)
             {
                 _failure ??= e;
@@ -104,7 +107,9 @@ internal sealed class ReplayPipeline(IReplayFeed feed, IReadOnlyList<ReplayLane>
         }
     }
 
-    /// <summary>Waits for something to do: to read (no lane), or to take a lane up to the block before end.</summary>
+    /// <summary>
+    /// Waits for something to do: to read (no lane), or to take a lane up to the block before end.
+    /// </summary>
     private bool TakeTurn(CancellationToken cancellation, out ReplayLane? lane, out long end)
     {
         lock (_gate)
@@ -115,7 +120,8 @@ internal sealed class ReplayPipeline(IReplayFeed feed, IReadOnlyList<ReplayLane>
                 end = 0;
                 if (_failure is not null) return false;
                 if (!_hasEnded && cancellation.IsCancellationRequested) _hasEnded = WasCancelled = true;
-                if (!_hasEnded && !_isReading && _blocksRead - SlowestBlock() < RingBlocks) return _isReading = true;
+                bool hasRoom = _blocksRead - SlowestBlock() < RingBlocks;
+                if (hasRoom && !_hasEnded && !_isReading) return _isReading = true;
                 lane = FurthestBehind();
                 if (lane is not null)
                 {
@@ -175,8 +181,8 @@ internal sealed class ReplayPipeline(IReplayFeed feed, IReadOnlyList<ReplayLane>
         ReplayLane? found = null;
         foreach (ReplayLane lane in lanes)
         {
-            if (!lane.IsBusy && lane.NextBlock < _blocksRead && lane.NextBlock < (found?.NextBlock ?? long.MaxValue))
-                found = lane;
+            bool canRun = !lane.IsBusy && lane.NextBlock < _blocksRead;
+            if (canRun && lane.NextBlock < (found?.NextBlock ?? long.MaxValue)) found = lane;
         }
 
         return found;

@@ -8,9 +8,10 @@ namespace PerfCache.Simulation.Replay;
 /// <summary>
 /// Replays one trace through every policy at every size.
 /// <para>
-/// Sizes in frames need one pass over the trace. Sizes in percent need two: the first counts the distinct pages and
-/// keeps the id maps, the second replays. A trace that cannot be opened twice (standard input) is held in memory
-/// between the two, as page numbers: 4 bytes a request and numbering, 4 more where the trace has files.
+/// Sizes in frames need one pass over the trace. Sizes in percent need two: the first counts the distinct
+/// pages and keeps the id maps, the second replays. A trace that cannot be opened twice (standard input) is
+/// held in memory between the two, as page numbers: 4 bytes a request and numbering, 4 more where the trace
+/// has files.
 /// </para>
 /// </summary>
 public static class TraceReplay
@@ -18,7 +19,8 @@ public static class TraceReplay
     /// <summary>Replays a trace.</summary>
     /// <param name="source">The trace.</param>
     /// <param name="options">Policies, sizes and limits.</param>
-    /// <param name="progress">Called after every block, by one thread at a time but not always the same.</param>
+    /// <param name="progress">Called after every block, by one thread at a time but not always the
+    /// same.</param>
     /// <param name="cancellation">Stops between blocks.</param>
     /// <returns>A result for each policy and size, in this order. After a cancellation they are marked as not
     /// complete and cover the requests until then; there are none if no request was replayed.</returns>
@@ -29,8 +31,8 @@ public static class TraceReplay
         Run(source, options, CellFactory.Catalog, progress, cancellation);
 
     /// <summary>As the other, with cells from somewhere else.</summary>
-    internal static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options, CellFactory factory,
-        Action<ReplayProgress>? progress, CancellationToken cancellation)
+    internal static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options,
+        CellFactory factory, Action<ReplayProgress>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
@@ -84,7 +86,9 @@ public static class TraceReplay
             return _lanes.ConvertAll(lane => ResultOf(lane, complete));
         }
 
-        /// <summary>The first pass: fills the maps, and holds the blocks if there is a list for them.</summary>
+        /// <summary>
+        /// The first pass: fills the maps, and holds the blocks if there is a list for them.
+        /// </summary>
         private bool CountPages(List<ReplayBlock>? held)
         {
             using ITraceReader reader = source.Open();
@@ -164,7 +168,8 @@ public static class TraceReplay
             if (options.Resident is null) return;
             ReplayCell cell = _lanes[0].Cell;
             IdMap map = _maps![cell.Numbering];
-            using (StreamWriter writer = new(options.Resident.Stream, new UTF8Encoding(false), 64 * 1024, leaveOpen: true))
+            UTF8Encoding encoding = new(encoderShouldEmitUTF8Identifier: false);
+            using (StreamWriter writer = new(options.Resident.Stream, encoding, 64 * 1024, leaveOpen: true))
             {
                 writer.NewLine = "\n";
                 cell.VisitResident(page =>

@@ -5,7 +5,8 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Tests.Simulation.Replay;
 
 /// <summary>
-/// The runner over fake cells: whatever the threads, blocks and passes, each cell counts what a plain loop counts.
+/// The runner over fake cells: whatever the threads, blocks and passes, each cell counts what a plain loop
+/// counts.
 /// </summary>
 public sealed class TraceReplayTests
 {
