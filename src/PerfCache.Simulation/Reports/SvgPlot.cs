@@ -54,7 +54,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     /// The style sheet of all plots; the page defines <c>--ink</c>, <c>--muted</c>, <c>--grid</c> and
     /// <c>--surface</c>.
     /// </summary>
-    public const string Css = """
+    public static string Css => """
         :root{--s0:#0067a6;--s1:#c84e00;--s2:#00805e;--s3:#a8498a;--s4:#a37200;--s5:#3d8fc4;--s6:#5b5b66}
         @media screen and (prefers-color-scheme:dark){:root{--s0:#62b5f0;--s1:#ff8f4d;--s2:#3fc79a;--s3:#e58fc4;
         --s4:#e6b422;--s5:#9cd3f7;--s6:#b9bac4}}
