@@ -51,7 +51,7 @@ internal static unsafe class CFloorRatio
         Contender inManaged = new("C#", managed.Reset, all => managed.RunUnchecked(all));
         RatioResult result = InterleavedRatio.Measure(inC, inManaged, requests, pairs: 15);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"pages {pages} frames {frames}: C# takes {result.Ratio.Median:F3} times as long as C "
+            $"pages {pages} frames {frames}: C# runs at {result.Ratio.Median:F3} of the speed of C "
             + $"({result.Ratio.Min:F3} to {result.Ratio.Max:F3}); C {result.RivalMillionsPerSecond.Median:F1}, "
             + $"C# {result.CandidateMillionsPerSecond.Median:F1} M requests/s; "
             + $"misses {result.RivalMisses} and {result.CandidateMisses}"));

@@ -5,35 +5,44 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Cli.Bench;
 
 /// <summary><c>perfcache bench</c>: quick ratios against the floor on this machine.</summary>
-internal static class BenchCommand
+internal sealed class BenchCommand : CliCommand
 {
-    /// <summary>The command, ready for the root.</summary>
-    public static Command Create()
+    private readonly Option<bool> _json = new("--json")
     {
-        Option<bool> json = new("--json")
-        {
-            Description = "One JSON object a line on standard output; notes go to standard error.",
-        };
-        Option<bool> quick = new("--quick")
-        {
-            Description = "Fewer requests and pairs: a look in seconds, with more noise.",
-        };
-        Command command = new(
-            "bench",
-            "How many times as long as the floor (plain LRU over arrays) a replay takes on this machine, per policy."
-            + " Example: perfcache bench --quick")
-        {
-            json, quick,
-        };
+        Description = "One JSON object a line on standard output; notes go to standard error.",
+    };
+
+    private readonly Option<bool> _quick = new("--quick")
+    {
+        Description = "Fewer requests and pairs: a look in seconds, with more noise.",
+    };
+
+    /// <summary>Makes the command.</summary>
+    public BenchCommand()
+        : base("bench", "How fast each policy replays on this machine, as a part of the floor's speed (plain LRU over arrays).")
+    {
+        Add(_json);
+        Add(_quick);
         // On a thread of the pool, so that Ctrl-C is being watched while the passes run.
-        command.SetAction((parsed, cancellation) => Task.Run(
+        SetAction((parsed, cancellation) => Task.Run(
             () => Run(
-                parsed.GetValue(quick) ? BenchPlan.Quick : new BenchPlan(), parsed.GetValue(json),
+                parsed.GetValue(_quick) ? BenchPlan.Quick : new BenchPlan(), parsed.GetValue(_json),
                 PolicyCatalog.Create, parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error,
                 cancellation),
             CancellationToken.None));
-        return command;
     }
+
+    /// <inheritdoc/>
+    public override string Examples => """
+        perfcache bench --quick
+        perfcache bench --json
+        """;
+
+    /// <inheritdoc/>
+    public override string Notes => """
+        Each row alternates passes of the floor and of the policy in this process and shows the median of the pairs'
+        ratios with its ends. The machine's mood moves the speeds; the ratios are what to compare.
+        """;
 
     /// <summary>Measures and prints; every row is printed as soon as it is complete.</summary>
     /// <returns>The exit code: 0, or 1 when misses differ that must be equal or the user stopped

@@ -102,12 +102,9 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
         {
             cell?.Dispose();
             cell = createCell(spec, size.Frames);
-            SetLookAhead(cell, lookAhead);
+            cell.LookAhead = lookAhead;
         }
     }
-
-    // Stands in for `cell.LookAhead = lookAhead` until cells have that property.
-    private static void SetLookAhead(ReplayCell cell, bool lookAhead) => _ = (cell, lookAhead);
 
     /// <summary>Replays the requests block by block, as a replay of a trace does, and returns the
     /// misses.</summary>

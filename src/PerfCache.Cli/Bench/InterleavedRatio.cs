@@ -25,7 +25,7 @@ internal readonly record struct Spread(double Median, double Min, double Max)
     }
 }
 
-/// <summary>What a comparison found: seconds as a ratio (candidate / rival), and each side's speed and
+/// <summary>What a comparison found: the candidate's speed as a part of the rival's, and each side's speed and
 /// misses.</summary>
 internal sealed record RatioResult(
     string Rival, string Candidate, Spread Ratio, Spread RivalMillionsPerSecond,
@@ -39,7 +39,7 @@ internal sealed record RatioResult(
 /// </summary>
 /// <remarks>
 /// Warm-up passes come first and count for nothing: they let tiered compilation replace its first code and
-/// recompile with its profile. A ratio above 1 means that the candidate is slower.
+/// recompile with its profile. A ratio below 1 means that the candidate is slower.
 /// </remarks>
 internal static class InterleavedRatio
 {
@@ -70,7 +70,7 @@ internal static class InterleavedRatio
             one.Run(counts);
             cancellation.ThrowIfCancellationRequested();
             other.Run(counts);
-            if (counts) ratios.Add(second.Seconds[^1] / first.Seconds[^1]);
+            if (counts) ratios.Add(first.Seconds[^1] / second.Seconds[^1]);
         }
 
         return new RatioResult(

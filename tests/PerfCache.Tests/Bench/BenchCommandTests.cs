@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.CommandLine;
 using System.Text.Json;
 using PerfCache.Cli.Bench;
 using PerfCache.Simulation.Replay;
@@ -96,11 +95,11 @@ internal sealed class BenchCommandTests
     [Test]
     public void TheCommandTakesItsTwoOptionsAndNoOther()
     {
-        Command command = BenchCommand.Create();
+        BenchCommand command = new();
 
         Assert.That(command.Parse(["--quick", "--json"]).Errors, Is.Empty);
         Assert.That(command.Parse(["--slow"]).Errors, Is.Not.Empty);
-        Assert.That(command.Description, Does.Contain("Example: perfcache bench"));
+        Assert.That(command.Examples, Does.Contain("perfcache bench --quick"));
     }
 
     private static (int Code, string Output, string Errors) Run(

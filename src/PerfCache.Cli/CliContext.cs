@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Simulation.Replay;
+using PerfCache.Simulation.Traces;
+
+namespace PerfCache.Cli;
+
+/// <summary>
+/// What a command touches of the world, so that tests can run commands in their own process.
+/// </summary>
+internal sealed record CliContext
+{
+    /// <summary>Results.</summary>
+    public required TextWriter Out { get; init; }
+
+    /// <summary>Errors, notes and progress.</summary>
+    public required TextWriter Error { get; init; }
+
+    /// <summary>Whether a person reads <see cref="Out"/>; colours are for them only.</summary>
+    public bool OutIsTerminal { get; init; }
+
+    /// <summary>Whether a person reads <see cref="Error"/>; progress is for them only.</summary>
+    public bool ErrorIsTerminal { get; init; }
+
+    /// <summary>Ctrl-C.</summary>
+    public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Makes a trace from its name on the command line.</summary>
+    public Func<string, TraceOptions, ITraceSource> OpenTrace { get; init; } = TraceSource.Parse;
+
+    /// <summary>Replays a trace.</summary>
+    public ReplayTrace Replay { get; init; } = TraceReplay.Run;
+
+    /// <summary>Checks a policy's name and parameters before a long run.</summary>
+    public Action<PolicySpec> CheckPolicy { get; init; } = spec => PolicyCatalog.Check(spec);
+}
+
+/// <summary>Replays a trace: <see cref="TraceReplay.Run"/>, or the same over a test's own cells.</summary>
+internal delegate IReadOnlyList<ReplayResult> ReplayTrace(ITraceSource source, ReplayOptions options,
+    Action<ReplayProgress>? progress, CancellationToken cancellation);
+
+/// <summary>The exit codes that scripts rely on.</summary>
+internal static class ExitCode
+{
+    /// <summary>All is done.</summary>
+    public const int Success = 0;
+
+    /// <summary>The work failed or was stopped: a full disk, not enough memory, Ctrl-C.</summary>
+    public const int Failure = 1;
+
+    /// <summary>Wrong usage or bad input, an output file that cannot be opened included.</summary>
+    public const int Usage = 2;
+}
+
+/// <summary>Wrong usage: one line that says what and what to do instead.</summary>
+internal sealed class UsageException(string message) : Exception(message);

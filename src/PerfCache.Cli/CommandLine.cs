@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+using System.CommandLine;
+using PerfCache.Cli.Bench;
+using PerfCache.Simulation.Traces;
+
+namespace PerfCache.Cli;
+
+/// <summary>
+/// The command line as a function from arguments to an exit code: parses, runs a command, and turns whatever
+/// goes wrong into one line on standard error.
+/// </summary>
+internal static class CommandLine
+{
+    private const string Name = "perfcache";
+
+    private const string Examples = """
+        perfcache replay                                  a built-in workload, four policies, four sizes
+        perfcache replay disk.vscsi --size 1%,10%         a trace of your own
+        perfcache bench --quick                           this machine's replay speed against the floor
+        perfcache replay --help                           all options of a command
+        """;
+
+    /// <summary>The version as printed.</summary>
+    public static string Version { get; } =
+        $"{Name} {typeof(CommandLine).Assembly.GetName().Version?.ToString(3)}";
+
+    /// <summary>Runs a command line.</summary>
+    public static int Run(string[] args, CliContext context)
+    {
+        RootCommand root = new("Page cache policies, traces and studies. Every command has --help with an example.")
+        {
+            HelpName = Name,
+        };
+        root.Add(new ReplayCommand(context, args));
+        root.Add(new BenchCommand());
+        CommandHelp.Install(root, Name, Examples);
+
+        ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        ParseResult result = root.Parse(args, parser);
+        string command = result.CommandResult.Command == root ? Name : $"{Name} {result.CommandResult.Command.Name}";
+        try
+        {
+            // Help and version are asked for even where the rest of the line is wrong.
+            if (result.Errors.Count > 0 && result.Action is not (CommandHelp or VersionAction))
+                throw new UsageException(Explain(result, root));
+            return result.InvokeAsync(new InvocationConfiguration
+            {
+                Output = context.Out,
+                Error = context.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            }, context.Cancellation).GetAwaiter().GetResult();
+        }
+        catch (UsageException e)
+        {
+            return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
+        }
+        catch (TraceFormatException e)
+        {
+            return Fail(context, e.Message, ExitCode.Usage);
+        }
+        catch (Exception e)
+        {
+            // A stack trace helps nobody at a prompt; what is left by now is the machine's trouble.
+            string message = e is OutOfMemoryException ? $"not enough memory: {e.Message}" : e.Message;
+            return Fail(context, message, ExitCode.Failure);
+        }
+    }
+
+    /// <summary>Prints one error line and returns the exit code.</summary>
+    public static int Fail(CliContext context, string message, int exitCode)
+    {
+        context.Error.WriteLine($"{Name}: {message.ReplaceLineEndings(" ")}");
+        return exitCode;
+    }
+
+    /// <summary>One line for what the parser found wrong.</summary>
+    private static string Explain(ParseResult result, RootCommand root)
+    {
+        if (result.CommandResult.Command == root)
+        {
+            if (result.UnmatchedTokens.Count == 0) return "no command given";
+            string token = result.UnmatchedTokens[0];
+            return token.StartsWith('-') ? $"unknown option '{token}'" : $"unknown command '{token}'";
+        }
+
+        string message = result.Errors[0].Message.TrimEnd('.');
+        return char.ToLowerInvariant(message[0]) + message[1..];
+    }
+}

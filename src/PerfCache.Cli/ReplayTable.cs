@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+using System.Globalization;
+using PerfCache.Simulation.Replay;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace PerfCache.Cli;
+
+/// <summary>
+/// The results of one trace as a table: plain text in a pipe, a little colour on a terminal.
+/// </summary>
+internal static class ReplayTable
+{
+    // Wider than any table: a terminal wraps what is too long for it, which is better than numbers cut off.
+    private const int Width = 1000;
+
+    private static readonly string[] s_columns =
+    [
+        "policy", "frames", "of pages", "miss ratio", "misses", "cold", "refaults", "activations", "M req/s", "B/frame",
+    ];
+
+    /// <summary>Writes a line of facts and the table.</summary>
+    public static void Write(TextWriter writer, bool isTerminal, IReadOnlyList<ReplayResult> results)
+    {
+        ReplayResult first = results[0];
+        writer.WriteLine($"{first.Trace}: {Number(first.Requests)} requests, "
+            + $"{Number(first.CompulsoryMisses)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
+            + (first.Complete ? "" : " (incomplete: stopped here)"));
+
+        if (isTerminal)
+        {
+            Render(writer, AnsiSupport.Detect, ColorSystemSupport.Detect, Build(results, TableBorder.Simple));
+            return;
+        }
+
+        // Programs and diffs read pipes: no rules, no colours, no spaces at the ends of lines.
+        using StringWriter plain = new();
+        Render(plain, AnsiSupport.No, ColorSystemSupport.NoColors, Build(results, new PlainBorder()));
+        foreach (string line in plain.ToString().Split('\n'))
+        {
+            if (!string.IsNullOrWhiteSpace(line)) writer.WriteLine(line.TrimEnd());
+        }
+    }
+
+    private static void Render(TextWriter writer, AnsiSupport ansi, ColorSystemSupport colours, Table table)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = ansi,
+            ColorSystem = colours,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(writer),
+        });
+        console.Profile.Width = Width;
+        console.Write(table);
+    }
+
+    private static Table Build(IReadOnlyList<ReplayResult> results, TableBorder border)
+    {
+        Table table = new() { Border = border };
+        foreach (string name in s_columns)
+        {
+            TableColumn column = new(new Text(name, new Style(decoration: Decoration.Bold)))
+            {
+                NoWrap = true,
+                Alignment = name == "policy" ? Justify.Left : Justify.Right,
+                Padding = new Padding(name == "policy" ? 0 : 2, 0, 0, 0),
+            };
+            table.AddColumn(column);
+        }
+
+        foreach (ReplayResult result in results)
+        {
+            string[] cells =
+            [
+                result.Policy + (result.Complete ? "" : " (incomplete)"),
+                Number(result.Frames),
+                Fixed(100.0 * result.Frames / Math.Max(1, result.CompulsoryMisses), "0.00") + "%",
+                Fixed(100 * result.MissRatio, "0.000") + "%",
+                Number(result.Misses),
+                Number(result.ColdMisses),
+                Number(result.Refaults),
+                Number(result.Activations),
+                Fixed(result.RequestsPerSecond / 1e6, "0.0"),
+                Fixed((double)result.NativeBytes / Math.Max(1, result.Frames), "N1"),
+            ];
+            table.AddRow(cells.Select(cell => new Text(cell)));
+        }
+
+        return table;
+    }
+
+    /// <summary>
+    /// No lines at all; unlike <see cref="TableBorder.None"/> it keeps the columns' padding.
+    /// </summary>
+    private sealed class PlainBorder : TableBorder
+    {
+        public override string GetPart(TableBorderPart part) => part switch
+        {
+            TableBorderPart.CellLeft or TableBorderPart.CellSeparator or TableBorderPart.CellRight => "",
+            TableBorderPart.HeaderLeft or TableBorderPart.HeaderSeparator or TableBorderPart.HeaderRight => "",
+            _ => " ",
+        };
+    }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Fixed(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

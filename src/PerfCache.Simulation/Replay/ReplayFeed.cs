@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using PerfCache.Simulation.Traces;
+
+namespace PerfCache.Simulation.Replay;
+
+/// <summary>
+/// Consecutive requests as page numbers, in each numbering that some cell wants; other columns are empty.
+/// </summary>
+internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf)
+{
+    public int Count { get; set; }
+
+    /// <summary>The distinct pages of the trace up to the end of this block.</summary>
+    public long DistinctPages { get; set; }
+
+    public int[] Files { get; } = hasFiles ? new int[capacity] : [];
+
+    public uint[] Dense { get; } = dense ? new uint[capacity] : [];
+
+    public uint[] PerLeaf { get; } = perLeaf ? new uint[capacity] : [];
+
+    public ReadOnlySpan<uint> Pages(PageNumbering numbering) =>
+        (numbering == PageNumbering.Dense ? Dense : PerLeaf).AsSpan(0, Count);
+
+    public ReadOnlySpan<int> FilesOrEmpty => Files.Length == 0 ? default : Files.AsSpan(0, Count);
+}
+
+/// <summary>Gives the blocks of a trace one after another; called by one thread at a time.</summary>
+internal interface IReplayFeed
+{
+    /// <summary>
+    /// The next block, or null at the end. It may be <paramref name="recycled"/>, a block that no cell reads
+    /// any more.
+    /// </summary>
+    ReplayBlock? Next(ReplayBlock? recycled);
+}
+
+/// <summary>The id maps of a run: one for each numbering in use.</summary>
+internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
+{
+    public bool HasFiles { get; } = hasFiles;
+
+    public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
+
+    public IdMap? PerLeaf { get; } = perLeaf ? new IdMap(PageNumbering.PerLeaf, hasFiles) : null;
+
+    public IdMap this[PageNumbering numbering] => (numbering == PageNumbering.Dense ? Dense : PerLeaf)!;
+
+    /// <summary>The distinct pages, equal in both maps once both have seen the same requests.</summary>
+    public long DistinctPages => (Dense ?? PerLeaf)!.Pages;
+
+    public void RestartCounting()
+    {
+        Dense?.RestartCounting();
+        PerLeaf?.RestartCounting();
+    }
+
+    public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null);
+
+    public void Map(TraceBlock source, ReplayBlock block)
+    {
+        ReadOnlySpan<ulong> ids = source.Ids.AsSpan(0, source.Count);
+        ReadOnlySpan<int> files = HasFiles ? source.Files.AsSpan(0, source.Count) : default;
+        Dense?.Map(ids, files, block.Dense);
+        PerLeaf?.Map(ids, files, block.PerLeaf);
+        files.CopyTo(block.Files);
+        block.Count = source.Count;
+        block.DistinctPages = DistinctPages;
+    }
+}
+
+/// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
+internal sealed class ReaderFeed(
+    ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress) : IReplayFeed
+{
+    private readonly TraceBlock _block = new(maps.HasFiles ? TraceColumns.File : TraceColumns.None);
+
+    public long Requests { get; private set; }
+
+    public long Ticks { get; private set; }
+
+    public ReplayBlock? Next(ReplayBlock? recycled)
+    {
+        long start = Stopwatch.GetTimestamp();
+        ReplayBlock? block = null;
+        if (ReadBlock())
+        {
+            block = recycled ?? maps.MakeBlock(_block.Capacity);
+            try
+            {
+                maps.Map(_block, block);
+            }
+            catch (OverflowException e)
+            {
+                throw new TraceFormatException($"{reader.Name}: {e.Message}", e);
+            }
+
+            Requests += block.Count;
+        }
+
+        Ticks += Stopwatch.GetTimestamp() - start;
+        progress?.Invoke(new(reader.Name, counting, Fraction(block is null), Requests));
+        return block;
+    }
+
+    private bool ReadBlock()
+    {
+        do
+        {
+            if (Requests >= limit || !reader.Read(_block)) return false;
+        }
+        while (_block.Count == 0);
+        _block.Count = (int)Math.Min(_block.Count, limit - Requests);
+        return true;
+    }
+
+    private double Fraction(bool ended)
+    {
+        if (ended) return 1;
+        double ofLimit = limit == long.MaxValue ? 0 : (double)Requests / limit;
+        return reader.Progress < 0 && limit == long.MaxValue ? -1 : Math.Max(ofLimit, reader.Progress);
+    }
+}
+
+/// <summary>Gives blocks that are held in memory, for a trace that can be read once only.</summary>
+internal sealed class HeldFeed(
+    string name, IReadOnlyList<ReplayBlock> blocks, Action<ReplayProgress>? progress) : IReplayFeed
+{
+    private int _next;
+    private long _requests;
+
+    public ReplayBlock? Next(ReplayBlock? recycled)
+    {
+        ReplayBlock? block = _next < blocks.Count ? blocks[_next++] : null;
+        _requests += block?.Count ?? 0;
+        progress?.Invoke(new(name, false, blocks.Count == 0 ? 1 : (double)_next / blocks.Count, _requests));
+        return block;
+    }
+}

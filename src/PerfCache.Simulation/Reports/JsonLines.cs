@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using PerfCache.Simulation.Replay;
+
+namespace PerfCache.Simulation.Reports;
+
+/// <summary>
+/// Results as JSON objects, one a line. The names and their order are a contract with scripts.
+/// </summary>
+public static class JsonLines
+{
+    // Output goes to files and pipes, never into a page, so trace names keep their letters.
+    private static readonly JsonWriterOptions s_options =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>One result as one line, without the line's end.</summary>
+    public static string Format(ReplayResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        ArrayBufferWriter<byte> buffer = new();
+        using (Utf8JsonWriter json = new(buffer, s_options)) WriteTo(json, result);
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteTo(Utf8JsonWriter json, ReplayResult result)
+    {
+        json.WriteStartObject();
+        json.WriteString("trace", result.Trace);
+        json.WriteString("policy", result.Policy);
+        json.WriteNumber("frames", result.Frames);
+        json.WriteNumber("requests", result.Requests);
+        json.WriteNumber("misses", result.Misses);
+        json.WriteNumber("missRatio", result.MissRatio);
+        json.WriteNumber("compulsoryMisses", result.CompulsoryMisses);
+        json.WriteNumber("coldMisses", result.ColdMisses);
+        json.WriteNumber("refaults", result.Refaults);
+        json.WriteNumber("activations", result.Activations);
+        json.WriteNumber("deactivations", result.Deactivations);
+        json.WriteNumber("evictions", result.Evictions);
+        json.WriteNumber("seconds", result.Seconds);
+        json.WriteNumber("readSeconds", result.ReadSeconds);
+        json.WriteNumber("requestsPerSecond", Math.Round(result.RequestsPerSecond));
+        json.WriteNumber("nativeBytes", result.NativeBytes);
+        json.WriteNumber("mapBytes", result.MapBytes);
+        if (!result.Complete) json.WriteBoolean("complete", false);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace PerfCache.Simulation.Reports;
+
+/// <summary>A measured point.</summary>
+/// <param name="X">The place on the x axis; above 0.</param>
+/// <param name="Y">The place on the y axis.</param>
+/// <param name="Tip">What the pointer shows over the point.</param>
+public readonly record struct PlotPoint(double X, double Y, string Tip);
+
+/// <summary>A named line of points in ascending order of x.</summary>
+public sealed record PlotSeries(string Name, IReadOnlyList<PlotPoint> Points);
+
+/// <summary>
+/// Draws series as inline SVG: lines with markers, or, where all points share one x, a bar for each series.
+/// The only plot writer of the project; a page that holds plots includes <see cref="Css"/> once.
+/// <para>
+/// Series are told apart three ways (colour, marker shape, and a dash pattern once the colours repeat), and
+/// each line is labelled at its end, so that a plot survives grey printing and colour blindness. The colours
+/// are CSS variables with a light and a dark set. Labels that would overlap are moved apart and joined to
+/// their line by a thin leader. The same input gives the same bytes.
+/// </para>
+/// </summary>
+public sealed class SvgPlot(string title, string xTitle, string yTitle)
+{
+    private const double Width = 820;
+    private const double Height = 420;
+    private const double Top = 14;
+    private const double Bottom = 64;
+    private const double LabelHeight = 17;
+    private const double CharWidth = 6.9;
+    private const double BarHeight = 20;
+    private const double BarPitch = 32;
+    private const int ColourCount = 7;
+    private const int MarkedPointsMax = 40;
+
+    // One path for each marker, drawn around the origin with equal weight to the eye.
+    private static readonly string[] s_markers =
+    [
+        "M4.2 0A4.2 4.2 0 1 1-4.2 0A4.2 4.2 0 1 1 4.2 0Z", "M-3.8-3.8H3.8V3.8H-3.8Z", "M0-5L4.9 3.6H-4.9Z",
+        "M0-5.4L5.4 0L0 5.4L-5.4 0Z", "M0 5L4.9-3.6H-4.9Z", "M-1.6-5H1.6V-1.6H5V1.6H1.6V5H-1.6V1.6H-5V-1.6H-1.6Z",
+        "M0-5.2L4.9-1.6L3.1 4.2H-3.1L-4.9-1.6Z",
+    ];
+
+    private static readonly string[] s_dashes = ["", "7 4", "2 3.5"];
+
+    private readonly List<PlotSeries> _series = [];
+    private readonly StringBuilder _svg = new();
+
+    /// <summary>
+    /// The style sheet of all plots; the page defines <c>--ink</c>, <c>--muted</c>, <c>--grid</c> and
+    /// <c>--surface</c>.
+    /// </summary>
+    public static string Css => """
+        :root{--s0:#0067a6;--s1:#c84e00;--s2:#00805e;--s3:#a8498a;--s4:#a37200;--s5:#3d8fc4;--s6:#5b5b66}
+        @media screen and (prefers-color-scheme:dark){:root{--s0:#62b5f0;--s1:#ff8f4d;--s2:#3fc79a;--s3:#e58fc4;
+        --s4:#e6b422;--s5:#9cd3f7;--s6:#b9bac4}}
+        svg.plot{width:100%;height:auto;display:block;font:12.5px system-ui,-apple-system,"Segoe UI",sans-serif}
+        .plot text{fill:var(--ink)}.plot .tick{fill:var(--muted);font-variant-numeric:tabular-nums}
+        .plot .sub{fill:var(--muted);font-size:11px}.plot .axis{fill:var(--muted);font-weight:600}
+        .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
+        .plot .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
+        .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}.plot .bar{fill:var(--c)}
+        .plot .hit{fill:transparent}.plot .point:hover .mark{stroke:var(--ink)}
+        .plot .leader{fill:none;stroke:var(--c);stroke-width:1;opacity:.55}
+        .plot .name{font-weight:600}.plot .value{font-variant-numeric:tabular-nums}
+        """;
+
+    /// <summary>Writes a value of the y axis, for example as percent.</summary>
+    public Func<double, string> FormatY { get; init; } = value => value.ToString("0.###", CultureInfo.InvariantCulture);
+
+    /// <summary>Writes a round value beside a gridline of the y axis.</summary>
+    public Func<double, string> FormatTickY { get; init; } =
+        value => value.ToString("0.######", CultureInfo.InvariantCulture);
+
+    /// <summary>Writes a value of the x axis.</summary>
+    public Func<double, string> FormatX { get; init; } = value => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>Writes a second line under a value of the x axis, or nothing.</summary>
+    public Func<double, string>? FormatXBelow { get; init; }
+
+    /// <summary>A value that the y axis never passes, such as 1 for a ratio.</summary>
+    public double LimitY { get; init; } = double.MaxValue;
+
+    /// <summary>Adds a line; its colour and marker follow from how many are there before it.</summary>
+    public void Add(PlotSeries series) => _series.Add(series);
+
+    /// <summary>The plot as an <c>svg</c> element.</summary>
+    public string Render()
+    {
+        List<double> xs = [.. _series.SelectMany(series => series.Points).Select(point => point.X).Distinct().Order()];
+        _svg.Clear();
+        if (xs.Count == 0) return "";
+        if (xs.Count == 1) RenderBars();
+        else RenderLines(xs);
+        return _svg.Append("</svg>\n").ToString();
+    }
+
+    private void Begin(double height)
+    {
+        Add($"<svg class=\"plot\" viewBox=\"0 0 {Width:0} {height:0}\" role=\"img\" aria-label=\"{Escape(title)}\">");
+        _svg.Append('\n');
+    }
+
+    private void RenderLines(List<double> xs)
+    {
+        Begin(Height);
+        double labelWidth = (_series.Max(series => series.Name.Length) * CharWidth) + 44;
+        double right = Width - Math.Max(24, Math.Min(labelWidth, Width / 3));
+        (double bottomY, double topY, double step) = RangeY();
+        double left = 40 + (CharWidth * Math.Max(FormatTickY(topY).Length, FormatTickY(bottomY + step).Length));
+        bool isLog = xs[^1] / xs[0] >= 10;
+        double low = isLog ? Math.Log(xs[0]) : xs[0];
+        double span = (isLog ? Math.Log(xs[^1]) : xs[^1]) - low;
+        double X(double x) => left + 10 + (((isLog ? Math.Log(x) : x) - low) / span * (right - left - 20));
+        double Y(double y) => Height - Bottom - ((y - bottomY) / (topY - bottomY) * (Height - Bottom - Top));
+
+        for (int i = 0; bottomY + (i * step) <= topY + (step / 2); i++)
+        {
+            double y = bottomY + (i * step);
+            AddLine(i == 0 ? "base" : "grid", left, Y(y), right, Y(y));
+            AddText("tick", left - 9, Y(y) + 4, "end", FormatTickY(y));
+        }
+
+        DrawTicksX(xs, X);
+        DrawAxisTitles(isLog ? $"{xTitle}, logarithmic" : xTitle, (left + right) / 2);
+        for (int i = 0; i < _series.Count; i++) DrawLine(i, X, Y);
+        DrawLabels(right, X, Y);
+    }
+
+    /// <summary>
+    /// Ticks stand at the measured sizes; the first and the last have text, and those between that find room
+    /// for it.
+    /// </summary>
+    private void DrawTicksX(List<double> xs, Func<double, double> place)
+    {
+        double y = Height - Bottom;
+        double Half(double x) => Math.Max(FormatX(x).Length, FormatXBelow?.Invoke(x).Length ?? 0) * CharWidth / 2;
+        double last = place(xs[^1]) - Half(xs[^1]) - 6;
+        double free = double.MinValue;
+        foreach (double x in xs)
+        {
+            AddLine("grid", place(x), Top, place(x), y);
+            bool hasRoom = place(x) - Half(x) >= free && place(x) + Half(x) <= last;
+            if (!hasRoom && x != xs[0] && x != xs[^1]) continue;
+            free = place(x) + Half(x) + 6;
+            AddText("tick", place(x), y + 18, "middle", FormatX(x));
+            if (FormatXBelow is not null) AddText("sub", place(x), y + 33, "middle", FormatXBelow(x));
+        }
+    }
+
+    private void DrawAxisTitles(string x, double middle)
+    {
+        double centre = (Top + Height - Bottom) / 2;
+        AddText("axis", middle, Height - 9, "middle", x);
+        Add($"<text class=\"axis\" transform=\"translate(15 {centre:0.#}) rotate(-90)\" text-anchor=\"middle\">");
+        Add($"{Escape(yTitle)}</text>\n");
+    }
+
+    private void DrawLine(int index, Func<double, double> x, Func<double, double> y)
+    {
+        IReadOnlyList<PlotPoint> points = _series[index].Points;
+        string dash = s_dashes[index / ColourCount % s_dashes.Length];
+        Add($"<g style=\"--c:{Colour(index)}\"><path class=\"line\"");
+        if (dash.Length > 0) Add($" stroke-dasharray=\"{dash}\"");
+        _svg.Append(" d=\"");
+        for (int i = 0; i < points.Count; i++)
+            Add($"{(i == 0 ? 'M' : 'L')}{x(points[i].X):0.#} {y(points[i].Y):0.#}");
+        _svg.Append("\"/>\n");
+        foreach (PlotPoint point in points)
+        {
+            Add($"<g class=\"point\" transform=\"translate({x(point.X):0.#} {y(point.Y):0.#})\">");
+            Add($"<title>{Escape(point.Tip)}</title><circle class=\"hit\" r=\"9\"/>");
+            if (points.Count <= MarkedPointsMax) Add($"<path class=\"mark\" d=\"{Marker(index)}\"/>");
+            _svg.Append("</g>\n");
+        }
+
+        _svg.Append("</g>\n");
+    }
+
+    /// <summary>Names the lines at their ends, top to bottom in the order in which they end.</summary>
+    private void DrawLabels(double right, Func<double, double> x, Func<double, double> y)
+    {
+        int[] order = [.. Enumerable.Range(0, _series.Count).Where(i => _series[i].Points.Count > 0)
+            .OrderBy(i => y(_series[i].Points[^1].Y)).ThenBy(i => i)];
+        double[] places = [.. order.Select(i => y(_series[i].Points[^1].Y))];
+        Spread(places, Top + (LabelHeight / 2), Height - Bottom);
+        for (int k = 0; k < order.Length; k++)
+        {
+            PlotPoint end = _series[order[k]].Points[^1];
+            double at = right + 26;
+            Add($"<g style=\"--c:{Colour(order[k])}\"><path class=\"leader\" d=\"M{x(end.X) + 7:0.#} {y(end.Y):0.#}");
+            Add($"H{right + 2:0.#}L{right + 13:0.#} {places[k]:0.#}H{at - 8:0.#}\"/>");
+            Add($"<path class=\"mark\" transform=\"translate({at:0.#} {places[k]:0.#})\" d=\"{Marker(order[k])}\"/>");
+            AddText("name", at + 10, places[k] + 4, "start", _series[order[k]].Name);
+            _svg.Append("</g>\n");
+        }
+    }
+
+    /// <summary>
+    /// Moves ascending places apart until neighbours are a label's height away from one another: overlapping
+    /// labels join a block, a block centres on the places that its labels want, and blocks that then touch
+    /// join again.
+    /// </summary>
+    private static void Spread(double[] places, double min, double max)
+    {
+        List<(double Centre, int Count)> blocks = [];
+        foreach (double place in places)
+        {
+            (double centre, int count) = (place, 1);
+            while (blocks.Count > 0 && blocks[^1].Centre + ((blocks[^1].Count + count) * LabelHeight / 2) > centre)
+            {
+                (double above, int more) = blocks[^1];
+                blocks.RemoveAt(blocks.Count - 1);
+                centre = ((centre * count) + (above * more)) / (count + more);
+                count += more;
+            }
+
+            double half = (count - 1) * LabelHeight / 2;
+            centre = Math.Max(Math.Min(centre, max - half), min + half);
+            blocks.Add((centre, count));
+        }
+
+        int next = 0;
+        double free = double.MinValue;
+        foreach ((double centre, int count) in blocks)
+        {
+            double first = Math.Max(centre - ((count - 1) * LabelHeight / 2), free);
+            for (int i = 0; i < count; i++) places[next++] = first + (i * LabelHeight);
+            free = places[next - 1] + LabelHeight;
+        }
+    }
+
+    private void RenderBars()
+    {
+        double height = Top + (_series.Count * BarPitch) + Bottom - 14;
+        Begin(height);
+        double left = Math.Min((_series.Max(series => series.Name.Length) * CharWidth) + 24, Width / 3);
+        (_, double top, double step) = RangeY(fromZero: true);
+        double X(double y) => left + (y / top * (Width - left - 84));
+        double bottom = Top + (_series.Count * BarPitch);
+        for (int i = 0; i * step <= top + (step / 2); i++)
+        {
+            double x = X(i * step);
+            AddLine(i == 0 ? "base" : "grid", x, Top, x, bottom);
+            AddText("tick", x, bottom + 18, "middle", FormatTickY(i * step));
+        }
+
+        for (int i = 0; i < _series.Count; i++)
+        {
+            double middle = Top + ((i + 0.5) * BarPitch);
+            PlotPoint point = _series[i].Points[0];
+            Add($"<g style=\"--c:{Colour(i)}\"><title>{Escape(point.Tip)}</title>");
+            Add($"<rect class=\"bar\" x=\"{left:0.#}\" y=\"{middle - (BarHeight / 2):0.#}\" rx=\"2\" ");
+            Add($"width=\"{Math.Max(1, X(point.Y) - left):0.#}\" height=\"{BarHeight:0}\"/>");
+            AddText("name", left - 10, middle + 4, "end", _series[i].Name);
+            AddText("value", X(point.Y) + 8, middle + 4, "start", FormatY(point.Y));
+            _svg.Append("</g>\n");
+        }
+
+        AddText("axis", (left + Width - 84) / 2, height - 8, "middle", yTitle);
+    }
+
+    /// <summary>Round bounds around the data; from zero unless that would press the lines together.</summary>
+    private (double Bottom, double Top, double Step) RangeY(bool fromZero = false)
+    {
+        double min = _series.SelectMany(series => series.Points).Min(point => point.Y);
+        double max = Math.Max(_series.SelectMany(series => series.Points).Max(point => point.Y), 1e-9);
+        if (fromZero || min < 0.4 * max) min = Math.Min(0, min);
+        double span = max - min;
+        if (span < max * 0.02) (min, span) = (max * 0.97, max * 0.04);
+        double raw = span / 5;
+        double scale = Math.Pow(10, Math.Floor(Math.Log10(raw)));
+        double step = scale * (raw / scale) switch { <= 1 => 1, <= 2 => 2, <= 2.5 => 2.5, <= 5 => 5, _ => 10 };
+        double bottom = Math.Floor((min / step) + 1e-9) * step;
+        double top = Math.Ceiling((max / step) - 1e-9) * step;
+        if (top <= bottom) top = bottom + step;
+        return (bottom, max <= LimitY ? Math.Min(top, Math.Max(LimitY, bottom + step)) : top, step);
+    }
+
+    private void AddLine(string style, double x1, double y1, double x2, double y2) =>
+        Add($"<line class=\"{style}\" x1=\"{x1:0.#}\" y1=\"{y1:0.#}\" x2=\"{x2:0.#}\" y2=\"{y2:0.#}\"/>\n");
+
+    private void AddText(string style, double x, double y, string anchor, string text)
+    {
+        Add($"<text class=\"{style}\" x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\">");
+        Add($"{Escape(text)}</text>\n");
+    }
+
+    private void Add(FormattableString text) => _svg.Append(text.ToString(CultureInfo.InvariantCulture));
+
+    private static string Colour(int index) => $"var(--s{index % ColourCount})";
+
+    private static string Marker(int index) => s_markers[index % s_markers.Length];
+
+    private static string Escape(string text) => WebUtility.HtmlEncode(text);
+}

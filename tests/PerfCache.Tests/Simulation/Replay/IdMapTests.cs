@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Simulation.Replay;
+
+namespace PerfCache.Tests.Simulation.Replay;
+
+/// <summary>The id map against a dictionary, over the shapes of ids that traces have.</summary>
+public sealed class IdMapTests
+{
+    private static readonly string[] s_shapes = ["dense", "stride", "high bits", "sparse", "hashed", "extremes"];
+
+    private static ulong IdOf(string shape, ulong n) => shape switch
+    {
+        "dense" => n,
+        "stride" => n * 4096,
+        "high bits" => n << 44,
+        "sparse" => (1UL << 40) + (n * 0x1_0001_0001),
+        "hashed" => (n + 1) * 0xD6E8FEB86659FD93,
+        "extremes" => n % 2 == 0 ? ulong.MaxValue - n : n,
+        _ => throw new ArgumentException(shape),
+    };
+
+    [Test]
+    public void Numbers_match_a_dictionary_and_find_their_pages_again(
+        [ValueSource(nameof(s_shapes))] string shape, [Values] PageNumbering numbering, [Values] bool hasFiles)
+    {
+        Random random = new(20_260_101);
+        IdMap map = new(numbering, hasFiles);
+        Dictionary<(int, ulong), uint> keys = [];
+        HashSet<(int, ulong)> pages = [];
+        int shift = numbering == PageNumbering.PerLeaf ? 6 : 0;
+        for (int block = 0; block < 40; block++)
+        {
+            int length = random.Next(1, 3000);
+            ulong[] ids = new ulong[length];
+            int[] files = new int[length];
+            uint[] numbers = new uint[length];
+            for (int i = 0; i < length; i++)
+            {
+                ids[i] = IdOf(shape, (ulong)random.Next(1, 20_000));
+                files[i] = hasFiles ? random.Next(-1, 4) : 0;
+            }
+
+            map.Map(ids, hasFiles ? files : [], numbers);
+            for (int i = 0; i < length; i++)
+            {
+                (int, ulong) key = (files[i], ids[i] >> shift);
+                if (!keys.TryGetValue(key, out uint number)) keys.Add(key, number = (uint)keys.Count);
+                uint expected = (number << shift) | (uint)(ids[i] & ((1UL << shift) - 1));
+                if (numbers[i] != expected) Assert.Fail($"block {block}, {i}: {numbers[i]}, expected {expected}");
+                if (map.PageOf(numbers[i]) != (files[i], ids[i])) Assert.Fail($"block {block}, {i}: wrong way back");
+                pages.Add((files[i], ids[i]));
+            }
+
+            Assert.That((map.Count, map.Pages), Is.EqualTo((keys.Count, pages.Count)));
+        }
+    }
+
+    [Test]
+    public void A_table_of_many_segments_maps_as_one_of_one()
+    {
+        IdMap whole = new(PageNumbering.Dense, false);
+        IdMap split = new(PageNumbering.Dense, false, IdMap.PageCountMax, segmentBits: 4);
+        ulong[] ids = [.. Enumerable.Range(0, 5000).Select(n => IdOf("hashed", (ulong)(n % 3000)))];
+        uint[] expected = new uint[ids.Length];
+        uint[] found = new uint[ids.Length];
+        whole.Map(ids, [], expected);
+        split.Map(ids, [], found);
+        Assert.That(found, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Bytes_stay_within_32_a_distinct_key_at_every_size(
+        [Values] PageNumbering numbering, [Values] bool hasFiles)
+    {
+        IdMap map = new(numbering, hasFiles);
+        uint[] number = new uint[1];
+        int[] file = [1];
+        for (long n = 1; n <= 300_000; n++)
+        {
+            map.Map([IdOf("hashed", (ulong)n)], hasFiles ? file : [], number);
+            if (map.Bytes > (32 * n) + 4096) Assert.Fail($"{map.Bytes} bytes for {n} keys");
+        }
+
+        Assert.That(map.Count, Is.GreaterThan(299_000), "the ids must be spread over leaves for this test");
+        Assert.That(map.Bytes, Is.GreaterThan(12 * map.Count), "no counted byte may be missing");
+    }
+
+    [Test]
+    public void Distinct_pages_are_counted_again_after_a_restart([Values] PageNumbering numbering)
+    {
+        IdMap map = new(numbering, false);
+        uint[] numbers = new uint[4];
+        map.Map([7, 8, 700, 7], [], numbers);
+        Assert.That(map.Pages, Is.EqualTo(3));
+        map.RestartCounting();
+        map.Map([7, 8], [], numbers);
+        Assert.That(map.Pages, Is.EqualTo(2));
+    }
+
+    [TestCase(PageNumbering.Dense, "more than 3 distinct pages, the most that can be numbered; give --limit")]
+    [TestCase(PageNumbering.PerLeaf, "more than 3 distinct runs of 64 pages, the most that the linux-* policies can "
+        + "number; give --limit, or policies without linux-*")]
+    public void A_full_map_says_what_to_do(PageNumbering numbering, string message)
+    {
+        IdMap map = new(numbering, false, countMax: 3, segmentBits: 27);
+        uint[] numbers = new uint[5];
+        map.Map([1 << 10, 2 << 10, 3 << 10, 1 << 10], [], numbers);
+        Assert.That(() => map.Map([4 << 10], [], numbers), Throws.TypeOf<OverflowException>().With.Message.EqualTo(message));
+    }
+}
