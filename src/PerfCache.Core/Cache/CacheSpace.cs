@@ -17,8 +17,6 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed class CacheSpace : IDisposable
 {
-    private readonly FramePool _pool;
-
     internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter)
     {
         Frames = new FrameTable(frameCount, extraRowCount, meter);
@@ -32,7 +30,7 @@ public sealed class CacheSpace : IDisposable
             throw;
         }
 
-        _pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+        Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
     }
 
     /// <summary>The frames.</summary>
@@ -45,10 +43,10 @@ public sealed class CacheSpace : IDisposable
     public uint FrameCount => Frames.FrameCount;
 
     /// <summary>The number of free frames.</summary>
-    public uint FreeCount => _pool.FreeCount;
+    public uint FreeCount => Pool.FreeCount;
 
     /// <summary>The number of frames that hold a page.</summary>
-    public uint ResidentCount => FrameCount - _pool.FreeCount;
+    public uint ResidentCount => FrameCount - Pool.FreeCount;
 
     /// <summary>Leaves and inner blocks of the index.</summary>
     public uint IndexBlockCount => Index.BlockCount;
@@ -67,19 +65,17 @@ public sealed class CacheSpace : IDisposable
 
     internal PageIndex Index { get; }
 
+    internal FramePool Pool { get; }
+
     /// <summary>Makes an empty list.</summary>
     public FrameList NewList(string name) => new(Frames, name);
 
     /// <summary>Makes an empty pair of active and inactive list.</summary>
     public ActiveInactiveLists NewActiveInactiveLists() => new(Frames);
 
-    /// <summary>Hints that a frame will be evicted soon: its head and the slot of its page are brought near.</summary>
+    /// <summary>Hints that a frame will be evicted soon: the slot of its page is brought near.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PrefetchForEviction(FrameId frame)
-    {
-        Frames.PrefetchHead(frame.Value);
-        Index.PrefetchForEviction(Frames.Slot(frame));
-    }
+    public void PrefetchForEviction(FrameId frame) => Index.PrefetchForEviction(Frames.Slot(frame));
 
     /// <summary>Evicts the page of a frame that the rule has taken off its lists; the frame is free afterwards.</summary>
     /// <param name="victim">The frame.</param>
@@ -91,20 +87,19 @@ public sealed class CacheSpace : IDisposable
         EvictCore(victim, shadow);
     }
 
-    /// <summary>Evicts a batch of frames that the rule has taken off its lists; they are free afterwards.</summary>
+    /// <summary>
+    /// Evicts a batch of frames that the rule has taken off its lists; they are free afterwards. Each page leaves a
+    /// shadow with the workingset mark of its frame and the next age.
+    /// </summary>
     /// <param name="victims">The frames.</param>
-    /// <param name="shadows">What each page leaves in its slot, or <see cref="ShadowEntry.None"/>.</param>
-    public void Evict(ReadOnlySpan<FrameId> victims, ReadOnlySpan<ShadowEntry> shadows)
+    /// <param name="format">The rule's shadow format.</param>
+    /// <param name="firstAge">The age in the first frame's shadow; each that follows gets one more.</param>
+    /// <param name="list">The list number in the shadows.</param>
+    public void Evict(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
     {
-        Index.ReplaceByShadows(victims, shadows);
-        NativeArray<FrameHead> heads = Frames.Heads;
-        foreach (FrameId victim in victims)
-        {
-            ref FrameState state = ref heads[victim.Value].State;
-            state = state.Freed();
-        }
-
-        _pool.Free(victims);
+        foreach (FrameId victim in victims) Index.PrefetchForEviction(Frames.Slot(victim));
+        Index.ReplaceByShadows(victims, format, firstAge, list);
+        Pool.Free(victims);
         Evictions += victims.Length;
     }
 
@@ -112,21 +107,18 @@ public sealed class CacheSpace : IDisposable
     /// <returns>False when there is no such leaf.</returns>
     public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf() > 0;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal FrameId AllocateFrame() => _pool.Allocate();
-
     /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
     internal void Remove(FrameId frame)
     {
         Index.ClearFrame(Frames.Slot(frame));
         ref FrameState state = ref Frames.State(frame);
         state = state.Freed();
-        _pool.Free(frame);
+        Pool.Free(frame);
     }
 
     internal void Validate()
     {
-        _pool.Validate();
+        Pool.Validate();
         Index.Validate();
         uint live = 0;
         for (uint row = 1; row <= FrameCount; row++)
@@ -142,7 +134,7 @@ public sealed class CacheSpace : IDisposable
         else Index.ReplaceByShadow(address, shadow);
         ref FrameState state = ref Frames.State(victim);
         state = state.Freed();
-        _pool.Free(victim);
+        Pool.Free(victim);
     }
 
     /// <summary>Gives all native memory back.</summary>

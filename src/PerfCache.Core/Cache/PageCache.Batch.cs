@@ -9,17 +9,14 @@ namespace PerfCache.Cache;
 /// <summary>Many accesses in one call, with the memory of the next ones on its way while the current are served.</summary>
 /// <remarks>
 /// A hit on a cold page waits for memory three times in a row: directory, slot, head. Requests that are known in
-/// advance need not wait one after another: while request i is served, the head of request i + 16 and the slot of
-/// request i + 32 are asked for. A hint may be stale when its request is served (the page may have been evicted in
-/// between), which costs a wasted hint and nothing else: the access itself looks everything up again.
+/// advance need not wait one after another: while group g is served, the heads of group g + 1 and the slots of group
+/// g + 2 are asked for. A hint may be stale when its request is served (the page may have been evicted in between),
+/// which costs a wasted hint and nothing else: the access itself looks everything up again.
 /// </remarks>
 public sealed partial class PageCache<TRules, TMode>
 {
-    /// <summary>How many requests ahead slots are asked for.</summary>
-    private const int SlotDistance = 32;
-
-    /// <summary>How many requests ahead frame heads are asked for: their slots have arrived by then.</summary>
-    private const int FrameDistance = 16;
+    /// <summary>Requests of one group.</summary>
+    private const int GroupSize = 32;
 
     /// <summary>Reads pages in order, all through one reader.</summary>
     /// <param name="owner">An object of this cache.</param>
@@ -38,7 +35,7 @@ public sealed partial class PageCache<TRules, TMode>
         using Lock.Scope scope = Enter();
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
         if (!outcomes.IsEmpty) ServeOutcomes(owner, pages, ref reader, outcomes, lookAhead);
-        else Serve(owner, pages, ref reader, lookAhead);
+        else ServeAll(owner, pages, ref reader, lookAhead);
         if (TMode.Counts) _requests += pages.Length;
     }
 
@@ -62,7 +59,7 @@ public sealed partial class PageCache<TRules, TMode>
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
         for (int i = 0; i < pages.Length; i++)
         {
-            if (lookAhead) HintAhead(owner, pages, i);
+            if (lookAhead && i % GroupSize == 0) Hint(owner, pages, i);
             bool repeats = readers[files[i]].Repeats(new PageKey(owner, pages[i]));
             AccessOutcome outcome = AccessCore(owner, pages[i], repeats);
             if (!outcomes.IsEmpty) outcomes[i] = outcome;
@@ -71,55 +68,58 @@ public sealed partial class PageCache<TRules, TMode>
         if (TMode.Counts) _requests += pages.Length;
     }
 
-    /// <summary>The loop that a replay spends its time in.</summary>
-    /// <remarks>
-    /// The views are copied into locals: the JIT must assume that a store through a native pointer changes any field,
-    /// and would load each view again for each request. Of a view, only the directory's length ever changes.
-    /// </remarks>
-    private void Serve(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, bool lookAhead)
+    private void ServeAll(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, bool lookAhead)
     {
-        IndexView view = _index.View(owner);
-        NativeArray<FrameHead> heads = _frames.Heads;
         ulong last = reader.LastPageOf(owner);
-        int i = 0;
-        if (lookAhead)
+        if (!lookAhead)
         {
-            NativeArray<FrameLink> links = _frames.Links;
-            for (; i < pages.Length - SlotDistance; i++)
-            {
-                view.PrefetchSlot(_index.FindSlot(in view, pages[i + SlotDistance]));
-                uint frame = view.Entry(_index.FindSlot(in view, pages[i + FrameDistance])).FrameOrNone;
-                if (TRules.Kind == RuleKind.List) links.Prefetch(frame);
-                else heads.Prefetch(frame);
-                if (!ServeHit(in view, heads, pages[i], last))
-                    view = ServeMiss(owner, pages[i], pages[i] == last);
-                last = pages[i];
-            }
+            last = Serve(owner, pages, last);
         }
-
-        for (; i < pages.Length; i++)
+        else
         {
-            if (!ServeHit(in view, heads, pages[i], last)) view = ServeMiss(owner, pages[i], pages[i] == last);
-            last = pages[i];
+            for (int start = 0; start < pages.Length; start += GroupSize)
+            {
+                Hint(owner, pages, start);
+                last = Serve(owner, Group(pages, start), last);
+            }
         }
 
         reader.Remember(new PageKey(owner, last));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool ServeHit(in IndexView view, NativeArray<FrameHead> heads, uint page, ulong last)
+    /// <summary>The loop that a replay spends its time in.</summary>
+    /// <returns>The last page.</returns>
+    /// <remarks>
+    /// The views are copied into locals: the JIT must assume that a store through a native pointer changes any field,
+    /// and would load each view again for each request. Whatever is not a plain hit is out of line, so that the few
+    /// values which the loop needs stay in registers.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong Serve(ObjectId owner, ReadOnlySpan<uint> pages, ulong last)
     {
-        SlotEntry entry = view.Entry(_index.FindSlot(in view, page));
-        if (!entry.IsFrame) return false;
-        if (page != last) Touch(entry.Frame, heads);
-        return true;
+        IndexView view = _index.View(owner);
+        NativeArray<FrameHead> heads = _heads;
+        foreach (uint page in pages)
+        {
+            uint address = view.FindSlot(page);
+            SlotEntry entry = view.Entry(address);
+            if (!entry.IsFrame) view = view.WithLength(ServeSlow(owner, page, address, page == last));
+            else if (page != last) Touch(entry.Frame, heads);
+            last = page;
+        }
+
+        return last;
     }
 
+    /// <summary>A miss, or a hit in a sparse object.</summary>
+    /// <returns>The length of the directory afterwards.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private IndexView ServeMiss(ObjectId owner, uint page, bool repeats)
+    private ulong ServeSlow(ObjectId owner, uint page, uint address, bool repeats)
     {
-        Miss(owner, page, _index.FindSlot(owner, page), repeats);
-        return _index.View(owner);
+        // Where the view knows no leaf, the object may be sparse, or the leaf is to be made: look it up properly.
+        if (address < IndexBlocks.SlotCount) AccessCore(owner, page, repeats);
+        else BringIn(owner, page, address, repeats);
+        return _index.DirectoryLength(owner);
     }
 
     /// <summary>As <see cref="Serve"/>, for callers who want to know what each access found.</summary>
@@ -128,20 +128,38 @@ public sealed partial class PageCache<TRules, TMode>
     {
         for (int i = 0; i < pages.Length; i++)
         {
-            if (lookAhead) HintAhead(owner, pages, i);
+            if (lookAhead && i % GroupSize == 0) Hint(owner, pages, i);
             outcomes[i] = AccessCore(owner, pages[i], reader.Repeats(new PageKey(owner, pages[i])));
         }
     }
 
-    /// <summary>The hints for the requests that follow request <paramref name="i"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void HintAhead(ObjectId owner, ReadOnlySpan<uint> pages, int i)
+    /// <summary>Asks for the slots of the group after the next, and for what the slots of the next group name.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Hint(ObjectId owner, ReadOnlySpan<uint> pages, int start)
     {
-        if (i >= pages.Length - SlotDistance) return;
         IndexView view = _index.View(owner);
-        view.PrefetchSlot(_index.FindSlot(in view, pages[i + SlotDistance]));
-        uint frame = view.Entry(_index.FindSlot(in view, pages[i + FrameDistance])).FrameOrNone;
-        if (TRules.Kind == RuleKind.List) _frames.Links.Prefetch(frame);
-        else _frames.Heads.Prefetch(frame);
+        foreach (uint page in Group(pages, start + (2 * GroupSize))) view.PrefetchSlot(view.FindSlot(page));
+        if (TRules.Kind == RuleKind.List)
+        {
+            NativeArray<FrameLink> links = _frames.Links;
+            foreach (uint page in Group(pages, start + GroupSize))
+                links.Prefetch(view.Entry(view.FindSlot(page)).FrameOrNone);
+            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was.
+            foreach (uint page in Group(pages, start))
+            {
+                FrameLink link = links[view.Entry(view.FindSlot(page)).FrameOrNone];
+                links.Prefetch(link.Previous);
+                links.Prefetch(link.Next);
+            }
+        }
+        else
+        {
+            NativeArray<FrameHead> heads = _frames.Heads;
+            foreach (uint page in Group(pages, start + GroupSize))
+                heads.Prefetch(view.Entry(view.FindSlot(page)).FrameOrNone);
+        }
     }
+
+    private static ReadOnlySpan<uint> Group(ReadOnlySpan<uint> pages, int start) =>
+        start >= pages.Length ? default : pages.Slice(start, Math.Min(GroupSize, pages.Length - start));
 }

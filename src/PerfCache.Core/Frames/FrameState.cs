@@ -18,7 +18,7 @@ public readonly record struct FrameState(ulong Packed)
 {
     private const int ReferencedWidth = 8;
     private const int ActiveShift = ReferencedWidth;
-    private const int WorkingsetShift = ActiveShift + 1;
+    internal const int WorkingsetShift = ActiveShift + 1;
     private const int DirtyShift = WorkingsetShift + 1;
     private const int UptodateShift = DirtyShift + 1;
     private const int WritebackShift = UptodateShift + 1;

@@ -24,6 +24,9 @@ internal struct BlockHead
     /// <summary>One shadow.</summary>
     public const uint OneShadow = 1 << 16;
 
+    /// <summary>True for the counts of a leaf with shadows and without frames.</summary>
+    public static bool IsShadowOnly(uint counts) => counts >= OneShadow && counts % OneShadow == 0;
+
     /// <summary>Leaf: slots that hold a frame. Inner block: slots that hold a block.</summary>
     public readonly uint Used => Counts & (OneShadow - 1);
 
@@ -118,15 +121,9 @@ internal sealed class IndexBlocks : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref uint Slot(uint address) => ref _slot[address];
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void PrefetchSlot(uint address) => _slot.Prefetch(address);
-
     /// <summary>The head of a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref BlockHead Head(uint block) => ref _head[block];
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void PrefetchHead(uint block) => _head.Prefetch(block);
 
     /// <summary>The links of a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -79,9 +79,8 @@ internal sealed partial class PageIndex
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private uint FindBlockSlow(ObjectId owner, ulong leaf)
+    private uint FindBlockSlow(ref ObjectRow row, ulong leaf)
     {
-        ref ObjectRow row = ref _objects[owner.Value];
         uint block = row.Root;
         if (block == 0 || leaf >> (IndexBlocks.SlotBits * row.Height) != 0) return 0;
         for (int level = row.Height; level > 0 && block != 0; level--)
@@ -91,11 +90,17 @@ internal sealed partial class PageIndex
 
     /// <summary>Makes the leaf of a page that has none; the caller fills the slot at once.</summary>
     /// <returns>The address of the page's slot.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The object has no such page.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal uint AddLeaf(ObjectId owner, ulong page)
     {
-        Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
+        if (!IsPage(owner, page))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(page), page, $"object {owner.Value} of the page cache does not exist or has no such page");
+        }
+
         ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
         uint block;
@@ -166,6 +171,7 @@ internal sealed partial class PageIndex
         ulong key = _blocks.Head(block).LeafKey;
         ref ObjectRow row = ref _objects[key >> LeafKeyObjectShift];
         ulong leaf = key & ((1UL << LeafKeyObjectShift) - 1);
+        LeavesRemoved++;
         _blocks.Free(block);
         if (row.DirectoryColumn is not null) row.Directory[leaf] = 0;
         else RemoveTreeLeaf(ref row, leaf);

@@ -30,6 +30,9 @@ internal sealed partial class PageIndex : IDisposable
     private readonly MemoryMeter _meter;
     private readonly IndexBlocks _blocks;
     private readonly FrameTable _frames;
+    private readonly NativeArray<uint> _slots;
+    private readonly NativeArray<BlockHead> _heads;
+    private readonly NativeArray<uint> _addresses;
     private ObjectRow[] _objects = [];
     private uint _objectCount;
 
@@ -38,10 +41,17 @@ internal sealed partial class PageIndex : IDisposable
         _frames = frames;
         _meter = meter;
         _blocks = new IndexBlocks(meter);
+        // Views of columns that never move, one load away instead of three.
+        _slots = _blocks.SlotView;
+        _heads = _blocks.HeadView;
+        _addresses = frames.Slots;
         Shadows = new ShadowStore(_blocks);
     }
 
     internal ShadowStore Shadows { get; }
+
+    /// <summary>How often a leaf was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
+    internal uint LeavesRemoved { get; private set; }
 
     /// <summary>Leaves and inner blocks in use.</summary>
     internal uint BlockCount => _blocks.Count;
@@ -58,17 +68,18 @@ internal sealed partial class PageIndex : IDisposable
     }
 
     /// <summary>Adds an object of at most <paramref name="pageCountMax"/> pages.</summary>
-    /// <param name="pageCountMax">The most pages.</param>
+    /// <param name="pageCountMax">The most pages; rounded up to whole leaves, so that a leaf has no page that is not
+    /// the object's, and a miss needs to check only when it makes one.</param>
     /// <param name="dense">True for a directory, false for a tree.</param>
     internal ObjectId AddObject(ulong pageCountMax, bool dense)
     {
         if (_objectCount > ObjectId.ValueMax)
             throw new NativeMemoryException($"page index: more than {ObjectId.ValueMax} objects");
-        ObjectRow row = new() { PageCountMax = pageCountMax, InUse = true };
+        ulong leafMax = (pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount;
+        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true };
         if (dense)
         {
-            long leafMax = (long)((pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount);
-            row.DirectoryColumn = new NativeColumn<uint>("object directory", leafMax, _meter);
+            row.DirectoryColumn = new NativeColumn<uint>("object directory", (long)leafMax, _meter);
             row.Directory = row.DirectoryColumn.View;
         }
 
@@ -86,71 +97,71 @@ internal sealed partial class PageIndex : IDisposable
     internal IndexView View(ObjectId owner)
     {
         ref ObjectRow row = ref _objects[owner.Value];
-        return new IndexView(owner, row.Directory, row.DirectoryLength, _blocks.SlotView);
+        return new IndexView(row.Directory, row.DirectoryLength, _slots);
     }
+
+    /// <summary>How many entries of an object's directory may be read.</summary>
+    internal ulong DirectoryLength(ObjectId owner) => _objects[owner.Value].DirectoryLength;
 
     /// <summary>
     /// The address of the page's slot. Where the object has no such leaf, it is a slot of block 0, which is empty.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal uint FindSlot(ObjectId owner, ulong page) => FindSlot(View(owner), page);
-
-    /// <summary>As <see cref="FindSlot(ObjectId, ulong)"/>, by a view.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal uint FindSlot(in IndexView view, ulong page)
+    internal uint FindSlot(ObjectId owner, ulong page)
     {
+        ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
-        uint block = leaf < view.DirectoryLength ? view.Directory[leaf] : FindBlockSlow(view.Owner, leaf);
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockSlow(ref row, leaf);
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
 
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal SlotEntry Entry(uint address) => new(_blocks.Slot(address));
+    internal SlotEntry Entry(uint address) => new(_slots[address]);
 
     /// <summary>Hints that an eviction will soon change the slot and the counts of its leaf.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchForEviction(uint address)
     {
-        _blocks.PrefetchSlot(address);
-        _blocks.PrefetchHead(address >> IndexBlocks.SlotBits);
+        _slots.Prefetch(address);
+        _heads.Prefetch(address >> IndexBlocks.SlotBits);
     }
 
     /// <summary>Puts a frame into a slot that is empty or holds a shadow.</summary>
+    /// <returns>The shadow that was there, or <see cref="ShadowEntry.None"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Install(uint address, FrameId frame)
+    internal ShadowEntry Install(uint address, FrameId frame)
     {
-        ref uint slot = ref _blocks.Slot(address);
+        SlotEntry old = new(_slots[address]);
+        Invariant.Assert(!old.IsFrame, nameof(PageIndex), "I1: a slot without a frame", address);
+        _slots[address] = SlotEntry.ForFrame(frame).Packed;
+        _addresses[frame.Value] = address;
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref BlockHead head = ref _blocks.Head(leaf);
-        Invariant.Assert(!new SlotEntry(slot).IsFrame, nameof(PageIndex), "I1: a slot without a frame", address);
-        uint counts = head.Counts;
+        ref uint counts = ref _heads[leaf].Counts;
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
-        if (counts >= BlockHead.OneShadow && head.Used == 0) Shadows.Leave(leaf);
-        head.Counts = counts + BlockHead.OneUsed - (slot == 0 ? 0 : BlockHead.OneShadow);
-        slot = SlotEntry.ForFrame(frame).Packed;
-        _frames.Slot(frame) = address;
+        if (BlockHead.IsShadowOnly(counts)) Shadows.Leave(leaf);
+        counts += BlockHead.OneUsed - (old.IsEmpty ? 0 : BlockHead.OneShadow);
+        return old.Shadow;
     }
 
-    /// <summary>Replaces the frames of a batch by the shadows that they leave, or empties their slots.</summary>
-    internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, ReadOnlySpan<ShadowEntry> shadows)
+    /// <summary>Replaces the frames of a batch by shadows with consecutive ages.</summary>
+    internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, in ShadowFormat format, ulong firstAge, uint list)
     {
-        NativeArray<uint> addresses = _frames.Slots;
-        NativeArray<uint> slots = _blocks.SlotView;
-        NativeArray<BlockHead> heads = _blocks.HeadView;
+        NativeArray<uint> slots = _slots;
+        NativeArray<BlockHead> blocks = _heads;
+        NativeArray<uint> addresses = _addresses;
+        NativeArray<FrameHead> heads = _frames.Heads;
+        ShadowPacker packer = format.PackerFor(list);
         for (int i = 0; i < frames.Length; i++)
         {
-            uint address = addresses[frames[i].Value];
-            if (shadows[i].IsNone)
-            {
-                ClearFrame(address);
-                continue;
-            }
-
-            slots[address] = shadows[i].Packed;
-            ref BlockHead head = ref heads[address >> IndexBlocks.SlotBits];
-            head.Counts += BlockHead.OneShadow - BlockHead.OneUsed;
-            if (head.Used == 0) Shadows.Enter(address >> IndexBlocks.SlotBits);
+            uint frame = frames[i].Value;
+            uint address = addresses[frame];
+            ref FrameState state = ref heads[frame].State;
+            slots[address] = packer.Pack(firstAge + (uint)i, state).Packed;
+            state = state.Freed();
+            ref uint counts = ref blocks[address >> IndexBlocks.SlotBits].Counts;
+            counts += BlockHead.OneShadow - BlockHead.OneUsed;
+            if (BlockHead.IsShadowOnly(counts)) Shadows.Enter(address >> IndexBlocks.SlotBits);
         }
     }
 
@@ -158,10 +169,10 @@ internal sealed partial class PageIndex : IDisposable
     internal void ReplaceByShadow(uint address, ShadowEntry shadow)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref BlockHead head = ref _blocks.Head(leaf);
-        _blocks.Slot(address) = shadow.Packed;
-        head.Counts += BlockHead.OneShadow - BlockHead.OneUsed;
-        if (head.Used == 0) Shadows.Enter(leaf);
+        ref uint counts = ref _heads[leaf].Counts;
+        _slots[address] = shadow.Packed;
+        counts += BlockHead.OneShadow - BlockHead.OneUsed;
+        if (BlockHead.IsShadowOnly(counts)) Shadows.Enter(leaf);
     }
 
     /// <summary>Empties a slot that holds a frame.</summary>
@@ -169,20 +180,20 @@ internal sealed partial class PageIndex : IDisposable
     internal void ClearFrame(uint address)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref BlockHead head = ref _blocks.Head(leaf);
-        _blocks.Slot(address) = 0;
-        head.Counts -= BlockHead.OneUsed;
-        if (head.Used == 0) LeafLostItsFrames(leaf);
+        ref uint counts = ref _heads[leaf].Counts;
+        _slots[address] = 0;
+        counts -= BlockHead.OneUsed;
+        if (counts % BlockHead.OneShadow == 0) LeafLostItsFrames(leaf);
     }
 
     /// <summary>Empties a slot that holds a shadow.</summary>
     internal void ClearShadow(uint address)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref BlockHead head = ref _blocks.Head(leaf);
-        _blocks.Slot(address) = 0;
-        head.Counts -= BlockHead.OneShadow;
-        if (head.Counts > 0) return;
+        ref uint counts = ref _heads[leaf].Counts;
+        _slots[address] = 0;
+        counts -= BlockHead.OneShadow;
+        if (counts > 0) return;
         Shadows.Leave(leaf);
         RemoveLeaf(leaf);
     }
@@ -239,15 +250,29 @@ internal sealed partial class PageIndex : IDisposable
 }
 
 /// <summary>
-/// The part of the index that a loop over pages of one object reads, as values that stay in registers.
+/// The part of the index that a loop over pages of one dense object reads, as values that stay in registers.
 /// </summary>
-internal readonly struct IndexView(
-    ObjectId owner, NativeArray<uint> directory, ulong directoryLength, NativeArray<uint> slots)
+internal readonly struct IndexView(NativeArray<uint> directory, ulong directoryLength, NativeArray<uint> slots)
 {
-    internal readonly ObjectId Owner = owner;
-    internal readonly NativeArray<uint> Directory = directory;
-    internal readonly ulong DirectoryLength = directoryLength;
+    private readonly NativeArray<uint> _directory = directory;
+    private readonly ulong _directoryLength = directoryLength;
     private readonly NativeArray<uint> _slots = slots;
+
+    /// <summary>
+    /// The address of the page's slot; where the directory knows no leaf (any more), and in sparse objects, a slot of
+    /// block 0, which is empty.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint FindSlot(uint page)
+    {
+        uint leaf = page >> IndexBlocks.SlotBits;
+        uint block = leaf < _directoryLength ? _directory[leaf] : 0;
+        return (block << IndexBlocks.SlotBits) | (page & (IndexBlocks.SlotCount - 1));
+    }
+
+    /// <summary>This view after the index grew: of all that it holds, only the directory's length ever changes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal IndexView WithLength(ulong length) => new(_directory, length, _slots);
 
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

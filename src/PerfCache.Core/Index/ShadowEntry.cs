@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+
 namespace PerfCache.Index;
 
 /// <summary>
@@ -72,10 +75,14 @@ public readonly struct ShadowFormat
 
     /// <summary>Packs a shadow.</summary>
     public ShadowEntry Pack(ulong age, uint list, bool workingset) => new(
-        (((uint)(age >> BucketShift) & _ageMask) << _ageShift)
+        ((uint)(age >> BucketShift) << _ageShift)
         | ((list & _listMask) << ShadowEntry.ListShift)
         | ((workingset ? 1u : 0u) << ShadowEntry.WorkingsetShift)
         | SlotEntry.ShadowTag);
+
+    /// <summary>What packs many shadows of one list: the same words as <see cref="Pack"/>, computed once where it can be.</summary>
+    internal ShadowPacker PackerFor(uint list) => new(
+        BucketShift, _ageShift, ((list & _listMask) << ShadowEntry.ListShift) | SlotEntry.ShadowTag);
 
     /// <summary>The list number of a shadow.</summary>
     public uint List(ShadowEntry shadow) => (shadow.Packed >> ShadowEntry.ListShift) & _listMask;
@@ -83,4 +90,19 @@ public readonly struct ShadowFormat
     /// <summary>How far the age counter has come since the shadow was packed, in whole buckets.</summary>
     public ulong Distance(ShadowEntry shadow, ulong ageNow) =>
         (ulong)(((uint)(ageNow >> BucketShift) - (shadow.Packed >> _ageShift)) & _ageMask) << BucketShift;
+}
+
+/// <summary>Packs the shadows of a batch of frames.</summary>
+internal readonly struct ShadowPacker(int bucketShift, int ageShift, uint constant)
+{
+    private readonly int _bucketShift = bucketShift;
+    private readonly int _ageShift = ageShift;
+    private readonly uint _constant = constant;
+
+    /// <summary>The shadow of a page that is evicted at an age from a frame in this state.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ShadowEntry Pack(ulong age, FrameState state) => new(
+        ((uint)(age >> _bucketShift) << _ageShift)
+        | ((uint)(state.Packed >> FrameState.WorkingsetShift & 1) << ShadowEntry.WorkingsetShift)
+        | _constant);
 }

@@ -45,7 +45,7 @@ internal readonly record struct SlotEntry(uint Packed)
         get => (Packed >> TagWidth) & (0u - (Packed & FrameTag));
     }
 
-    /// <summary>The shadow, of an entry that holds one.</summary>
+    /// <summary>The shadow, of an entry that is empty or holds one.</summary>
     internal ShadowEntry Shadow => new(Packed);
 
     /// <summary>The block, of an entry that holds one.</summary>

@@ -25,6 +25,8 @@ public sealed class FrameList
     private readonly FrameTable _frames;
     private readonly NativeArray<FrameLink> _links;
     private readonly uint _anchor;
+    private uint _scout;
+    private uint _scoutSteps;
 
     internal FrameList(FrameTable frames, string name)
     {
@@ -33,6 +35,7 @@ public sealed class FrameList
         Name = name;
         _anchor = frames.AllocateListRow();
         _links[_anchor] = new FrameLink { Previous = _anchor, Next = _anchor };
+        _scout = _anchor;
     }
 
     /// <summary>What the list is called in messages.</summary>
@@ -58,7 +61,7 @@ public sealed class FrameList
     public void PushHead(FrameId frame)
     {
         Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
-        LinkBehind(_anchor, frame.Value);
+        LinkAtHead(_links, _anchor, frame.Value);
         Count++;
     }
 
@@ -94,10 +97,12 @@ public sealed class FrameList
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void MoveToHead(FrameId frame)
     {
-        ref FrameLink anchor = ref _links[_anchor];
-        if (anchor.Next == frame.Value) return;
+        // Locals: the JIT must assume that a store through a native pointer changes the fields.
+        NativeArray<FrameLink> links = _links;
+        uint anchor = _anchor;
+        if (links[anchor].Next == frame.Value) return;
         Unlink(frame.Value);
-        LinkBehind(_anchor, frame.Value);
+        LinkAtHead(links, anchor, frame.Value);
     }
 
     /// <summary>Unlinks and returns the oldest frame, or <see cref="FrameId.None"/> when there is none.</summary>
@@ -131,9 +136,43 @@ public sealed class FrameList
         }
 
         anchor.Previous = row;
-        _links[row].Next = _anchor;
+        links[row].Next = _anchor;
+        _scout = row;
         Count -= (uint)count;
         return count;
+    }
+
+    /// <summary>
+    /// Brings one of the frames near that the next <see cref="TakeTail"/> will take: each call goes one frame further
+    /// from where the last batch ended.
+    /// </summary>
+    /// <returns>The frame that was asked for by the call before: its rows have had time to arrive.</returns>
+    /// <remarks>
+    /// A batch is walked from link to link, and each step waits for the one before. Walking the same way beforehand,
+    /// one step with each insertion, costs nothing that anybody waits for. It is a hint: a frame that leaves the list
+    /// meanwhile leads the scout astray until the next batch, to rows that exist and are merely not needed.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameId PrefetchTail()
+    {
+        uint row = _scout;
+        uint next = _links[row].Previous;
+        _scout = next;
+        _links.Prefetch(next);
+        _frames.PrefetchHead(next);
+        _frames.PrefetchSlot(next);
+        return new FrameId(row);
+    }
+
+    /// <summary>
+    /// As <see cref="PrefetchTail"/>, for rules that evict one frame at a time: the scout keeps a few frames ahead of
+    /// the tail, and starts over from there now and then, in case it went astray.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameId PrefetchVictim()
+    {
+        if (_scoutSteps-- == 0) RestartScout();
+        return PrefetchTail();
     }
 
     /// <summary>The frames from head to tail: for tests, dumps and validation.</summary>
@@ -166,27 +205,41 @@ public sealed class FrameList
         Invariant.Check(count == Count, Name, $"L2: a ring of {Count} frames", count);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RestartScout()
+    {
+        const int Lead = 8;
+        const uint StepsUntilRestart = 64;
+        _scout = _links[_anchor].Previous;
+        for (int i = 0; i < Lead; i++) PrefetchTail();
+        _scoutSteps = StepsUntilRestart;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId FrameAt(uint row) => row == _anchor ? FrameId.None : new FrameId(row);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void LinkBehind(uint younger, uint row)
+    private static void LinkAtHead(NativeArray<FrameLink> links, uint anchor, uint row)
     {
-        ref FrameLink head = ref _links[younger];
-        uint older = head.Next;
-        _links[row] = new FrameLink { Previous = younger, Next = older };
-        _links[older].Previous = row;
-        head.Next = row;
+        ref FrameLink ends = ref links[anchor];
+        uint older = ends.Next;
+        ref FrameLink link = ref links[row];
+        link.Previous = anchor;
+        link.Next = older;
+        links[older].Previous = row;
+        ends.Next = row;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Unlink(uint row)
     {
-        FrameLink link = _links[row];
-        Invariant.Assert(link.Next != 0, Name, "L3: a frame that is on a list", row);
-        Invariant.Assert(_links[link.Previous].Next == row, Name, $"L1: next of {link.Previous} to be {row}",
-            _links[link.Previous].Next);
-        _links[link.Previous].Next = link.Next;
-        _links[link.Next].Previous = link.Previous;
+        NativeArray<FrameLink> links = _links;
+        uint previous = links[row].Previous;
+        uint next = links[row].Next;
+        Invariant.Assert(next != 0, Name, "L3: a frame that is on a list", row);
+        Invariant.Assert(
+            links[previous].Next == row, Name, $"L1: next of {previous} to be {row}", links[previous].Next);
+        links[previous].Next = next;
+        links[next].Previous = previous;
     }
 }

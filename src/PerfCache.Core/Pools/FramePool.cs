@@ -19,27 +19,29 @@ public sealed class FramePool
     public const ulong PoisonKey = 0xDBDB_DBDB_DBDB_DBDB;
 
     private readonly FrameTable _frames;
+    private readonly NativeArray<FrameLink> _links;
     private readonly uint _first;
     private readonly uint _count;
     private uint _chain;
-    private uint _chained;
     private uint _untouched;
 
     /// <summary>Makes the pool of the frames <paramref name="first"/> and the following, all free.</summary>
     internal FramePool(FrameTable frames, byte node, uint first, uint count)
     {
         _frames = frames;
+        _links = frames.Links;
         Node = node;
         _first = first;
         _count = count;
         _untouched = count;
+        FreeCount = count;
     }
 
     /// <summary>The NUMA node of the frames' memory.</summary>
     public byte Node { get; }
 
     /// <summary>The number of free frames.</summary>
-    public uint FreeCount => _chained + _untouched;
+    public uint FreeCount { get; private set; }
 
     /// <summary>Takes a free frame, or <see cref="FrameId.None"/> when there is none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -47,9 +49,9 @@ public sealed class FramePool
     {
         uint row = _chain;
         if (row == 0) return AllocateUntouched();
-        ref FrameLink link = ref _frames.Link(row);
+        ref FrameLink link = ref _links[row];
         _chain = link.Next;
-        _chained--;
+        FreeCount--;
         link = default;
         CheckPoison(row);
         return new FrameId(row);
@@ -59,21 +61,26 @@ public sealed class FramePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Free(FrameId frame)
     {
-        Invariant.Assert(!_frames.IsOnList(frame), nameof(FramePool), "P2: a frame on no list", frame.Value);
-        Invariant.Assert(!_frames.State(frame).IsLive, nameof(FramePool), "P2: a frame that is not live", frame.Value);
-        Invariant.Assert(frame.Value - _first < _count, nameof(FramePool), "a frame of this node", frame.Value);
-#if DEBUG || PERFCACHE_VALIDATE
-        _frames.Head(frame).Key = new PageKey(PoisonKey);
-#endif
-        _frames.Link(frame.Value).Next = _chain;
+        CheckFreeable(frame);
+        _links[frame.Value].Next = _chain;
         _chain = frame.Value;
-        _chained++;
+        FreeCount++;
     }
 
     /// <summary>Gives back frames that are on no list and not live; the last goes first at the next allocation.</summary>
     public void Free(ReadOnlySpan<FrameId> frames)
     {
-        foreach (FrameId frame in frames) Free(frame);
+        NativeArray<FrameLink> links = _links;
+        uint chain = _chain;
+        foreach (FrameId frame in frames)
+        {
+            CheckFreeable(frame);
+            links[frame.Value].Next = chain;
+            chain = frame.Value;
+        }
+
+        _chain = chain;
+        FreeCount += (uint)frames.Length;
     }
 
     /// <summary>Checks P1 and P2. O(free frames): for tests.</summary>
@@ -81,15 +88,16 @@ public sealed class FramePool
     public void Validate()
     {
         uint count = 0;
-        for (uint row = _chain; row != 0; row = _frames.Link(row).Next)
+        uint chained = FreeCount - _untouched;
+        for (uint row = _chain; row != 0; row = _links[row].Next)
         {
             Invariant.Check(row - _first < _count, nameof(FramePool), "P1: a frame of this node", row);
-            Invariant.Check(++count <= _chained, nameof(FramePool), $"P1: a chain of {_chained} frames", count);
+            Invariant.Check(++count <= chained, nameof(FramePool), $"P1: a chain of {chained} frames", count);
             Invariant.Check(!_frames.State(new FrameId(row)).IsLive, nameof(FramePool), "P2: a free frame", row);
             CheckPoison(row);
         }
 
-        Invariant.Check(count == _chained, nameof(FramePool), $"P1: a chain of {_chained} frames", count);
+        Invariant.Check(count == chained, nameof(FramePool), $"P1: a chain of {chained} frames", count);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -97,8 +105,20 @@ public sealed class FramePool
     {
         if (_untouched == 0) return FrameId.None;
         FrameId frame = new(_first + (_count - _untouched--));
+        FreeCount--;
         if (Node != 0) _frames.Owner(frame).Node = Node;
         return frame;
+    }
+
+    /// <summary>Debug builds check P2 and write the poison pattern.</summary>
+    [Conditional("DEBUG")]
+    [Conditional("PERFCACHE_VALIDATE")]
+    private void CheckFreeable(FrameId frame)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), nameof(FramePool), "P2: a frame on no list", frame.Value);
+        Invariant.Assert(!_frames.State(frame).IsLive, nameof(FramePool), "P2: a frame that is not live", frame.Value);
+        Invariant.Assert(frame.Value - _first < _count, nameof(FramePool), "a frame of this node", frame.Value);
+        _frames.Head(frame).Key = new PageKey(PoisonKey);
     }
 
     [Conditional("DEBUG")]

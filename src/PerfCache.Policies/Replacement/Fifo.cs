@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Index;
@@ -43,11 +44,12 @@ public struct Fifo : IFlagRules
     public readonly void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess) => _list.PushHead(frame);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Reclaim()
     {
         FrameId victim = _list.PopTail();
         if (victim.IsNone) return 0;
-        _space.PrefetchForEviction(_list.Tail);
+        _space.PrefetchForEviction(_list.PrefetchVictim());
         _space.Evict(victim, ShadowEntry.None);
         return 1;
     }

@@ -57,7 +57,6 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private readonly FrameId[] _additions;
     private readonly FrameId[] _activations;
     private readonly FrameId[] _scanned;
-    private readonly ShadowEntry[] _shadows;
     private int _additionCount;
     private int _activationCount;
     private CacheSpace _space;
@@ -86,7 +85,6 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         _additions = new FrameId[cpuBatch];
         _activations = new FrameId[cpuBatch];
         _scanned = new FrameId[reclaimBatch];
-        _shadows = new ShadowEntry[reclaimBatch];
         _space = null!;
         _frames = null!;
         _lists = null!;
@@ -155,6 +153,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         }
 
         if (countsAsAccess) state = state.With(1);
+        _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
         _additions[_additionCount++] = frame;
         if (_additionCount == _additions.Length) DrainAdditions();
     }
@@ -242,20 +241,8 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private int EvictTail(int count)
     {
         Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
-        Span<ShadowEntry> shadows = _shadows.AsSpan(0, victims.Length);
-        foreach (FrameId victim in victims) _space.PrefetchForEviction(victim);
-        ShadowFormat format = _format;
-        ulong age = _age;
-        for (int i = 0; i < victims.Length; i++)
-        {
-            bool workingset = _frames.State(victims[i]).Has(FrameState.Workingset);
-            if (!TProfile.StampsBeforeCounting) age++;
-            shadows[i] = format.Pack(age, list: 0, workingset);
-            if (TProfile.StampsBeforeCounting) age++;
-        }
-
-        _age = age;
-        _space.Evict(victims, shadows);
+        _space.Evict(victims, in _format, TProfile.StampsBeforeCounting ? _age : _age + 1, list: 0);
+        _age += (uint)victims.Length;
         return victims.Length;
     }
 

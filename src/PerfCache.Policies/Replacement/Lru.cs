@@ -44,12 +44,12 @@ public struct Lru : IListRules
     public readonly void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess) => _list.PushHead(frame);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Reclaim()
     {
         FrameId victim = _list.PopTail();
         if (victim.IsNone) return 0;
-        // The next victim is known now and not needed before the next miss: time enough to bring it near.
-        _space.PrefetchForEviction(_list.Tail);
+        _space.PrefetchForEviction(_list.PrefetchVictim());
         _space.Evict(victim, ShadowEntry.None);
         return 1;
     }

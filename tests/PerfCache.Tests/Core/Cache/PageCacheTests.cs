@@ -163,13 +163,13 @@ public sealed class PageCacheTests
         PageReader reader = default;
         Assert.Multiple(() =>
         {
-            Assert.Throws<ArgumentOutOfRangeException>(() => cache.Access(file, 10, ref reader));
+            Assert.Throws<ArgumentOutOfRangeException>(() => cache.Access(file, 64, ref reader));
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.Access(new ObjectId(1), 0, ref reader));
-            Assert.Throws<ArgumentOutOfRangeException>(() => cache.AccessMany(file, [0, 1, 10], ref reader));
+            Assert.Throws<ArgumentOutOfRangeException>(() => cache.AccessMany(file, [0, 1, 64], ref reader));
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.AddObject(0, dense: true));
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.AddObject((1UL << 32) + 1, dense: true));
             Assert.Throws<ArgumentOutOfRangeException>(() => _ = new PageCache<Lru, ReplayMode>(0, new Lru()));
-            Assert.That(cache.Remove(file, 10), Is.False);
+            Assert.That(cache.Remove(file, 64), Is.False);
         });
         cache.Validate();
     }

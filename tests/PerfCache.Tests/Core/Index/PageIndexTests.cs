@@ -41,8 +41,8 @@ public sealed class PageIndexTests
         using FrameTable frames = new(4, 0, _meter);
         using PageIndex index = new(frames, _meter);
         ObjectId owner = index.AddObject(1000, dense: true);
-        Assert.That(index.IsPage(owner, 999), Is.True);
-        Assert.That(index.IsPage(owner, 1000) || index.IsPage(new ObjectId(1), 0), Is.False);
+        Assert.That(index.IsPage(owner, 1023), Is.True, "1000 pages are rounded up to whole leaves");
+        Assert.That(index.IsPage(owner, 1024) || index.IsPage(new ObjectId(1), 0), Is.False);
     }
 
     [TestCase(11)]
