@@ -93,8 +93,9 @@ public interface IReplacementRules
 }
 
 /// <summary>
-/// A rule whose hits look at the state word only (linux-*, fifo, clock, sieve, s3-fifo): they need no lock, so the
-/// concurrent cache accepts these rules and no others, which the compiler checks.
+/// A rule whose hits look at the state word only (linux-*, fifo, clock, sieve, s3-fifo), so they need no lock. A cache
+/// that serves hits without one constrains its rule to this interface; <see cref="PageCache{TRules, TMode}"/> takes a
+/// lock or has one thread, and accepts both kinds.
 /// </summary>
 public interface IFlagRules : IReplacementRules;
 

@@ -12,8 +12,8 @@ public sealed partial class PageCache<TRules, TMode>
     /// <returns>True when the page was resident.</returns>
     public bool Remove(ObjectId owner, ulong page)
     {
-        if (!_index.IsPage(owner, page)) return false;
         using Lock.Scope scope = Enter();
+        if (!_index.IsPage(owner, page)) return false;
         uint address = _index.FindSlot(owner, page);
         return RemoveEntry(address, _index.Entry(address));
     }

@@ -148,16 +148,16 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     /// <summary>True when the page is resident. Changes nothing.</summary>
     public bool Contains(ObjectId owner, ulong page)
     {
-        if (!_index.IsPage(owner, page)) return false;
         using Lock.Scope scope = Enter();
+        if (!_index.IsPage(owner, page)) return false;
         return _index.Entry(_index.FindSlot(owner, page)).IsFrame;
     }
 
     /// <summary>The frame of a resident page, or <see cref="FrameId.None"/>: for tests and dumps.</summary>
     public FrameId Find(ObjectId owner, ulong page)
     {
-        if (!_index.IsPage(owner, page)) return FrameId.None;
         using Lock.Scope scope = Enter();
+        if (!_index.IsPage(owner, page)) return FrameId.None;
         SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
         return entry.IsFrame ? entry.Frame : FrameId.None;
     }
@@ -165,8 +165,8 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     /// <summary>True when the page is not resident but its last eviction is remembered.</summary>
     public bool HasShadow(ObjectId owner, ulong page)
     {
-        if (!_index.IsPage(owner, page)) return false;
         using Lock.Scope scope = Enter();
+        if (!_index.IsPage(owner, page)) return false;
         return _index.Entry(_index.FindSlot(owner, page)).IsShadow;
     }
 

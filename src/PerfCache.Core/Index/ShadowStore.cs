@@ -58,7 +58,7 @@ public sealed class ShadowStore
     {
         BlockLink link = _blocks.Link(leaf);
         Invariant.Assert(
-            _blocks.Link(link.Previous).Next == leaf, nameof(ShadowStore), $"S1: leaf {leaf} on the ring", link.Previous);
+            _blocks.Link(link.Previous).Next == leaf, nameof(ShadowStore), "S1: a leaf on the ring", leaf);
         _blocks.Link(link.Previous).Next = link.Next;
         _blocks.Link(link.Next).Previous = link.Previous;
         _blocks.Link(leaf) = default;

@@ -237,8 +237,8 @@ public sealed class FrameList
         uint previous = links[row].Previous;
         uint next = links[row].Next;
         Invariant.Assert(next != 0, Name, "L3: a frame that is on a list", row);
-        Invariant.Assert(
-            links[previous].Next == row, Name, $"L1: next of {previous} to be {row}", links[previous].Next);
+        Invariant.Assert(links[previous].Next == row, Name, "L1: the previous frame's Next to be this frame", row);
+        Invariant.Assert(links[next].Previous == row, Name, "L1: the next frame's Previous to be this frame", row);
         links[previous].Next = next;
         links[next].Previous = previous;
     }

@@ -82,7 +82,11 @@ public readonly unsafe struct NativeArray<T> where T : unmanaged
     }
 
 #if DEBUG || PERFCACHE_VALIDATE
-    private void CheckIndex(ulong index) =>
-        Invariant.Assert(index < (ulong)_length, nameof(NativeArray<T>), $"index < {_length}", (long)index);
+    private void CheckIndex(ulong index)
+    {
+        // The text is built only on failure: debug builds come by here at every access.
+        if (index >= (ulong)_length)
+            Invariant.Assert(false, nameof(NativeArray<T>), $"index < {_length}", (long)index);
+    }
 #endif
 }

@@ -14,8 +14,8 @@ namespace PerfCache.Memory;
 /// knows which size and purpose to name.
 /// <para>
 /// On Linux this is mmap, mprotect, madvise and munmap, called directly: blittable arguments, no generated stubs.
-/// Elsewhere a reservation is one zeroed allocation of the C runtime; commit and decommit are then bookkeeping, and
-/// the system backs pages with memory as they are touched.
+/// Elsewhere a reservation is one zeroed allocation of the C runtime; commit and decommit are then bookkeeping. That
+/// works where the system backs pages as they are touched; it is neither tested nor fast. Linux is what is supported.
 /// </para>
 /// </remarks>
 internal static unsafe class OsMemory
@@ -71,20 +71,23 @@ internal static unsafe class OsMemory
     {
         if (!IsReal)
         {
-            NativeMemory.AlignedFree(address);
+            NativeMemory.Free(((void**)address)[-1]);
             return 0;
         }
 
         return Unmap(address, bytes) == 0 ? 0 : Marshal.GetLastSystemError();
     }
 
+    // Zeroed by the C runtime, which for large blocks hands out pages that the system has not backed yet. The address
+    // that it gave stands in front of the aligned one.
     private static byte* AllocateZeroed(nuint bytes)
     {
         try
         {
-            var address = (byte*)NativeMemory.AlignedAlloc(bytes, PageBytes);
-            NativeMemory.Clear(address, bytes);
-            return address;
+            var given = (byte*)NativeMemory.AllocZeroed(checked(bytes + PageBytes + (nuint)sizeof(void*)));
+            byte* aligned = (byte*)(((nuint)given + (nuint)sizeof(void*) + PageBytes - 1) / PageBytes * PageBytes);
+            ((void**)aligned)[-1] = given;
+            return aligned;
         }
         catch (OutOfMemoryException)
         {

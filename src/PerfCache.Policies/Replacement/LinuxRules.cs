@@ -33,7 +33,7 @@ namespace PerfCache.Policies.Replacement;
 /// </code>
 /// <para>
 /// Reclaim wants 32 pages: passes of priority 12, 11, ... scan a 2^-priority part of each list until 32 are freed. So a
-/// call frees more than 32 (48 on average at 100,000 frames), deactivation is proportional to active/inactive, and one
+/// call frees more than 32 (up to about 63), deactivation is proportional to active/inactive, and one
 /// decision on deactivation holds for a whole call: a simulation that evicts page by page decides differently.
 /// </para>
 /// <para>X1: every resident frame is on one list or in the batch of additions; frames in the batch of activations are
