@@ -18,6 +18,9 @@ public sealed partial class PageCache<TRules, TMode>
     /// <summary>Requests of one group.</summary>
     private const int GroupSize = 32;
 
+    /// <summary>The size of a second-level cache, roughly; the exact value matters little.</summary>
+    private const long CoreCacheBytes = 1 << 20;
+
     /// <summary>Reads pages in order, all through one reader.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="pages">The pages' numbers in it.</param>
@@ -59,7 +62,7 @@ public sealed partial class PageCache<TRules, TMode>
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
         for (int i = 0; i < pages.Length; i++)
         {
-            if (lookAhead && i % GroupSize == 0) Hint(owner, pages, i);
+            if (lookAhead && i % GroupSize == 0 && HintsPay) Hint(owner, pages, i);
             bool repeats = readers[files[i]].Repeats(new PageKey(owner, pages[i]));
             AccessOutcome outcome = AccessCore(owner, pages[i], repeats);
             if (!outcomes.IsEmpty) outcomes[i] = outcome;
@@ -71,7 +74,7 @@ public sealed partial class PageCache<TRules, TMode>
     private void ServeAll(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, bool lookAhead)
     {
         ulong last = reader.LastPageOf(owner);
-        if (!lookAhead)
+        if (!lookAhead || !HintsPay)
         {
             last = Serve(owner, pages, last);
         }
@@ -87,39 +90,68 @@ public sealed partial class PageCache<TRules, TMode>
         reader.Remember(new PageKey(owner, last));
     }
 
+    /// <summary>True when the metadata is larger than a core's own cache; below, hints only cost time.</summary>
+    private bool HintsPay => _frames.NativeBytes + _index.NativeBytes > CoreCacheBytes;
+
     /// <summary>The loop that a replay spends its time in.</summary>
     /// <returns>The last page.</returns>
     /// <remarks>
-    /// The views are copied into locals: the JIT must assume that a store through a native pointer changes any field,
-    /// and would load each view again for each request. Whatever is not a plain hit is out of line, so that the few
-    /// values which the loop needs stay in registers.
+    /// Two loops in one: the inner serves plain hits and calls nothing, so all that it needs stays in registers; the
+    /// outer does what is not a plain hit, and loads the views anew, since a miss may have changed them.
     /// </remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ulong Serve(ObjectId owner, ReadOnlySpan<uint> pages, ulong last)
     {
-        IndexView view = _index.View(owner);
-        NativeArray<FrameHead> heads = _heads;
-        foreach (uint page in pages)
+        int i = 0;
+        while (true)
         {
-            uint address = view.FindSlot(page);
-            SlotEntry entry = view.Entry(address);
-            if (!entry.IsFrame) view = view.WithLength(ServeSlow(owner, page, address, page == last));
-            else if (page != last) Touch(entry.Frame, heads);
-            last = page;
-        }
+            IndexView view = _index.View(owner);
+            NativeArray<FrameHead> heads = _heads;
+            uint address = 0;
+            FrameId deferred = FrameId.None;
+            for (; i < pages.Length; i++)
+            {
+                uint page = pages[i];
+                address = view.FindSlot(page);
+                SlotEntry entry = view.Entry(address);
+                if (!entry.IsFrame) break;
+                if (page == last) continue;
+                if (TRules.Kind == RuleKind.List)
+                {
+                    _rules.OnDeferredHit(entry.Frame);
+                }
+                else
+                {
+                    ref FrameHead head = ref heads[entry.Frame.Value];
+                    HitEffect effect = TRules.OnHit(head.State);
+                    if (!effect.IsNone)
+                    {
+                        head.Referenced = effect.Referenced;
+                        if (effect.Defers)
+                        {
+                            deferred = entry.Frame;
+                            break;
+                        }
+                    }
+                }
 
-        return last;
+                last = page;
+            }
+
+            if (i == pages.Length) return last;
+            if (deferred.IsNone) ServeSlow(owner, pages[i], address, pages[i] == last);
+            else DeferHit(deferred);
+            last = pages[i++];
+        }
     }
 
     /// <summary>A miss, or a hit in a sparse object.</summary>
-    /// <returns>The length of the directory afterwards.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong ServeSlow(ObjectId owner, uint page, uint address, bool repeats)
+    private void ServeSlow(ObjectId owner, uint page, uint address, bool repeats)
     {
         // Where the view knows no leaf, the object may be sparse, or the leaf is to be made: look it up properly.
         if (address < IndexBlocks.SlotCount) AccessCore(owner, page, repeats);
         else BringIn(owner, page, address, repeats);
-        return _index.DirectoryLength(owner);
     }
 
     /// <summary>As <see cref="Serve"/>, for callers who want to know what each access found.</summary>
@@ -128,7 +160,7 @@ public sealed partial class PageCache<TRules, TMode>
     {
         for (int i = 0; i < pages.Length; i++)
         {
-            if (lookAhead && i % GroupSize == 0) Hint(owner, pages, i);
+            if (lookAhead && i % GroupSize == 0 && HintsPay) Hint(owner, pages, i);
             outcomes[i] = AccessCore(owner, pages[i], reader.Repeats(new PageKey(owner, pages[i])));
         }
     }

@@ -100,9 +100,6 @@ internal sealed partial class PageIndex : IDisposable
         return new IndexView(row.Directory, row.DirectoryLength, _slots);
     }
 
-    /// <summary>How many entries of an object's directory may be read.</summary>
-    internal ulong DirectoryLength(ObjectId owner) => _objects[owner.Value].DirectoryLength;
-
     /// <summary>
     /// The address of the page's slot. Where the object has no such leaf, it is a slot of block 0, which is empty.
     /// </summary>
@@ -269,10 +266,6 @@ internal readonly struct IndexView(NativeArray<uint> directory, ulong directoryL
         uint block = leaf < _directoryLength ? _directory[leaf] : 0;
         return (block << IndexBlocks.SlotBits) | (page & (IndexBlocks.SlotCount - 1));
     }
-
-    /// <summary>This view after the index grew: of all that it holds, only the directory's length ever changes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal IndexView WithLength(ulong length) => new(_directory, length, _slots);
 
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

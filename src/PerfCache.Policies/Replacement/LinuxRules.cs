@@ -50,6 +50,9 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <summary>The priority at which reclaim starts: DEF_PRIORITY.</summary>
     public const int PriorityDefault = 12;
 
+    /// <summary>Below this size all frames are in a core's own cache, and there is nothing to walk ahead for.</summary>
+    private const uint ScoutFrameMin = 16 * 1024;
+
     /// <summary>The largest batch that may be asked for.</summary>
     public const int BatchMax = 1024;
 
@@ -66,6 +69,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private ulong _age;
     private long _refaultsAtLastReclaim;
     private ulong _shadowPressure;
+    private bool _scouts;
 
     /// <summary>Makes the rule with the kernel's batches.</summary>
     public LinuxRules() : this(ReclaimBatchDefault, TProfile.CpuBatchDefault)
@@ -118,6 +122,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         _frames = space.Frames;
         _lists = space.NewActiveInactiveLists();
         _format = new ShadowFormat(listBits: 0, space.FrameCount);
+        _scouts = space.FrameCount > ScoutFrameMin;
     }
 
     /// <inheritdoc/>
@@ -153,7 +158,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         }
 
         if (countsAsAccess) state = state.With(1);
-        _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
+        if (_scouts) _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
         _additions[_additionCount++] = frame;
         if (_additionCount == _additions.Length) DrainAdditions();
     }
