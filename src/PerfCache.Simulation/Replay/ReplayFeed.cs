@@ -14,6 +14,7 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     /// <summary>The distinct pages of the trace up to the end of this block.</summary>
     public long DistinctPages { get; set; }
 
+    /// <summary>The files, numbered in the order of their appearance.</summary>
     public int[] Files { get; } = hasFiles ? new int[capacity] : [];
 
     public uint[] Dense { get; } = dense ? new uint[capacity] : [];
@@ -39,6 +40,8 @@ internal interface IReplayFeed
 /// <summary>The id maps of a run: one for each numbering in use.</summary>
 internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
 {
+    private readonly FileNumbers _fileNumbers = new();
+
     public bool HasFiles { get; } = hasFiles;
 
     public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
@@ -64,7 +67,7 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
         ReadOnlySpan<int> files = HasFiles ? source.Files.AsSpan(0, source.Count) : default;
         Dense?.Map(ids, files, block.Dense);
         PerLeaf?.Map(ids, files, block.PerLeaf);
-        files.CopyTo(block.Files);
+        _fileNumbers.Number(files, block.Files);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
     }
