@@ -38,7 +38,7 @@ internal interface IReplayFeed
 }
 
 /// <summary>The id maps of a run: one for each numbering in use.</summary>
-internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
+internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDisposable
 {
     private readonly FileNumbers _fileNumbers = new();
 
@@ -57,6 +57,12 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
     {
         Dense?.RestartCounting();
         PerLeaf?.RestartCounting();
+    }
+
+    public void Dispose()
+    {
+        Dense?.Dispose();
+        PerLeaf?.Dispose();
     }
 
     public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null);
