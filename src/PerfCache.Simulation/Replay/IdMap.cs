@@ -331,7 +331,7 @@ public sealed class IdMap : IDisposable
     /// same hash.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Hash(ulong key, int file)
+    internal static ulong Hash(ulong key, int file)
     {
         ulong hash = key ^ BitOperations.RotateLeft((uint)file * FileSalt, 32);
         hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9;

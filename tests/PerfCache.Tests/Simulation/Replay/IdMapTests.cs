@@ -56,6 +56,32 @@ public sealed class IdMapTests
         }
     }
 
+    /// <summary>
+    /// Random files never meet: their hashes differ where the table looks. These two were searched for.
+    /// </summary>
+    [Test]
+    public void Files_whose_hashes_look_alike_stay_apart()
+    {
+        // The smallest table keeps 7 bits from the top as the slot and 25 from the bottom as the tag.
+        const ulong Id = 5;
+        Dictionary<ulong, int> seen = [];
+        for (int file = 0; file < 1_000_000; file++)
+        {
+            ulong hash = IdMap.Hash(Id, file);
+            ulong looksLike = (hash >> 57 << 25) | (hash & ((1UL << 25) - 1));
+            if (seen.TryAdd(looksLike, file)) continue;
+            using IdMap map = new(PageNumbering.Dense, true);
+            uint[] numbers = new uint[4];
+            int[] files = [seen[looksLike], file];
+            map.Map([Id, Id], files, numbers);
+            map.Map([Id, Id], files, numbers.AsSpan(2));
+            Assert.That(numbers, Is.EqualTo(new uint[] { 0, 1, 0, 1 }), $"files {files[0]} and {file}");
+            return;
+        }
+
+        Assert.Fail("no two files look alike; has the hash changed?");
+    }
+
     [Test]
     public void All_memory_is_given_back([Values] PageNumbering numbering, [Values] bool hasFiles)
     {
