@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Globalization;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Traces;
+using PerfCache.Simulation.Workloads;
 
 namespace PerfCache.Cli;
 
@@ -118,13 +119,30 @@ internal sealed class ReplayCommand : CliCommand
         """;
 
     /// <inheritdoc/>
-    public override string Notes => """
-        Generators: zipf: uniform: loop: scan: scanhot: shift:, each with objects=N,requests=N,seed=N and its own keys.
+    public override string Notes => $"""
+        Policies (parameters as NAME:key=value,key=value):
+        {Lines(PolicyCatalog.Entries.SelectMany(PolicyLines))}
         linux-6 and linux-3.15 are the kernel's classic two-list LRU for clean page reads: no multi-generation LRU, no
-        kswapd, no nested groups. A policy takes parameters as NAME:key=value,key=value.
+        kswapd, no nested groups.
+
+        Generators (parameters with their defaults):
+        {Lines(Workload.Kinds.SelectMany(GeneratorLines))}
+
+        Formats:
+        {Lines(TraceFormats.Names.Select(format => $"{format.Name,-9} {format.Description}"))}
+
         Exit code: 0 success; 1 failed or stopped by Ctrl-C (what is finished is printed); 2 wrong usage, bad input,
         or an output file that cannot be opened.
         """;
+
+    private static string Lines(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => "  " + line));
+
+    private static IEnumerable<string> PolicyLines(PolicyEntry policy) =>
+        policy.Parameters.Select(parameter => $"{"",-12} {parameter.Key}: {parameter.Value}")
+            .Prepend($"{policy.Name,-12} {policy.Summary}");
+
+    private static IEnumerable<string> GeneratorLines(WorkloadInfo workload) =>
+        [$"{workload.Name}:{workload.Parameters}", $"    {workload.Description}"];
 
     private static Option<string> Text(string name, string valueName, string description) =>
         new(name) { HelpName = valueName, Description = description };

@@ -67,6 +67,12 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
             {
                 exitCode = CommandLine.Fail(context, e.Message, ExitCode.Usage);
             }
+            catch (OutOfMemoryException e)
+            {
+                // The next trace may be smaller. Bad input outranks it: that no rerun on a larger machine mends.
+                exitCode = Math.Max(exitCode, ExitCode.Failure);
+                CommandLine.Fail(context, $"{source.Name}: not enough memory: {e.Message}", exitCode);
+            }
 
             if (context.Cancellation.IsCancellationRequested)
             {
@@ -82,6 +88,21 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
     private void Print(IReadOnlyList<ReplayResult> results)
     {
         if (results.Count == 0) return;
+        try
+        {
+            WriteResults(results);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The runtime says "no space left" or "access is denied", and not of what.
+            throw new IOException($"cannot write to standard output: {e.Message}", e);
+        }
+
+        _results.AddRange(results);
+    }
+
+    private void WriteResults(IReadOnlyList<ReplayResult> results)
+    {
         if (request.Json)
         {
             foreach (ReplayResult result in results) context.Out.WriteLine(JsonLines.Format(result));
@@ -93,7 +114,6 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         }
 
         context.Out.Flush();
-        _results.AddRange(results);
     }
 
     private static OutputFile? Open(string? path, List<OutputFile> files)

@@ -1,64 +1,30 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
+using PerfCache.Simulation.Workloads;
+
 namespace PerfCache.Cli.Bench;
 
 /// <summary>
-/// The workload of the ratios: Zipf-distributed requests, exact (inversion of the cumulative weights, no
-/// approximation), ranks scattered over the page numbers by a seeded shuffle so that popular pages do not
-/// share cache lines. The same seed gives the same requests on every machine.
+/// The workload of the ratios: the requests of the <c>zipf:</c> generator, made beforehand as page numbers, so that
+/// <c>perfcache replay</c> can be given the same.
 /// </summary>
 internal static class FloorWorkload
 {
-    /// <summary>Makes <paramref name="requestCount"/> requests for <paramref name="pageCount"/>
-    /// pages.</summary>
+    /// <summary>Makes <paramref name="requestCount"/> requests for <paramref name="pageCount"/> pages.</summary>
     public static uint[] Zipf(int pageCount, int requestCount, double alpha, ulong seed)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(requestCount);
-        double[] weightUpTo = new double[pageCount];
-        uint[] pageOfRank = new uint[pageCount];
-        double total = 0;
-        for (int rank = 0; rank < pageCount; rank++)
-        {
-            weightUpTo[rank] = total += Math.Pow(rank + 1.0, -alpha);
-            pageOfRank[rank] = (uint)rank;
-        }
-
-        for (int rank = pageCount - 1; rank > 0; rank--)
-        {
-            int other = (int)(NextRandom(ref seed) % ((ulong)rank + 1));
-            (pageOfRank[rank], pageOfRank[other]) = (pageOfRank[other], pageOfRank[rank]);
-        }
-
+        string text = string.Create(CultureInfo.InvariantCulture,
+            $"zipf:objects={pageCount},alpha={alpha},requests={requestCount},seed={seed}");
+        RequestGenerator generator = Workload.TryParse(text)!.Start();
         uint[] requests = new uint[requestCount];
-        for (int i = 0; i < requests.Length; i++)
+        ulong[] ids = new ulong[FloorRatios.BlockLength];
+        for (int start = 0; start < requests.Length;)
         {
-            double weight = (NextRandom(ref seed) >> 11) * (1.0 / (1UL << 53)) * total;
-            requests[i] = pageOfRank[FirstAbove(weightUpTo, weight)];
+            int count = generator.Fill(ids);
+            for (int i = 0; i < count; i++) requests[start + i] = checked((uint)ids[i]);
+            start += count;
         }
 
         return requests;
-    }
-
-    private static int FirstAbove(double[] weightUpTo, double weight)
-    {
-        int low = 0;
-        int high = weightUpTo.Length - 1;
-        while (low < high)
-        {
-            int middle = low + (high - low) / 2;
-            if (weightUpTo[middle] > weight) high = middle;
-            else low = middle + 1;
-        }
-
-        return low;
-    }
-
-    // SplitMix64: a generator of our own, so that seeds outlive changes of the runtime's.
-    private static ulong NextRandom(ref ulong state)
-    {
-        ulong z = state += 0x9e3779b97f4a7c15;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
+using PerfCache.Frames;
 
 namespace PerfCache.Simulation.Replay;
 
@@ -50,9 +51,9 @@ public readonly record struct CacheSize
         {
             string digits = piece.Trim().Replace("_", "", StringComparison.Ordinal);
             if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long frames)
-                || frames < 1 || frames > uint.MaxValue - 1)
+                || frames < 1 || frames > FrameId.CountMax)
             {
-                throw new FormatException($"'{piece}' is not a number of frames (1 to {uint.MaxValue - 1})");
+                throw new FormatException($"'{piece}' is not a number of frames (1 to {FrameId.CountMax})");
             }
 
             sizes.Add(OfFrames(frames));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using PerfCache.Memory;
 
 namespace PerfCache.Simulation.Replay;
 
@@ -8,8 +9,8 @@ namespace PerfCache.Simulation.Replay;
 /// Gives the pages of a trace, named by a file number and a 64-bit id, the numbers 0, 1, 2, ... that cells
 /// work with.
 /// <para>
-/// Data: the keys lie in columns in the order of their numbers (so a number finds its page again), and an
-/// open addressing table of 4-byte entries finds the number of a key. With <c>b</c> bits of slot index, an
+/// Data: the keys lie in native columns in the order of their numbers (so a number finds its page again), and
+/// an open addressing table of 4-byte entries finds the number of a key. With <c>b</c> bits of slot index, an
 /// entry is
 /// <code>
 ///     31 ......... b | b - 1 ......... 0
@@ -22,7 +23,7 @@ namespace PerfCache.Simulation.Replay;
 /// <para>
 /// Cost: 8 bytes a key, 4 more where the trace has files, 8 more for the pages seen in a leaf
 /// (<see cref="PageNumbering.PerLeaf"/>), and 5.4 to 10.7 bytes of table: at most 32 bytes a distinct key,
-/// plus 4 KiB.
+/// plus one page of the operating system for the table and each column.
 /// </para>
 /// <para>
 /// <see cref="Map"/> works in groups and in phases (hash, load the home slots, probe, compare keys), because
@@ -30,7 +31,7 @@ namespace PerfCache.Simulation.Replay;
 /// once.
 /// </para>
 /// </summary>
-public sealed class IdMap
+public sealed class IdMap : IDisposable
 {
     /// <summary>
     /// The most pages that <see cref="PageNumbering.Dense"/> can number: 2^32 less a sixteenth.
@@ -43,40 +44,51 @@ public sealed class IdMap
     private const int LeafBits = 6;
     private const int SlotBitsMin = 7;
     private const int SlotBitsMax = 32;
-    private const int SegmentBitsMax = 30;
     private const uint NoNumber = uint.MaxValue;
     private const int GroupLength = 256;
     private const ulong FileSalt = 0x9E3779B97F4A7C15;
 
-    private readonly ChunkedColumn<ulong> _keys = new();
-    private readonly ChunkedColumn<int>? _files;
-    private readonly ChunkedColumn<ulong>? _pagesSeen;
+    // Growing by a 32nd keeps what is committed and unused small; the addresses never move, so it copies nothing.
+    private const int GrowthShift = 5;
+
+    private readonly MemoryMeter _meter;
+    private readonly NativeColumn<ulong> _keys;
+    private readonly NativeColumn<int>? _files;
+    private readonly NativeColumn<ulong>? _pagesSeen;
     private readonly long _countMax;
-    private readonly int _segmentBits;
     private readonly int _keyShift;
 
-    private uint[][] _segments = [];
+    private NativeColumn<uint>? _table;
     private int _slotBits = SlotBitsMin;
     private long _growAt;
 
     /// <summary>Makes an empty map.</summary>
     /// <param name="numbering">How pages are numbered.</param>
     /// <param name="hasFiles">False where every page belongs to file 0; then files take no memory.</param>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     public IdMap(PageNumbering numbering, bool hasFiles)
-        : this(numbering, hasFiles, CountMaxOf(numbering), SegmentBitsMax) { }
+        : this(numbering, hasFiles, CountMaxOf(numbering), MemoryMeter.Process) { }
 
-    /// <summary>
-    /// For tests: a map that is full after a few keys, or whose table has many small segments.
-    /// </summary>
-    internal IdMap(PageNumbering numbering, bool hasFiles, long countMax, int segmentBits)
+    /// <summary>For tests: a map that is full after a few keys, with a meter of its own.</summary>
+    internal IdMap(PageNumbering numbering, bool hasFiles, long countMax, MemoryMeter meter)
     {
         Numbering = numbering;
         _countMax = countMax;
-        _segmentBits = segmentBits;
+        _meter = meter;
         _keyShift = numbering == PageNumbering.PerLeaf ? LeafBits : 0;
-        _files = hasFiles ? new() : null;
-        _pagesSeen = numbering == PageNumbering.PerLeaf ? new() : null;
-        MakeTable();
+        try
+        {
+            _keys = new NativeColumn<ulong>("id map keys", countMax, meter);
+            if (hasFiles) _files = new NativeColumn<int>("id map files", countMax, meter);
+            if (numbering == PageNumbering.PerLeaf)
+                _pagesSeen = new NativeColumn<ulong>("id map pages", countMax, meter);
+            MakeTable();
+        }
+        catch (NativeMemoryException)
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>How pages are numbered.</summary>
@@ -86,17 +98,18 @@ public sealed class IdMap
     public long Pages { get; private set; }
 
     /// <summary>The distinct keys: pages, or leaves of 64 pages.</summary>
-    public long Count => _keys.Count;
+    public long Count { get; private set; }
 
-    /// <summary>Bytes in use by the table and the columns.</summary>
-    public long Bytes => (4L << _slotBits) + (32L * _segments.Length) + _keys.Bytes
-        + (_files?.Bytes ?? 0) + (_pagesSeen?.Bytes ?? 0);
+    /// <summary>Native bytes in use by the table and the columns.</summary>
+    public long Bytes => (_table?.CommittedBytes ?? 0) + _keys.CommittedBytes
+        + (_files?.CommittedBytes ?? 0) + (_pagesSeen?.CommittedBytes ?? 0);
 
     /// <summary>Writes the number of every page, making numbers for the new ones.</summary>
     /// <param name="ids">The pages' ids.</param>
     /// <param name="files">The pages' file numbers, or empty where the trace has none.</param>
     /// <param name="numbers">Receives as many numbers as there are ids.</param>
     /// <exception cref="OverflowException">There are more distinct keys than numbers.</exception>
+    /// <exception cref="NativeMemoryException">The map cannot grow.</exception>
     public void Map(ReadOnlySpan<ulong> ids, ReadOnlySpan<int> files, Span<uint> numbers)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(numbers.Length, ids.Length);
@@ -119,16 +132,27 @@ public sealed class IdMap
     public void RestartCounting()
     {
         Pages = 0;
-        _pagesSeen?.Clear();
+        if (_pagesSeen is null) return;
+        for (long leaf = 0; leaf < Count; leaf++) _pagesSeen.View[(ulong)leaf] = 0;
     }
 
     /// <summary>The page that has the number, as the trace named it.</summary>
     public (int File, ulong Id) PageOf(uint number)
     {
         uint index = number >> _keyShift;
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _keys.Count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
         ulong place = number & ((1UL << _keyShift) - 1);
-        return (_files is null ? 0 : _files[index], (_keys[index] << _keyShift) | place);
+        return (FileOf(index), (_keys.View[index] << _keyShift) | place);
+    }
+
+    /// <summary>Gives all native memory back.</summary>
+    public void Dispose()
+    {
+        _table?.Dispose();
+        _keys?.Dispose();
+        _files?.Dispose();
+        _pagesSeen?.Dispose();
+        Count = 0;
     }
 
     private void MapGroup(ReadOnlySpan<ulong> ids, ReadOnlySpan<int> files, Span<uint> numbers)
@@ -138,13 +162,13 @@ public sealed class IdMap
         Span<ulong> keys = stackalloc ulong[GroupLength];
         HashAll(ids, files, hashes);
         FindCandidates(hashes[..ids.Length], candidates);
-        _keys.Gather(candidates[..ids.Length], keys);
+        GatherKeys(candidates[..ids.Length], keys);
         for (int i = 0; i < ids.Length; i++)
         {
             ulong key = ids[i] >> _keyShift;
             int file = files.IsEmpty ? 0 : files[i];
             uint number = candidates[i];
-            bool isFound = number != NoNumber && keys[i] == key && (_files is null || _files[number] == file);
+            bool isFound = number != NoNumber && keys[i] == key && (_files is null || _files.View[number] == file);
             numbers[i] = isFound ? number : FindOrAddSlow(key, file, hashes[i]);
         }
     }
@@ -168,37 +192,40 @@ public sealed class IdMap
     /// </summary>
     private void FindCandidates(ReadOnlySpan<ulong> hashes, Span<uint> candidates)
     {
-        if (_segments.Length > 1)
-        {
-            // Only beyond 800 million keys: each key takes the slow way.
-            candidates.Fill(NoNumber);
-            return;
-        }
-
-        ReadOnlySpan<uint> table = _segments[0];
+        NativeArray<uint> table = _table!.View;
         int shift = 64 - _slotBits;
-        for (int i = 0; i < hashes.Length; i++) candidates[i] = table[(int)(hashes[i] >> shift)];
+        for (int i = 0; i < hashes.Length; i++) candidates[i] = table[hashes[i] >> shift];
 
         uint numberMask = NumberMask;
+        ulong slotMask = (1UL << _slotBits) - 1;
         for (int i = 0; i < hashes.Length; i++)
         {
             uint entry = candidates[i];
             uint tag = (uint)hashes[i] & ~numberMask;
-            int slot = (int)(hashes[i] >> shift);
-            while (entry != 0 && (entry & ~numberMask) != tag)
-            {
-                slot = (slot + 1) & (table.Length - 1);
-                entry = table[slot];
-            }
+            ulong slot = hashes[i] >> shift;
+            while (entry != 0 && (entry & ~numberMask) != tag) entry = table[slot = (slot + 1) & slotMask];
 
             candidates[i] = (entry & numberMask) - 1;
+        }
+    }
+
+    /// <summary>
+    /// Reads the candidates' keys in one tight loop, so that the cache misses overlap; where there is no candidate, 0.
+    /// </summary>
+    private void GatherKeys(ReadOnlySpan<uint> candidates, Span<ulong> keys)
+    {
+        NativeArray<ulong> all = _keys.View;
+        for (int i = 0; i < candidates.Length; i++)
+        {
+            uint number = candidates[i];
+            keys[i] = number == NoNumber ? 0 : all[number];
         }
     }
 
     /// <summary>Turns leaf numbers into page numbers and marks the pages as seen.</summary>
     private void CountPages(ReadOnlySpan<ulong> ids, Span<uint> numbers)
     {
-        ChunkedColumn<ulong> pagesSeen = _pagesSeen!;
+        NativeArray<ulong> pagesSeen = _pagesSeen!.View;
         long added = 0;
         for (int i = 0; i < ids.Length; i++)
         {
@@ -225,46 +252,63 @@ public sealed class IdMap
 
     private uint FindOrAddSlow(ulong key, int file, ulong hash)
     {
+        NativeArray<uint> table = _table!.View;
         uint numberMask = NumberMask;
         uint tag = (uint)hash & ~numberMask;
         ulong slot = hash >> (64 - _slotBits);
-        for (uint entry = Slot(slot); entry != 0; entry = Slot(slot = Next(slot)))
+        for (uint entry = table[slot]; entry != 0; entry = table[slot = Next(slot)])
         {
             uint found = (entry & numberMask) - 1;
             if ((entry & ~numberMask) == tag && IsKey(found, key, file)) return found;
         }
 
-        if (_keys.Count == _countMax) ThrowFull();
-        uint number = (uint)_keys.Count;
-        _keys.Append(key);
-        _files?.Append(file);
-        _pagesSeen?.Append(0);
-        Slot(slot) = tag | (number + 1);
-        if (_keys.Count >= _growAt) Rehash();
+        if (Count == _countMax) ThrowFull();
+        uint number = (uint)Count;
+        EnsureRoom(_keys, number);
+        _keys.View[number] = key;
+        if (_files is not null)
+        {
+            EnsureRoom(_files, number);
+            _files.View[number] = file;
+        }
+
+        // Fresh memory is zero: no page of the leaf is seen yet.
+        if (_pagesSeen is not null) EnsureRoom(_pagesSeen, number);
+        table[slot] = tag | (number + 1);
+        Count = number + 1L;
+        if (Count >= _growAt) Rehash();
         return number;
+    }
+
+    private static void EnsureRoom<TValue>(NativeColumn<TValue> column, uint index) where TValue : unmanaged
+    {
+        if (index < column.Length) return;
+        long grown = index + 1L + (column.Length >> GrowthShift);
+        column.EnsureLengthExact(Math.Min(grown, column.LengthMax));
     }
 
     private void Rehash()
     {
         if (_slotBits == SlotBitsMax) return;
-        _segments = [];
         _slotBits++;
         MakeTable();
+        NativeArray<uint> table = _table!.View;
+        NativeArray<ulong> keys = _keys.View;
         uint numberMask = NumberMask;
-        for (uint number = 0; number < _keys.Count; number++)
+        for (uint number = 0; number < Count; number++)
         {
-            ulong hash = Hash(_keys[number], _files is null ? 0 : _files[number]);
+            ulong hash = Hash(keys[number], FileOf(number));
             ulong slot = hash >> (64 - _slotBits);
-            while (Slot(slot) != 0) slot = Next(slot);
-            Slot(slot) = ((uint)hash & ~numberMask) | (number + 1);
+            while (table[slot] != 0) slot = Next(slot);
+            table[slot] = ((uint)hash & ~numberMask) | (number + 1);
         }
     }
 
     private void MakeTable()
     {
-        int bits = Math.Min(_slotBits, _segmentBits);
-        _segments = new uint[1 << (_slotBits - bits)][];
-        for (int i = 0; i < _segments.Length; i++) _segments[i] = new uint[1 << bits];
+        _table?.Dispose();
+        _table = new NativeColumn<uint>("id map table", 1L << _slotBits, _meter);
+        _table.EnsureLengthExact(1L << _slotBits);
         _growAt = 3L << (_slotBits - 2);
     }
 
@@ -273,18 +317,13 @@ public sealed class IdMap
 
     private uint NumberMask => uint.MaxValue >> (SlotBitsMax - _slotBits);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref uint Slot(ulong slot)
-    {
-        uint[] segment = _segments[slot >> _segmentBits];
-        return ref segment[slot & (ulong)(segment.Length - 1)];
-    }
-
     private ulong Next(ulong slot) => (slot + 1) & ((1UL << _slotBits) - 1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsKey(uint number, ulong key, int file) =>
-        _keys[number] == key && (_files is null || _files[number] == file);
+        _keys.View[number] == key && (_files is null || _files.View[number] == file);
+
+    private int FileOf(uint number) => _files is null ? 0 : _files.View[number];
 
     /// <summary>
     /// Two rounds of shift and multiply let every bit of the key reach every bit of the hash, so strides,
@@ -292,7 +331,7 @@ public sealed class IdMap
     /// same hash.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Hash(ulong key, int file)
+    internal static ulong Hash(ulong key, int file)
     {
         ulong hash = key ^ BitOperations.RotateLeft((uint)file * FileSalt, 32);
         hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9;

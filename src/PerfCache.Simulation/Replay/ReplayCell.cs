@@ -56,8 +56,8 @@ public abstract class ReplayCell : IDisposable
 
     /// <summary>Replays the next requests of the trace.</summary>
     /// <param name="pages">Page numbers in this cell's numbering.</param>
-    /// <param name="files">The file number of each request, or empty when the trace has no files: consecutive reads
-    /// of one page through one file count once.</param>
+    /// <param name="files">The file number of each request, small because a cell keeps a reader for each, or empty when
+    /// the trace has no files: consecutive reads of one page through one file count once.</param>
     /// <param name="outcomes">Receives <see cref="Hit"/> or <see cref="Miss"/> for each request, or empty.</param>
     public abstract void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes);
 

@@ -14,6 +14,7 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     /// <summary>The distinct pages of the trace up to the end of this block.</summary>
     public long DistinctPages { get; set; }
 
+    /// <summary>The files, numbered in the order of their appearance.</summary>
     public int[] Files { get; } = hasFiles ? new int[capacity] : [];
 
     public uint[] Dense { get; } = dense ? new uint[capacity] : [];
@@ -37,8 +38,10 @@ internal interface IReplayFeed
 }
 
 /// <summary>The id maps of a run: one for each numbering in use.</summary>
-internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
+internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDisposable
 {
+    private readonly FileNumbers _fileNumbers = new();
+
     public bool HasFiles { get; } = hasFiles;
 
     public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
@@ -56,6 +59,12 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
         PerLeaf?.RestartCounting();
     }
 
+    public void Dispose()
+    {
+        Dense?.Dispose();
+        PerLeaf?.Dispose();
+    }
+
     public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null);
 
     public void Map(TraceBlock source, ReplayBlock block)
@@ -64,7 +73,7 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf)
         ReadOnlySpan<int> files = HasFiles ? source.Files.AsSpan(0, source.Count) : default;
         Dense?.Map(ids, files, block.Dense);
         PerLeaf?.Map(ids, files, block.PerLeaf);
-        files.CopyTo(block.Files);
+        _fileNumbers.Number(files, block.Files);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
     }

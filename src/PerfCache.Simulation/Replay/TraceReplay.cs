@@ -185,6 +185,7 @@ public static class TraceReplay
         public void Dispose()
         {
             foreach (ReplayLane lane in _lanes) lane.Cell.Dispose();
+            _maps?.Dispose();
         }
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 using System.Text.Json;
 using PerfCache.Cli;
+using PerfCache.Memory;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Traces;
+using PerfCache.Simulation.Workloads;
 using PerfCache.Tests.Simulation.Replay;
 
 namespace PerfCache.Tests.Cli;
@@ -122,7 +124,7 @@ public sealed class ReplayCommandTests
     [TestCase("replay small --policy mru", "--policy: 'mru' is not a policy")]
     [TestCase("replay small --policy lru:x", "--policy: policy 'lru:x': 'x' is not key=value")]
     [TestCase("replay small --frames 10 --size 1%", "give --frames or --size, not both")]
-    [TestCase("replay small --frames 0", "--frames: '0' is not a number of frames (1 to 4294967294)")]
+    [TestCase("replay small --frames 0", "--frames: '0' is not a number of frames (1 to 1073740800)")]
     [TestCase("replay small --size 10", "--size: '10' is not a percentage such as 0.1% (for frames use --frames)")]
     [TestCase("replay small --limit 0", "--limit: '0' is not a whole number of at least 1")]
     [TestCase("replay small --limit 1.5", "--limit: '1.5' is not a whole number of at least 1")]
@@ -264,6 +266,61 @@ public sealed class ReplayCommandTests
     }
 
     [Test]
+    public void A_trace_that_is_too_large_does_not_lose_the_others()
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+        int exitCode = CommandLine.Run(["replay", "small", "files", "--policy", "lru", "--frames", "9", "--json"],
+            new CliContext
+            {
+                Out = output,
+                Error = error,
+                OpenTrace = Open,
+                CheckPolicy = _ => { },
+                Replay = (source, options, progress, stop) => source.Name == "small"
+                    ? throw new NativeMemoryException("index slots: committing 4096 bytes failed (error 12)")
+                    : TraceReplay.Run(source, options, NaiveLruCell.Factory, progress, stop),
+            });
+        Assert.That((exitCode, error.ToString()), Is.EqualTo((1,
+            "perfcache: small: not enough memory: index slots: committing 4096 bytes failed (error 12)"
+            + Environment.NewLine)));
+        Assert.That(output.ToString(), Does.StartWith("{\"trace\":\"files\"").And.Not.Contain("small"));
+    }
+
+    [Test]
+    public void Output_that_cannot_be_printed_is_said_to_be_that()
+    {
+        using StringWriter error = new();
+        using StreamWriter full = new(new FullDisk());
+        int exitCode = CommandLine.Run(["replay", "small", "--policy", "lru", "--frames", "9"], new CliContext
+        {
+            Out = full,
+            Error = error,
+            OpenTrace = Open,
+            CheckPolicy = _ => { },
+            Replay = (source, options, progress, stop) =>
+                TraceReplay.Run(source, options, NaiveLruCell.Factory, progress, stop),
+        });
+        Assert.That((exitCode, error.ToString()), Is.EqualTo((1,
+            "perfcache: cannot write to standard output: no space left" + Environment.NewLine)));
+    }
+
+    /// <summary>Refuses the first write, as a full disk does, and then has nothing left to refuse.</summary>
+    private sealed class FullDisk : MemoryStream
+    {
+        private bool _hasRefused;
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (_hasRefused) return;
+            _hasRefused = true;
+            throw new IOException("no space left");
+        }
+
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+    }
+
+    [Test]
     public void Standard_input_with_percentages_is_read_once()
     {
         (int exitCode, string fromInput, _) = Run("replay", "-", "--policy", "lru", "--size", "10%", "--json");
@@ -299,7 +356,7 @@ public sealed class ReplayCommandTests
     }
 
     [Test]
-    public void Every_option_of_the_contract_is_in_the_help()
+    public void Every_option_policy_generator_and_format_is_in_the_help()
     {
         string help = Run("replay", "--help").Out;
         string[] options =
@@ -308,6 +365,16 @@ public sealed class ReplayCommandTests
             "--csv-columns <", "--outcomes <", "--resident <", "--report <", "--csv <", "--json ",
         ];
         foreach (string option in options) Assert.That(help, Does.Contain("  " + option));
+        foreach (PolicyEntry policy in PolicyCatalog.Entries)
+        {
+            Assert.That(help, Does.Contain(policy.Name).And.Contain(policy.Summary));
+            foreach ((string name, string text) in policy.Parameters) Assert.That(help, Does.Contain($"{name}: {text}"));
+        }
+
+        foreach (WorkloadInfo workload in Workload.Kinds)
+            Assert.That(help, Does.Contain($"{workload.Name}:{workload.Parameters}").And.Contain(workload.Description));
+        foreach (TraceFormatInfo format in TraceFormats.Names)
+            Assert.That(help, Does.Contain(format.Name).And.Contain(format.Description));
         Assert.That(help, Does.Contain(ReplayCommand.DefaultTrace).And.Contain(ReplayCommand.DefaultPolicies)
             .And.Contain(ReplayCommand.DefaultSizes));
     }

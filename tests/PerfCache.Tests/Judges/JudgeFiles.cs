@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using System.IO.Compression;
+using PerfCache.Tests.Repository;
 
 namespace PerfCache.Tests.Judges;
 
@@ -13,12 +14,13 @@ internal static class JudgeFiles
     private static readonly Dictionary<string, Trace> s_traces = [];
 
     internal static string Root { get; } =
-        Environment.GetEnvironmentVariable("PERFCACHE_JUDGES") ?? Path.Combine(RepositoryRoot(), "..", "shared");
+        Environment.GetEnvironmentVariable("PERFCACHE_JUDGES") ?? Path.Combine(RepositoryTree.Root, "..", "shared");
 
     internal static string Require(params string[] path)
     {
         string full = Path.Combine([Root, .. path]);
-        if (!File.Exists(full)) Assert.Ignore($"judge {full} is absent; set PERFCACHE_JUDGES to the folder that has it");
+        if (!File.Exists(full))
+            Assert.Ignore($"judge {full} is absent; set PERFCACHE_JUDGES to the folder that has it");
         return full;
     }
 
@@ -31,6 +33,31 @@ internal static class JudgeFiles
         string[] names = lines[0].Split(',');
         foreach (string line in lines.Skip(1))
             yield return names.Zip(line.Split(',')).ToDictionary(pair => pair.First, pair => pair.Second);
+    }
+
+    /// <summary>The part of the accesses that the kernel and <paramref name="outcomes"/> judge alike.</summary>
+    internal static double KernelAgreement(ReadOnlySpan<byte> outcomes, string name, long frames)
+    {
+        byte[] kernel = ReadGzip(Require("kernel-oracle", "outcomes", $"{name}.{frames}.gz"));
+        byte[] judged = Array.FindAll(kernel, letter => letter is not (byte)'\n');
+        Assert.That(outcomes.Length, Is.EqualTo(judged.Length), "one outcome a request");
+        int alike = 0;
+        for (int i = 0; i < outcomes.Length; i++)
+            if ((judged[i] == (byte)'h') == (outcomes[i] == (byte)'h')) alike++;
+        return (double)alike / outcomes.Length;
+    }
+
+    /// <summary>
+    /// How alike the kernel's resident pages and <paramref name="resident"/> are, from 0 to 1; null where the
+    /// kernel's were not measured.
+    /// </summary>
+    internal static double? KernelJaccard(IReadOnlySet<string> resident, string name, long frames)
+    {
+        string path = Path.Combine(Root, "kernel-oracle", "resident", $"{name}.{frames}.gz");
+        if (!File.Exists(path)) return null;
+        HashSet<string> kernels = [.. ReadGzipLines(path)];
+        int both = resident.Count(kernels.Contains);
+        return (double)both / (resident.Count + kernels.Count - both);
     }
 
     internal static byte[] ReadGzip(string path)
@@ -64,13 +91,6 @@ internal static class JudgeFiles
         }
 
         return s_traces[name] = trace;
-    }
-
-    internal static string RepositoryRoot()
-    {
-        DirectoryInfo? folder = new(TestContext.CurrentContext.TestDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "PerfCache.sln"))) folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException("PerfCache.sln is in no folder above the tests");
     }
 
     /// <summary>Requests with pages numbered per leaf, and the line that names each page.</summary>

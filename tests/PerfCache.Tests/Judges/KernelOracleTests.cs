@@ -13,8 +13,8 @@ public sealed class KernelOracleTests
 {
     private const double MissRatioPointsMax = 0.2;
     private const double MissRatioPointsMeanMax = 0.05;
-    private const double AgreementMin = 0.993;
-    private const double JaccardMin = 0.9;
+    internal const double AgreementMin = 0.993;
+    internal const double JaccardMin = 0.9;
 
     private static readonly List<double> s_points = [];
 
@@ -38,8 +38,10 @@ public sealed class KernelOracleTests
         long misses = cell.Counts.Misses;
         long outside = Math.Max(0, Math.Max(Number(row, "misses_min") - misses, misses - Number(row, "misses_max")));
         double points = 100.0 * outside / trace.Pages.Length;
-        double agreement = Agreement(outcomes, name, frames);
-        double? jaccard = Jaccard(cell, trace, name, frames);
+        double agreement = JudgeFiles.KernelAgreement(outcomes, name, frames);
+        HashSet<string> resident = [];
+        cell.VisitResident(page => resident.Add(trace.Lines[page]));
+        double? jaccard = JudgeFiles.KernelJaccard(resident, name, frames);
         s_points.Add(points);
         TestContext.Out.WriteLine(
             $"{name} {frames}: misses {misses} (kernel {row["misses"]}), {points:0.000} points outside, "
@@ -63,26 +65,4 @@ public sealed class KernelOracleTests
 
     private static long Number(Dictionary<string, string> row, string column) =>
         long.Parse(row[column], CultureInfo.InvariantCulture);
-
-    private static double Agreement(byte[] outcomes, string name, long frames)
-    {
-        byte[] kernel = JudgeFiles.ReadGzip(JudgeFiles.Require("kernel-oracle", "outcomes", $"{name}.{frames}.gz"));
-        byte[] judged = Array.FindAll(kernel, letter => letter is not ((byte)'\n'));
-        Assert.That(judged, Has.Length.EqualTo(outcomes.Length));
-        int alike = 0;
-        for (int i = 0; i < outcomes.Length; i++)
-            if ((judged[i] == (byte)'h') == (outcomes[i] == ReplayCell.Hit)) alike++;
-        return (double)alike / outcomes.Length;
-    }
-
-    private static double? Jaccard(ReplayCell cell, JudgeFiles.Trace trace, string name, long frames)
-    {
-        string path = Path.Combine(JudgeFiles.Root, "kernel-oracle", "resident", $"{name}.{frames}.gz");
-        if (!File.Exists(path)) return null;
-        HashSet<string> ours = [];
-        cell.VisitResident(page => ours.Add(trace.Lines[page]));
-        HashSet<string> kernels = [.. JudgeFiles.ReadGzipLines(path)];
-        int both = ours.Count(kernels.Contains);
-        return (double)both / (ours.Count + kernels.Count - both);
-    }
 }

@@ -34,8 +34,9 @@ public sealed class CacheSizeTests
     [TestCase("x")]
     [TestCase("1,")]
     [TestCase("-5")]
+    [TestCase("1073740801", Description = "one more than a cache can have")]
     [TestCase("99999999999999999999")]
     public void A_wrong_number_of_frames_is_named(string text) =>
         Assert.That(() => CacheSize.ParseFrames(text),
-            Throws.TypeOf<FormatException>().With.Message.Contains("is not a number of frames (1 to 4294967294)"));
+            Throws.TypeOf<FormatException>().With.Message.Contains("is not a number of frames (1 to 1073740800)"));
 }

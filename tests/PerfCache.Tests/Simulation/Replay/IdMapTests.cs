@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Memory;
 using PerfCache.Simulation.Replay;
 
 namespace PerfCache.Tests.Simulation.Replay;
@@ -24,7 +25,7 @@ public sealed class IdMapTests
         [ValueSource(nameof(s_shapes))] string shape, [Values] PageNumbering numbering, [Values] bool hasFiles)
     {
         Random random = new(20_260_101);
-        IdMap map = new(numbering, hasFiles);
+        using IdMap map = new(numbering, hasFiles);
         Dictionary<(int, ulong), uint> keys = [];
         HashSet<(int, ulong)> pages = [];
         int shift = numbering == PageNumbering.PerLeaf ? 6 : 0;
@@ -55,30 +56,70 @@ public sealed class IdMapTests
         }
     }
 
+    /// <summary>
+    /// Random files never meet: their hashes differ where the table looks. These two were searched for.
+    /// </summary>
     [Test]
-    public void A_table_of_many_segments_maps_as_one_of_one()
+    public void Files_whose_hashes_look_alike_stay_apart()
     {
-        IdMap whole = new(PageNumbering.Dense, false);
-        IdMap split = new(PageNumbering.Dense, false, IdMap.PageCountMax, segmentBits: 4);
-        ulong[] ids = [.. Enumerable.Range(0, 5000).Select(n => IdOf("hashed", (ulong)(n % 3000)))];
-        uint[] expected = new uint[ids.Length];
-        uint[] found = new uint[ids.Length];
-        whole.Map(ids, [], expected);
-        split.Map(ids, [], found);
-        Assert.That(found, Is.EqualTo(expected));
+        // The smallest table keeps 7 bits from the top as the slot and 25 from the bottom as the tag.
+        const ulong Id = 5;
+        Dictionary<ulong, int> seen = [];
+        for (int file = 0; file < 1_000_000; file++)
+        {
+            ulong hash = IdMap.Hash(Id, file);
+            ulong looksLike = (hash >> 57 << 25) | (hash & ((1UL << 25) - 1));
+            if (seen.TryAdd(looksLike, file)) continue;
+            using IdMap map = new(PageNumbering.Dense, true);
+            uint[] numbers = new uint[4];
+            int[] files = [seen[looksLike], file];
+            map.Map([Id, Id], files, numbers);
+            map.Map([Id, Id], files, numbers.AsSpan(2));
+            Assert.That(numbers, Is.EqualTo(new uint[] { 0, 1, 0, 1 }), $"files {files[0]} and {file}");
+            return;
+        }
+
+        Assert.Fail("no two files look alike; has the hash changed?");
+    }
+
+    [Test]
+    public void All_memory_is_given_back([Values] PageNumbering numbering, [Values] bool hasFiles)
+    {
+        MemoryMeter meter = new();
+        using (IdMap map = new(numbering, hasFiles, 1 << 20, meter))
+        {
+            ulong[] ids = [.. Enumerable.Range(0, 50_000).Select(n => IdOf("hashed", (ulong)n))];
+            map.Map(ids, hasFiles ? new int[ids.Length] : [], new uint[ids.Length]);
+            Assert.That(map.Bytes, Is.EqualTo(meter.OutstandingBytes));
+        }
+
+        Assert.That(meter.OutstandingBytes, Is.Zero);
+    }
+
+    [Test]
+    public void A_map_that_cannot_grow_says_so_and_leaks_nothing([Range(0, 200, 20)] int limitKiB)
+    {
+        MemoryMeter meter = new(limitKiB * 1024L);
+        ulong[] ids = [.. Enumerable.Range(0, 50_000).Select(n => IdOf("hashed", (ulong)n))];
+        Assert.That(() =>
+        {
+            using IdMap map = new(PageNumbering.PerLeaf, true, 1 << 20, meter);
+            map.Map(ids, new int[ids.Length], new uint[ids.Length]);
+        }, Throws.TypeOf<NativeMemoryException>().With.Message.StartsWith("id map "));
+        Assert.That(meter.OutstandingBytes, Is.Zero);
     }
 
     [Test]
     public void Bytes_stay_within_32_a_distinct_key_at_every_size(
         [Values] PageNumbering numbering, [Values] bool hasFiles)
     {
-        IdMap map = new(numbering, hasFiles);
+        using IdMap map = new(numbering, hasFiles);
         uint[] number = new uint[1];
         int[] file = [1];
         for (long n = 1; n <= 300_000; n++)
         {
             map.Map([IdOf("hashed", (ulong)n)], hasFiles ? file : [], number);
-            if (map.Bytes > (32 * n) + 4096) Assert.Fail($"{map.Bytes} bytes for {n} keys");
+            if (map.Bytes > (32 * n) + (4 * Environment.SystemPageSize)) Assert.Fail($"{map.Bytes} bytes for {n} keys");
         }
 
         Assert.That(map.Count, Is.GreaterThan(299_000), "the ids must be spread over leaves for this test");
@@ -88,7 +129,7 @@ public sealed class IdMapTests
     [Test]
     public void Distinct_pages_are_counted_again_after_a_restart([Values] PageNumbering numbering)
     {
-        IdMap map = new(numbering, false);
+        using IdMap map = new(numbering, false);
         uint[] numbers = new uint[4];
         map.Map([7, 8, 700, 7], [], numbers);
         Assert.That(map.Pages, Is.EqualTo(3));
@@ -102,7 +143,7 @@ public sealed class IdMapTests
         + "number; give --limit, or policies without linux-*")]
     public void A_full_map_says_what_to_do(PageNumbering numbering, string message)
     {
-        IdMap map = new(numbering, false, countMax: 3, segmentBits: 27);
+        using IdMap map = new(numbering, false, countMax: 3, new MemoryMeter());
         uint[] numbers = new uint[5];
         map.Map([1 << 10, 2 << 10, 3 << 10, 1 << 10], [], numbers);
         Assert.That(() => map.Map([4 << 10], [], numbers), Throws.TypeOf<OverflowException>().With.Message.EqualTo(message));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Simulation.Traces;
+using PerfCache.Tests.Judges;
 
 namespace PerfCache.Tests.Simulation.Traces;
 
 /// <summary>
-/// The public traces beside the repository against what their own table says of them. They are found through
-/// PERFCACHE_JUDGES, or in the folder "shared" next to the repository; without them these tests are skipped.
+/// The public traces beside the repository against what their own table says of them.
 /// </summary>
 internal sealed class SharedTraceTests
 {
@@ -27,7 +27,7 @@ internal sealed class SharedTraceTests
     public void RequestsAndDistinctPages(
         string name, string format, string detected, int requests, int distinct)
     {
-        ITraceSource source = TraceSource.Parse(Judge("traces", name), new TraceOptions { Format = format });
+        ITraceSource source = TraceSource.Parse(JudgeFiles.Require("traces", name), new TraceOptions { Format = format });
         using ITraceReader reader = source.Open();
         Assert.That(reader.Format, Is.EqualTo(detected));
         List<ulong> ids = AllIds(reader);
@@ -45,7 +45,7 @@ internal sealed class SharedTraceTests
         ];
         List<ulong>[] ids = [.. names.Select(name =>
         {
-            using ITraceReader reader = TraceSource.Parse(Judge("traces", name)).Open();
+            using ITraceReader reader = TraceSource.Parse(JudgeFiles.Require("traces", name)).Open();
             return AllIds(reader);
         })];
         Assert.That(ids[0].Take(3), Is.EqualTo(new ulong[] { 42932745, 42932746, 42932747 }));
@@ -56,7 +56,7 @@ internal sealed class SharedTraceTests
     [Test]
     public void NextRequestsOfTheDerivedTraceAreWhereItSays()
     {
-        ITraceSource source = TraceSource.Parse(Judge("traces", "lirs-sprite.oracleGeneral.bin.gz"));
+        ITraceSource source = TraceSource.Parse(JudgeFiles.Require("traces", "lirs-sprite.oracleGeneral.bin.gz"));
         List<Request> requests = TraceBytes.Read(source);
         var last = new Dictionary<ulong, long>();
         for (int i = requests.Count - 1; i >= 0; i--)
@@ -71,7 +71,7 @@ internal sealed class SharedTraceTests
     [Test]
     public void ATraceOfFilesHasThem()
     {
-        ITraceSource source = TraceSource.Parse(Judge("kernel-oracle/traces", "stream.txt.gz"));
+        ITraceSource source = TraceSource.Parse(JudgeFiles.Require("kernel-oracle", "traces", "stream.txt.gz"));
         List<Request> requests = TraceBytes.Read(source);
         Assert.That(requests, Has.Count.EqualTo(250_000));
         Assert.That(requests[0], Is.EqualTo(new Request(0, File: 2)));
@@ -84,7 +84,7 @@ internal sealed class SharedTraceTests
     [TestCase("cache2k-orm-night-1m.trace.gz")]
     public void HeaderlessStreamsAskForTheirFormat(string name)
     {
-        ITraceSource source = TraceSource.Parse(Judge("traces", name));
+        ITraceSource source = TraceSource.Parse(JudgeFiles.Require("traces", name));
         Assert.That(TraceBytes.Error(() => source.Open()), Does.Contain("say --format be32, be64"));
     }
 
@@ -95,24 +95,5 @@ internal sealed class SharedTraceTests
         while (reader.Read(block))
             ids.AddRange(block.Ids.AsSpan(0, block.Count));
         return ids;
-    }
-
-    private static string Judge(string folder, string name)
-    {
-        string root = Environment.GetEnvironmentVariable("PERFCACHE_JUDGES") ??
-            Path.Combine(RepositoryRoot(), "..", "shared");
-        string path = Path.Combine(root, folder, name);
-        if (!File.Exists(path))
-            Assert.Ignore(
-                $"the judge {folder}/{name} is not here; PERFCACHE_JUDGES names the folder that has it");
-        return path;
-    }
-
-    private static string RepositoryRoot()
-    {
-        DirectoryInfo? folder = new(TestContext.CurrentContext.TestDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "PerfCache.sln")))
-            folder = folder.Parent;
-        return folder?.FullName ?? ".";
     }
 }

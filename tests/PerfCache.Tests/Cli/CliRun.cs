@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Cli;
+
+namespace PerfCache.Tests.Cli;
+
+/// <summary>The command line in this process with nothing faked, and what it said.</summary>
+internal sealed record CliRun(int ExitCode, string Out, string Error)
+{
+    /// <summary>Runs a command line.</summary>
+    internal static CliRun Of(params string[] args)
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+        int exitCode = CommandLine.Run(args, new CliContext { Out = output, Error = error });
+        return new CliRun(exitCode, output.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+using System.Globalization;
+using PerfCache.Simulation.Replay;
+using PerfCache.Simulation.Traces;
+
+namespace PerfCache.Tests.Judges;
+
+/// <summary>
+/// Goal: a replay of a trace file counts to the miss what another simulator counts. Method: every row that the judge
+/// has for fifo and lru, through reader, id map and cells as a user's replay runs them, all sizes of a trace in one
+/// pass.
+/// </summary>
+[TestFixture]
+public sealed class PeerSimulatorTests
+{
+    private static readonly string[] s_counts = ["traces", "libcachesim-missratios.csv"];
+
+    /// <summary>The judge's traces; bare ids carry no mark by which their format could be told.</summary>
+    private static readonly (string File, string Format)[] s_traces =
+    [
+        ("cloudPhysicsIO.txt.gz", "auto"),
+        ("cloudPhysicsIO.csv.gz", "csv"),
+        ("cloudPhysicsIO.oracleGeneral.bin", "oracle"),
+        ("cloudPhysicsIO.vscsi", "vscsi"),
+        ("lirs-sprite.trc.gz", "lirs"),
+        ("lirs-sprite.oracleGeneral.bin.gz", "auto"),
+        ("lirs-multi1.trc.gz", "auto"),
+        ("lirs-2_pools.trc.gz", "lirs"),
+        ("lirs-cs.trc.gz", "text"),
+        ("lirs-scan.trc.gz", "auto"),
+        ("corda-vaultservice.trace.gz", "be64"),
+        ("cache2k-web07.trace.gz", "be32"),
+        ("cache2k-orm-night-1m.trace.gz", "be32"),
+        ("address-gcc.trace.gz", "auto"),
+        ("arc-P12-100klines.lis.gz", "arc"),
+    ];
+
+    private static IEnumerable<TestCaseData> Traces() =>
+        s_traces.Select(trace => new TestCaseData(trace.File, trace.Format).SetArgDisplayNames(trace.File));
+
+    [Test]
+    public void EveryTraceOfTheJudgeIsReplayed()
+    {
+        JudgeFiles.Require(s_counts);
+        Assert.That(s_traces.Select(trace => NameOf(trace.File)).Distinct(),
+            Is.EquivalentTo(JudgeFiles.Rows(s_counts).Select(row => row["trace"]).Distinct()));
+    }
+
+    [TestCaseSource(nameof(Traces))]
+    public void CountsTheSameMisses(string file, string format)
+    {
+        JudgeFiles.Require(s_counts);
+        List<Dictionary<string, string>> rows = [.. JudgeFiles.Rows(s_counts)
+            .Where(row => row["trace"] == NameOf(file) && (row["algorithm"] is "FIFO" or "LRU"))];
+        string sizes = string.Join(',', rows.Select(row => row["cache_objects"]).Distinct());
+        ITraceSource source =
+            TraceSource.Parse(JudgeFiles.Require("traces", file), new TraceOptions { Format = format });
+
+        IReadOnlyList<ReplayResult> results = Replay(source, "fifo,lru", CacheSize.ParseFrames(sizes));
+
+        Assert.That(
+            results.Select(result => (result.Policy, result.Frames, result.Requests, result.Misses)),
+            Is.EquivalentTo(rows.Select(row => (row["algorithm"].ToLowerInvariant(),
+                Number(row, "cache_objects"), Number(row, "requests"), Number(row, "misses")))));
+    }
+
+    [Test]
+    public void OneTraceInFourFormatsHasOneAnswer()
+    {
+        var answers = s_traces.Where(trace => NameOf(trace.File) == "cloudPhysicsIO")
+            .Select(trace => Replay(
+                TraceSource.Parse(JudgeFiles.Require("traces", trace.File), new TraceOptions { Format = trace.Format }),
+                "fifo,lru,linux-3.15,linux-6", CacheSize.ParsePercentages("0.1%,1%,10%"))
+                .Select(result => result with { Trace = "", Seconds = 0, ReadSeconds = 0 }).ToList())
+            .ToList();
+
+        Assert.That(answers, Has.Count.EqualTo(4));
+        Assert.That(answers[0], Has.Count.EqualTo(12));
+        foreach (List<ReplayResult> others in answers.Skip(1)) Assert.That(others, Is.EqualTo(answers[0]));
+    }
+
+    private static IReadOnlyList<ReplayResult> Replay(
+        ITraceSource source, string policies, IReadOnlyList<CacheSize> sizes) =>
+        TraceReplay.Run(source, new ReplayOptions { Policies = PolicySpec.ParseList(policies), Sizes = sizes },
+            null, CancellationToken.None);
+
+    private static string NameOf(string file) => file[..file.IndexOf('.', StringComparison.Ordinal)];
+
+    private static long Number(Dictionary<string, string> row, string column) =>
+        long.Parse(row[column], CultureInfo.InvariantCulture);
+}
