@@ -239,6 +239,8 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private AccessOutcome BringIn(ObjectId owner, ulong page, uint address, bool repeats)
     {
+        // A page beyond its object has no leaf; it is refused before anything is evicted for it.
+        if (address < IndexBlocks.SlotCount && !_index.IsPage(owner, page)) ThrowNoPage(owner, page);
         if (_pool.FreeCount == 0)
         {
             uint removed = _index.LeavesRemoved;

@@ -88,19 +88,13 @@ internal sealed partial class PageIndex
         return block;
     }
 
-    /// <summary>Makes the leaf of a page that has none; the caller fills the slot at once.</summary>
+    /// <summary>Makes the leaf of an object's page that has none; the caller fills the slot at once.</summary>
     /// <returns>The address of the page's slot.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The object has no such page.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal uint AddLeaf(ObjectId owner, ulong page)
     {
-        if (!IsPage(owner, page))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(page), page, $"object {owner.Value} of the page cache does not exist or has no such page");
-        }
-
+        Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
         ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
         uint block;

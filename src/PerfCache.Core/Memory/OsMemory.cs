@@ -9,12 +9,11 @@ namespace PerfCache.Memory;
 /// <remarks>
 /// One contract for the whole seam. Addresses and sizes are multiples of <see cref="PageBytes"/>, sizes are positive.
 /// A range goes through these states: nothing -> <see cref="Reserve"/> (address space, not readable) ->
-/// <see cref="Commit"/> (readable, writable, zero) -> <see cref="Decommit"/> (as reserved, its bytes given back) ->
-/// <see cref="Release"/> (nothing). A failure is the operating system's error number, never an exception: the caller
+/// <see cref="Commit"/> (readable, writable, zero) -> <see cref="Release"/> (nothing). A failure is the operating system's error number, never an exception: the caller
 /// knows which size and purpose to name.
 /// <para>
-/// On Linux this is mmap, mprotect, madvise and munmap, called directly: blittable arguments, no generated stubs.
-/// Elsewhere a reservation is one zeroed allocation of the C runtime; commit and decommit are then bookkeeping. That
+/// On Linux this is mmap, mprotect and munmap, called directly: blittable arguments, no generated stubs.
+/// Elsewhere a reservation is one zeroed allocation of the C runtime; commit is then bookkeeping. That
 /// works where the system backs pages as they are touched; it is neither tested nor fast. Linux is what is supported.
 /// </para>
 /// </remarks>
@@ -23,7 +22,6 @@ internal static unsafe class OsMemory
     private const int ProtNone = 0;
     private const int ProtReadWrite = 3;
     private const int MapPrivateAnonymousNoReserve = 0x02 | 0x20 | 0x4000;
-    private const int AdviceDontNeed = 4;
     private const int OutOfMemory = 12;
 
     /// <summary>The size of a page of the operating system, in bytes.</summary>
@@ -51,20 +49,6 @@ internal static unsafe class OsMemory
     /// <summary>Makes a reserved range readable, writable and zero.</summary>
     internal static int Commit(byte* address, nuint bytes) =>
         !IsReal || Protect(address, bytes, ProtReadWrite) == 0 ? 0 : Marshal.GetLastSystemError();
-
-    /// <summary>Gives the bytes of a committed range back; the range is reserved again.</summary>
-    internal static int Decommit(byte* address, nuint bytes)
-    {
-        if (!IsReal)
-        {
-            new Span<byte>(address, checked((int)bytes)).Clear();
-            return 0;
-        }
-
-        // Discard first: a protected range could not be discarded on every kernel.
-        if (Advise(address, bytes, AdviceDontNeed) != 0) return Marshal.GetLastSystemError();
-        return Protect(address, bytes, ProtNone) == 0 ? 0 : Marshal.GetLastSystemError();
-    }
 
     /// <summary>Gives a whole reservation back.</summary>
     internal static int Release(byte* address, nuint bytes)
@@ -106,8 +90,4 @@ internal static unsafe class OsMemory
     [DllImport("libc", EntryPoint = "mprotect", SetLastError = false)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Protect(byte* address, nuint length, int protection);
-
-    [DllImport("libc", EntryPoint = "madvise", SetLastError = false)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Advise(byte* address, nuint length, int advice);
 }

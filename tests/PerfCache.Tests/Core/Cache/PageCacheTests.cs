@@ -171,6 +171,9 @@ public sealed class PageCacheTests
             Assert.Throws<ArgumentOutOfRangeException>(() => _ = new PageCache<Lru, ReplayMode>(0, new Lru()));
             Assert.That(cache.Remove(file, 64), Is.False);
         });
+        for (ulong page = 0; page < 4; page++) cache.Access(file, page, ref reader);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.AccessMany(file, [64], ref reader));
+        Assert.That(cache.ResidentCount, Is.EqualTo(4), "nothing is evicted for a page that does not exist");
         cache.Validate();
     }
 

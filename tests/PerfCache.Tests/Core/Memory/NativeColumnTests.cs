@@ -94,23 +94,6 @@ public sealed class NativeColumnTests
     public void ImpossibleReservationsAreRefused() =>
         Assert.Throws<NativeMemoryException>(() => _ = new NativeColumn<ulong>("huge", long.MaxValue / 16, _meter));
 
-    [Test]
-    public void DecommittedMemoryReadsZeroWhenItComesBack()
-    {
-        if (!OsMemory.IsReal) Assert.Ignore("decommit is bookkeeping on this operating system");
-        unsafe
-        {
-            nuint bytes = OsMemory.PageBytes * 4;
-            Assert.That(OsMemory.Reserve(bytes, out byte* address), Is.Zero);
-            Assert.That(OsMemory.Commit(address, bytes), Is.Zero);
-            address[5000] = 1;
-            Assert.That(OsMemory.Decommit(address, bytes), Is.Zero);
-            Assert.That(OsMemory.Commit(address, bytes), Is.Zero);
-            Assert.That(address[5000], Is.Zero);
-            Assert.That(OsMemory.Release(address, bytes), Is.Zero);
-        }
-    }
-
 #if DEBUG
     [Test]
     public void DebugBuildsCheckEveryIndex()
