@@ -41,6 +41,8 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
 
     public override long NativeBytes => _cache.Memory.TotalBytes;
 
+    public override long ShadowBytes => _cache.Memory.ShadowBytes;
+
     public override void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes)
     {
         foreach (int file in files)

@@ -54,6 +54,9 @@ public abstract class ReplayCell : IDisposable
     /// <summary>Native bytes in use now: frames, lists, index, shadows and ghosts.</summary>
     public abstract long NativeBytes { get; }
 
+    /// <summary>The part of <see cref="NativeBytes"/> that shadows alone keep alive.</summary>
+    public virtual long ShadowBytes => 0;
+
     /// <summary>Replays the next requests of the trace.</summary>
     /// <param name="pages">Page numbers in this cell's numbering.</param>
     /// <param name="files">The file number of each request, small because a cell keeps a reader for each, or empty when

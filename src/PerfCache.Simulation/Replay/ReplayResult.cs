@@ -58,6 +58,9 @@ public sealed record ReplayResult
     /// <summary>Native bytes of the id map that the cell reads through.</summary>
     public required long MapBytes { get; init; }
 
+    /// <summary>The part of <see cref="NativeBytes"/> that shadows alone keep alive: index blocks without a frame.</summary>
+    public long ShadowBytes { get; init; }
+
     /// <summary>False when Ctrl-C stopped the replay before the end of the trace.</summary>
     public bool Complete { get; init; } = true;
 }

@@ -158,6 +158,7 @@ public static class TraceReplay
                 ReadSeconds = (double)_readTicks / Stopwatch.Frequency,
                 NativeBytes = lane.Cell.NativeBytes,
                 MapBytes = _maps![lane.Cell.Numbering].Bytes,
+                ShadowBytes = lane.Cell.ShadowBytes,
                 Complete = complete,
             };
         }

@@ -18,7 +18,7 @@ public static class CsvTable
     [
         "trace", "policy", "frames", "requests", "misses", "missRatio", "compulsoryMisses", "coldMisses", "refaults",
         "activations", "deactivations", "evictions", "seconds", "readSeconds", "requestsPerSecond", "nativeBytes",
-        "mapBytes",
+        "mapBytes", "shadowBytes",
     ];
 
     /// <summary>Writes the header and a line for each result.</summary>
@@ -41,7 +41,7 @@ public static class CsvTable
         row.Trace, row.Policy, Text(row.Frames), Text(row.Requests), Text(row.Misses), Text(row.MissRatio),
         Text(row.CompulsoryMisses), Text(row.ColdMisses), Text(row.Refaults), Text(row.Activations),
         Text(row.Deactivations), Text(row.Evictions), Text(row.Seconds), Text(row.ReadSeconds),
-        Text(Math.Round(row.RequestsPerSecond)), Text(row.NativeBytes), Text(row.MapBytes),
+        Text(Math.Round(row.RequestsPerSecond)), Text(row.NativeBytes), Text(row.MapBytes), Text(row.ShadowBytes),
     ];
 
     private static string Text<TNumber>(TNumber value) where TNumber : IFormattable =>

@@ -45,6 +45,7 @@ public static class JsonLines
         json.WriteNumber("requestsPerSecond", Math.Round(result.RequestsPerSecond));
         json.WriteNumber("nativeBytes", result.NativeBytes);
         json.WriteNumber("mapBytes", result.MapBytes);
+        json.WriteNumber("shadowBytes", result.ShadowBytes);
         if (!result.Complete) json.WriteBoolean("complete", false);
         json.WriteEndObject();
     }

@@ -20,7 +20,7 @@ public sealed class ReplayCommandTests
     [
         "trace", "policy", "frames", "requests", "misses", "missRatio", "compulsoryMisses", "coldMisses", "refaults",
         "activations", "deactivations", "evictions", "seconds", "readSeconds", "requestsPerSecond", "nativeBytes",
-        "mapBytes",
+        "mapBytes", "shadowBytes",
     ];
 
     private string _folder = "";

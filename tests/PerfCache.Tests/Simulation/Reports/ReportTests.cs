@@ -52,7 +52,7 @@ public sealed class ReportTests
             """
             {"trace":"a \"b\" <ü>","policy":"lru","frames":10,"requests":1000,"misses":300,"missRatio":0.3,
             "compulsoryMisses":100,"coldMisses":101,"refaults":199,"activations":7,"deactivations":8,"evictions":9,
-            "seconds":0.5,"readSeconds":0.25,"requestsPerSecond":2000,"nativeBytes":4000,"mapBytes":2400}
+            "seconds":0.5,"readSeconds":0.25,"requestsPerSecond":2000,"nativeBytes":4000,"mapBytes":2400,"shadowBytes":0}
             """.Replace("\n", "", StringComparison.Ordinal)));
     }
 
@@ -76,7 +76,7 @@ public sealed class ReportTests
     [Test]
     public void Csv_quotes_only_what_needs_it() =>
         Assert.That(Csv(Result("zipf:a=1,b=2", "say \"lru\"", 10, 300)).Split("\r\n")[1], Is.EqualTo(
-            "\"zipf:a=1,b=2\",\"say \"\"lru\"\"\",10,1000,300,0.3,100,101,199,7,8,9,0.5,0.25,2000,4000,2400"));
+            "\"zipf:a=1,b=2\",\"say \"\"lru\"\"\",10,1000,300,0.3,100,101,199,7,8,9,0.5,0.25,2000,4000,2400,0"));
 
     [Test]
     public void The_report_escapes_names_and_refers_to_nothing_outside()
