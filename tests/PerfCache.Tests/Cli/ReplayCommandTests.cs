@@ -14,7 +14,7 @@ namespace PerfCache.Tests.Cli;
 /// Traces: <c>small</c> and <c>files</c> are fine, <c>broken</c> fails in the middle, <c>missing</c> cannot
 /// be opened.
 /// </summary>
-public sealed class ReplayCommandTests
+public sealed class ReplayCommandTests : FolderFixture
 {
     private static readonly string[] s_jsonNames =
     [
@@ -22,16 +22,6 @@ public sealed class ReplayCommandTests
         "activations", "deactivations", "evictions", "seconds", "readSeconds", "requestsPerSecond", "nativeBytes",
         "mapBytes", "shadowBytes",
     ];
-
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("perfcache-").FullName;
-
-    [TearDown]
-    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
-
-    private string PathOf(string name) => Path.Combine(_folder, name);
 
     private static MemoryTrace Open(string name, TraceOptions options)
     {
@@ -206,7 +196,7 @@ public sealed class ReplayCommandTests
         Assert.That(File.ReadAllLines(PathOf("r")), Has.Length.EqualTo(9).And.All.Match("^1 [0-9]+$"));
         Assert.That(File.ReadAllText(PathOf("h.html")), Does.Contain("<pre>perfcache replay files --policy lru"));
         Assert.That(File.ReadAllText(PathOf("c.csv")), Does.StartWith("trace,policy,frames,"));
-        Assert.That(Directory.GetFiles(_folder), Has.Length.EqualTo(4));
+        Assert.That(Directory.GetFiles(Folder), Has.Length.EqualTo(4));
     }
 
     [Test]
@@ -214,7 +204,7 @@ public sealed class ReplayCommandTests
     {
         Run("replay", "broken", "--policy", "lru", "--frames", "9", "--outcomes", PathOf("o"), "--resident", PathOf("r"),
             "--report", PathOf("h.html"), "--csv", PathOf("c.csv"));
-        Assert.That(Directory.GetFiles(_folder), Is.Empty);
+        Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
 
     [Test]
@@ -224,7 +214,7 @@ public sealed class ReplayCommandTests
             "replay", "small", "--policy", "lru", "--frames", "9", "--outcomes", PathOf("o"), "--csv", PathOf("c"));
         Assert.That(error, Is.EqualTo("perfcache: stopped before the first result" + Environment.NewLine));
         Assert.That((exitCode, output), Is.EqualTo((1, "")));
-        Assert.That(Directory.GetFiles(_folder), Is.Empty);
+        Assert.That(Directory.GetFiles(Folder), Is.Empty);
     }
 
     [Test]

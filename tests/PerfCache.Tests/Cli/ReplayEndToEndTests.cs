@@ -9,26 +9,18 @@ namespace PerfCache.Tests.Cli;
 /// Files as users have them, odd ones included, through the whole command: real readers, real cells, real output.
 /// </summary>
 [TestFixture]
-public sealed class ReplayEndToEndTests
+public sealed class ReplayEndToEndTests : FolderFixture
 {
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("perfcache-").FullName;
-
-    [TearDown]
-    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
-
     private string Trace(string name, string text)
     {
-        string path = Path.Combine(_folder, name);
+        string path = PathOf(name);
         File.WriteAllText(path, text);
         return path;
     }
 
     private string Resident(string trace, string policy, params string[] more)
     {
-        string path = Path.Combine(_folder, "resident");
+        string path = PathOf("resident");
         CliRun run = CliRun.Of(
             ["replay", trace, "--policy", policy, "--frames", "2", "--resident", path, "--json", .. more]);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
@@ -72,7 +64,7 @@ public sealed class ReplayEndToEndTests
     [Test]
     public void AReportOfOneRequestOrOfEqualCellsIsWritten([Values("5\n", "1\n2\n1\n3\n")] string text)
     {
-        string report = Path.Combine(_folder, "report.html");
+        string report = PathOf("report.html");
         CliRun run = CliRun.Of("replay", Trace("t", text), "--policy", "lru,lru,linux-6:batch=1", "--frames", "2,2,1",
             "--report", report);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
@@ -110,7 +102,7 @@ public sealed class ReplayEndToEndTests
         string good = Trace("good", "1\n2\n1\n");
         string bad = Trace("bad", "1\n-2\n");
         string empty = Trace("empty", "");
-        string cut = Path.Combine(_folder, "cut.gz");
+        string cut = PathOf("cut.gz");
         using (MemoryStream whole = new())
         {
             using (GZipStream gzip = new(whole, CompressionLevel.Fastest, leaveOpen: true))
@@ -118,13 +110,13 @@ public sealed class ReplayEndToEndTests
             File.WriteAllBytes(cut, whole.ToArray()[..^2000]);
         }
 
-        CliRun run = CliRun.Of("replay", bad, good, empty, _folder, cut, good, "--policy", "lru", "--frames", "2", "--json");
+        CliRun run = CliRun.Of("replay", bad, good, empty, Folder, cut, good, "--policy", "lru", "--frames", "2", "--json");
         Assert.That(run.ExitCode, Is.EqualTo(2));
         string[] errors = run.Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
         Assert.That(errors, Has.Length.EqualTo(4));
         Assert.That(errors[0], Does.StartWith($"perfcache: {bad}: line 2 "));
         Assert.That(errors[1], Does.StartWith($"perfcache: {empty}: is empty"));
-        Assert.That(errors[2], Does.StartWith($"perfcache: {_folder}: is a directory"));
+        Assert.That(errors[2], Does.StartWith($"perfcache: {Folder}: is a directory"));
         Assert.That(errors[3], Does.StartWith($"perfcache: {cut}: the gzip data is cut off"));
         Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Misses), Is.EqualTo(new[] { 2L, 2L }));
     }

@@ -11,24 +11,16 @@ namespace PerfCache.Tests.Judges;
 /// outputs against the judge's.
 /// </summary>
 [TestFixture]
-public sealed class KernelOracleCliTests
+public sealed class KernelOracleCliTests : FolderFixture
 {
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("perfcache-").FullName;
-
-    [TearDown]
-    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
-
     [TestCase("stream", 20_000)]
     [TestCase("zipf09", 16_000)]
     [TestCase("repeat", 16_000)]
     public void TheFilesOfAReplayAgreeWithTheKernel(string name, long frames)
     {
         string trace = JudgeFiles.Require("kernel-oracle", "traces", name + ".txt.gz");
-        string outcomesPath = Path.Combine(_folder, "outcomes");
-        string residentPath = Path.Combine(_folder, "resident");
+        string outcomesPath = PathOf("outcomes");
+        string residentPath = PathOf("resident");
 
         CliRun run = CliRun.Of("replay", trace, "--policy", "linux-6", "--frames", $"{frames}", "--json",
             "--outcomes", outcomesPath, "--resident", residentPath);

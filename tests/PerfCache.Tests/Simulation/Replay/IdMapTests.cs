@@ -62,13 +62,13 @@ public sealed class IdMapTests
     [Test]
     public void Files_whose_hashes_look_alike_stay_apart()
     {
-        // The smallest table keeps 7 bits from the top as the slot and 25 from the bottom as the tag.
+        // The smallest table uses bits 57 to 63 of a hash as the slot and keeps bits 7 to 31 as the tag.
         const ulong Id = 5;
         Dictionary<ulong, int> seen = [];
         for (int file = 0; file < 1_000_000; file++)
         {
             ulong hash = IdMap.Hash(Id, file);
-            ulong looksLike = (hash >> 57 << 25) | (hash & ((1UL << 25) - 1));
+            ulong looksLike = (hash >> 57 << 32) | ((uint)hash & ~127u);
             if (seen.TryAdd(looksLike, file)) continue;
             using IdMap map = new(PageNumbering.Dense, true);
             uint[] numbers = new uint[4];

@@ -4,18 +4,8 @@ using PerfCache.Simulation.Replay;
 namespace PerfCache.Tests.Simulation.Replay;
 
 /// <summary>Result files are whole or absent.</summary>
-public sealed class OutputFileTests
+public sealed class OutputFileTests : FolderFixture
 {
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("perfcache-").FullName;
-
-    [TearDown]
-    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
-
-    private string PathOf(string name) => Path.Combine(_folder, name);
-
     [Test]
     public void A_committed_file_has_its_bytes_and_leaves_nothing_beside_it()
     {
@@ -27,7 +17,7 @@ public sealed class OutputFileTests
         }
 
         Assert.That(File.ReadAllText(PathOf("a")), Is.EqualTo("new"));
-        Assert.That(Directory.GetFiles(_folder), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetFiles(Folder), Has.Length.EqualTo(1));
     }
 
     [Test]
@@ -38,7 +28,7 @@ public sealed class OutputFileTests
         using (OutputFile file = OutputFile.Create(PathOf("b"))) file.Stream.Write("new"u8);
 
         Assert.That(File.ReadAllText(PathOf("a")), Is.EqualTo("old"));
-        Assert.That(Directory.GetFiles(_folder), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetFiles(Folder), Has.Length.EqualTo(1));
     }
 
     [Test]
@@ -72,8 +62,8 @@ public sealed class OutputFileTests
     [Test]
     public void A_path_that_cannot_be_written_is_named_with_the_reason()
     {
-        Assert.That(() => OutputFile.Create(_folder), Throws.TypeOf<IOException>()
-            .With.Message.EqualTo($"cannot write '{_folder}': it is a folder"));
+        Assert.That(() => OutputFile.Create(Folder), Throws.TypeOf<IOException>()
+            .With.Message.EqualTo($"cannot write '{Folder}': it is a folder"));
         Assert.That(() => OutputFile.Create(PathOf("no/such")), Throws.TypeOf<IOException>()
             .With.Message.EqualTo($"cannot write '{PathOf("no/such")}': the folder does not exist"));
         Assert.That(() => OutputFile.Create(""), Throws.TypeOf<IOException>()

@@ -5,19 +5,11 @@ namespace PerfCache.Tests.Simulation.Traces;
 
 /// <summary>From what a user writes for TRACE to a source, and what can be wrong before the first
 /// request.</summary>
-internal sealed class TraceSourceTests
+public sealed class TraceSourceTests : FolderFixture
 {
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("perfcache-traces-").FullName;
-
-    [TearDown]
-    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
-
     private string Write(string name, byte[] bytes)
     {
-        string path = Path.Combine(_folder, name);
+        string path = PathOf(name);
         File.WriteAllBytes(path, bytes);
         return path;
     }
@@ -63,7 +55,7 @@ internal sealed class TraceSourceTests
     [Test]
     public void WhatIsMissing()
     {
-        string path = Path.Combine(_folder, "none.txt");
+        string path = PathOf("none.txt");
         Assert.That(TraceBytes.Error(() => TraceSource.Parse(path)),
             Is.EqualTo($"{path}: no such file; check the path"));
         Assert.That(TraceBytes.Error(() => new FileTraceSource(path, new TraceOptions()).Open()),
@@ -77,8 +69,8 @@ internal sealed class TraceSourceTests
     [Test]
     public void WhatIsNoTrace()
     {
-        Assert.That(TraceBytes.Error(() => TraceSource.Parse(_folder).Open()),
-            Is.EqualTo($"{_folder}: is a directory; name one trace file in it"));
+        Assert.That(TraceBytes.Error(() => TraceSource.Parse(Folder).Open()),
+            Is.EqualTo($"{Folder}: is a directory; name one trace file in it"));
         foreach (byte[] empty in (byte[][])[[], TraceBytes.Gzip([]), TraceBytes.Zstd([])])
             Assert.That(TraceBytes.Error(() => TraceSource.Parse(Write("empty", empty)).Open()),
                 Does.EndWith("empty: is empty; a trace has at least one request"));
