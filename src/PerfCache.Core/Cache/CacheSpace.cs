@@ -97,7 +97,6 @@ public sealed class CacheSpace : IDisposable
     /// <param name="list">The list number in the shadows.</param>
     public void Evict(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
     {
-        foreach (FrameId victim in victims) Index.PrefetchForEviction(Frames.Slot(victim));
         Index.ReplaceByShadows(victims, format, firstAge, list);
         Pool.Free(victims);
         Evictions += victims.Length;

@@ -21,6 +21,9 @@ public sealed partial class PageCache<TRules, TMode>
     /// <summary>The size of a second-level cache, roughly; the exact value matters little.</summary>
     private const long CoreCacheBytes = 1 << 20;
 
+    /// <summary>The frames that the last hints named: rows of the table, whatever has become of them.</summary>
+    private readonly uint[] _hintedFrames = TRules.Kind == RuleKind.List ? new uint[GroupSize] : [];
+
     /// <summary>Reads pages in order, all through one reader.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="pages">The pages' numbers in it.</param>
@@ -171,23 +174,31 @@ public sealed partial class PageCache<TRules, TMode>
     {
         IndexView view = _index.View(owner);
         foreach (uint page in Group(pages, start + (2 * GroupSize))) view.PrefetchSlot(view.FindSlot(page));
+        ReadOnlySpan<uint> next = Group(pages, start + GroupSize);
         if (TRules.Kind == RuleKind.List)
         {
+            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was. The frames
+            // are those that the call before asked for.
             NativeArray<FrameLink> links = _frames.Links;
-            foreach (uint page in Group(pages, start + GroupSize))
-                links.Prefetch(view.Entry(view.FindSlot(page)).FrameOrNone);
-            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was.
-            foreach (uint page in Group(pages, start))
+            uint[] frames = _hintedFrames;
+            foreach (uint frame in frames)
             {
-                FrameLink link = links[view.Entry(view.FindSlot(page)).FrameOrNone];
+                FrameLink link = links[frame];
                 links.Prefetch(link.Previous);
                 links.Prefetch(link.Next);
+            }
+
+            for (int i = 0; i < next.Length && i < frames.Length; i++)
+            {
+                uint frame = view.Entry(view.FindSlot(next[i])).FrameOrNone;
+                frames[i] = frame;
+                links.Prefetch(frame);
             }
         }
         else
         {
             NativeArray<FrameHead> heads = _frames.Heads;
-            foreach (uint page in Group(pages, start + GroupSize))
+            foreach (uint page in next)
                 heads.Prefetch(view.Entry(view.FindSlot(page)).FrameOrNone);
         }
     }

@@ -53,8 +53,9 @@ public sealed class ActiveInactiveLists
     /// <summary>Moves an inactive frame to the head of the active list.</summary>
     public void Activate(FrameId frame)
     {
-        Inactive.Remove(frame);
         ref FrameState state = ref _frames.State(frame);
+        Invariant.Assert(!state.IsActive, Inactive.Name, "A1: an inactive frame to activate", frame.Value);
+        Inactive.Remove(frame);
         state = state.With(FrameState.Active);
         Active.PushHead(frame);
     }

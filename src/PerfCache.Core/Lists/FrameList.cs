@@ -128,9 +128,8 @@ public sealed class FrameList
         {
             ref FrameLink link = ref links[row];
             taken[i] = new FrameId(row);
-            // Whoever takes a batch looks at each head and slot next; the walk itself waits for the links.
+            // Whoever takes a batch looks at each head next; the walk itself waits for the links.
             _frames.PrefetchHead(row);
-            _frames.PrefetchSlot(row);
             row = link.Previous;
             link = default;
         }
