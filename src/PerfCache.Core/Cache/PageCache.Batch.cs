@@ -18,6 +18,9 @@ public sealed partial class PageCache<TRules, TMode>
     /// <summary>Requests of one group.</summary>
     private const int GroupSize = 32;
 
+    /// <summary>Addresses are kept for three groups; four make the remainder a mask.</summary>
+    private const int RingMask = (4 * GroupSize) - 1;
+
     /// <summary>The size of a second-level cache, roughly; the exact value matters little.</summary>
     private const long CoreCacheBytes = 1 << 20;
 
@@ -40,7 +43,7 @@ public sealed partial class PageCache<TRules, TMode>
         if (pages.IsEmpty) return;
         using Lock.Scope scope = Enter();
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
-        if (!outcomes.IsEmpty) ServeOutcomes(owner, pages, ref reader, outcomes, lookAhead);
+        if (!outcomes.IsEmpty) ServeOutcomes(owner, pages, ref reader, outcomes);
         else ServeAll(owner, pages, ref reader, lookAhead);
         if (TMode.Counts) _requests += pages.Length;
     }
@@ -65,7 +68,6 @@ public sealed partial class PageCache<TRules, TMode>
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
         for (int i = 0; i < pages.Length; i++)
         {
-            if (lookAhead && i % GroupSize == 0 && HintsPay) Hint(owner, pages, i);
             bool repeats = readers[files[i]].Repeats(new PageKey(owner, pages[i]));
             AccessOutcome outcome = AccessCore(owner, pages[i], repeats);
             if (!outcomes.IsEmpty) outcomes[i] = outcome;
@@ -77,24 +79,119 @@ public sealed partial class PageCache<TRules, TMode>
     private void ServeAll(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, bool lookAhead)
     {
         ulong last = reader.LastPageOf(owner);
-        if (!lookAhead || !HintsPay)
-        {
-            last = Serve(owner, pages, last);
-        }
-        else
-        {
-            for (int start = 0; start < pages.Length; start += GroupSize)
-            {
-                Hint(owner, pages, start);
-                last = Serve(owner, Group(pages, start), last);
-            }
-        }
-
+        last = lookAhead && HintsPay ? ServeAhead(owner, pages, last) : Serve(owner, pages, last);
         reader.Remember(new PageKey(owner, last));
     }
 
+    /// <summary>Group by group: find the slots of one, ask for the frames of the next, serve a third.</summary>
+    /// <returns>The last page.</returns>
+    /// <remarks>
+    /// The ring holds the slot addresses of three groups, so each page is looked up once. An address stays good until a
+    /// leaf is freed (<see cref="PageIndex.LeavesRemoved"/>); then those not yet served are looked up again. One that
+    /// says "no such leaf" may be outdated too: its request takes the slow path, which looks properly.
+    /// </remarks>
+    private ulong ServeAhead(ObjectId owner, ReadOnlySpan<uint> pages, ulong last)
+    {
+        Span<uint> ring = stackalloc uint[RingMask + 1];
+        FindSlots(owner, pages, ring, 0, 2 * GroupSize);
+        for (int start = 0; start < pages.Length; start += GroupSize)
+        {
+            FindSlots(owner, pages, ring, start + (2 * GroupSize), start + (3 * GroupSize));
+            HintFrames(ring, start + GroupSize, Math.Min(start + (2 * GroupSize), pages.Length));
+            last = ServeFound(owner, pages, ring, start, Math.Min(start + GroupSize, pages.Length), last);
+        }
+
+        return last;
+    }
+
+    /// <summary>Looks up the slots of requests and asks for them.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FindSlots(ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start, int end)
+    {
+        IndexView view = _index.View(owner);
+        end = Math.Min(end, pages.Length);
+        for (int i = start; i < end; i++)
+        {
+            uint address = view.FindSlot(pages[i]);
+            ring[i & RingMask] = address;
+            view.PrefetchSlot(address);
+        }
+    }
+
+    /// <summary>Asks for what the slots of requests name, now that these have arrived.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void HintFrames(Span<uint> ring, int start, int end)
+    {
+        NativeArray<uint> slots = _index.Slots;
+        if (TRules.Kind == RuleKind.List)
+        {
+            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was. The frames
+            // are those that the call before asked for.
+            NativeArray<FrameLink> links = _frames.Links;
+            uint[] frames = _hintedFrames;
+            foreach (uint frame in frames)
+            {
+                FrameLink link = links[frame];
+                links.Prefetch(link.Previous);
+                links.Prefetch(link.Next);
+            }
+
+            for (int i = start; i < end; i++)
+            {
+                uint frame = new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone;
+                frames[i & (GroupSize - 1)] = frame;
+                links.Prefetch(frame);
+            }
+        }
+        else
+        {
+            NativeArray<FrameHead> heads = _heads;
+            for (int i = start; i < end; i++)
+                heads.Prefetch(new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone);
+        }
+    }
+
+    /// <summary>As <see cref="Serve"/>, for requests whose slots were looked up before.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong ServeFound(
+        ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start, int end, ulong last)
+    {
+        uint removed = _index.LeavesRemoved;
+        int i = start;
+        while (true)
+        {
+            NativeArray<uint> slots = _index.Slots;
+            NativeArray<FrameHead> heads = _heads;
+            FrameId deferred = FrameId.None;
+            for (; i < end; i++)
+            {
+                uint page = pages[i];
+                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                if (!entry.IsFrame) break;
+                if (page != last && TouchDefers(entry.Frame, heads))
+                {
+                    deferred = entry.Frame;
+                    break;
+                }
+
+                last = page;
+            }
+
+            if (i == end) return last;
+            if (deferred.IsNone) ServeSlow(owner, pages[i], ring[i & RingMask], pages[i] == last);
+            else DeferHit(deferred);
+            last = pages[i++];
+            if (_index.LeavesRemoved == removed) continue;
+            FindSlots(owner, pages, ring, i, start + (3 * GroupSize));
+            removed = _index.LeavesRemoved;
+        }
+    }
+
     /// <summary>True when the metadata is larger than a core's own cache; below, hints only cost time.</summary>
-    private bool HintsPay => _frames.NativeBytes + _index.NativeBytes > CoreCacheBytes;
+    private bool HintsPay => _frames.NativeBytes + _index.NativeBytes > HintBytesMin;
+
+    /// <summary>Metadata bytes from which on hints are given; a test sets 0, so that small caches get them too.</summary>
+    internal long HintBytesMin { get; set; } = CoreCacheBytes;
 
     /// <summary>The loop that a replay spends its time in.</summary>
     /// <returns>The last page.</returns>
@@ -118,24 +215,10 @@ public sealed partial class PageCache<TRules, TMode>
                 address = view.FindSlot(page);
                 SlotEntry entry = view.Entry(address);
                 if (!entry.IsFrame) break;
-                if (page == last) continue;
-                if (TRules.Kind == RuleKind.List)
+                if (page != last && TouchDefers(entry.Frame, heads))
                 {
-                    _rules.OnDeferredHit(entry.Frame);
-                }
-                else
-                {
-                    ref FrameHead head = ref heads[entry.Frame.Value];
-                    HitEffect effect = TRules.OnHit(head.State);
-                    if (!effect.IsNone)
-                    {
-                        head.Referenced = effect.Referenced;
-                        if (effect.Defers)
-                        {
-                            deferred = entry.Frame;
-                            break;
-                        }
-                    }
+                    deferred = entry.Frame;
+                    break;
                 }
 
                 last = page;
@@ -157,52 +240,29 @@ public sealed partial class PageCache<TRules, TMode>
         else BringIn(owner, page, address, repeats);
     }
 
-    /// <summary>As <see cref="Serve"/>, for callers who want to know what each access found.</summary>
+    /// <summary>As <see cref="Serve"/>, for callers who want to know what each access found; without hints.</summary>
     private void ServeOutcomes(
-        ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes, bool lookAhead)
+        ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes)
     {
         for (int i = 0; i < pages.Length; i++)
-        {
-            if (lookAhead && i % GroupSize == 0 && HintsPay) Hint(owner, pages, i);
             outcomes[i] = AccessCore(owner, pages[i], reader.Repeats(new PageKey(owner, pages[i])));
-        }
     }
 
-    /// <summary>Asks for the slots of the group after the next, and for what the slots of the next group name.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Hint(ObjectId owner, ReadOnlySpan<uint> pages, int start)
+    /// <summary>What a hit does, but for the part that is deferred.</summary>
+    /// <returns>True when <see cref="DeferHit"/> is still to be called.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TouchDefers(FrameId frame, NativeArray<FrameHead> heads)
     {
-        IndexView view = _index.View(owner);
-        foreach (uint page in Group(pages, start + (2 * GroupSize))) view.PrefetchSlot(view.FindSlot(page));
-        ReadOnlySpan<uint> next = Group(pages, start + GroupSize);
         if (TRules.Kind == RuleKind.List)
         {
-            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was. The frames
-            // are those that the call before asked for.
-            NativeArray<FrameLink> links = _frames.Links;
-            uint[] frames = _hintedFrames;
-            foreach (uint frame in frames)
-            {
-                FrameLink link = links[frame];
-                links.Prefetch(link.Previous);
-                links.Prefetch(link.Next);
-            }
+            _rules.OnDeferredHit(frame);
+            return false;
+        }
 
-            for (int i = 0; i < next.Length && i < frames.Length; i++)
-            {
-                uint frame = view.Entry(view.FindSlot(next[i])).FrameOrNone;
-                frames[i] = frame;
-                links.Prefetch(frame);
-            }
-        }
-        else
-        {
-            NativeArray<FrameHead> heads = _frames.Heads;
-            foreach (uint page in next)
-                heads.Prefetch(view.Entry(view.FindSlot(page)).FrameOrNone);
-        }
+        ref FrameHead head = ref heads[frame.Value];
+        HitEffect effect = TRules.OnHit(head.State);
+        if (effect.IsNone) return false;
+        head.Referenced = effect.Referenced;
+        return effect.Defers;
     }
-
-    private static ReadOnlySpan<uint> Group(ReadOnlySpan<uint> pages, int start) =>
-        start >= pages.Length ? default : pages.Slice(start, Math.Min(GroupSize, pages.Length - start));
 }

@@ -202,27 +202,11 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
         uint address = _index.FindSlot(owner, page);
         SlotEntry entry = _index.Entry(address);
         if (!entry.IsFrame) return Miss(owner, page, address, repeats);
-        if (!repeats) Touch(entry.Frame, _heads);
+        if (!repeats && TouchDefers(entry.Frame, _heads)) DeferHit(entry.Frame);
         return AccessOutcome.Hit;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Touch(FrameId frame, NativeArray<FrameHead> heads)
-    {
-        if (TRules.Kind == RuleKind.List)
-        {
-            _rules.OnDeferredHit(frame);
-            return;
-        }
-
-        ref FrameHead head = ref heads[frame.Value];
-        HitEffect effect = TRules.OnHit(head.State);
-        if (effect.IsNone) return;
-        head.Referenced = effect.Referenced;
-        if (effect.Defers) DeferHit(frame);
-    }
-
-    /// <summary>Out of line, so that the loop around <see cref="Touch"/> keeps its registers.</summary>
+    /// <summary>Out of line, so that the loops around hits keep their registers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void DeferHit(FrameId frame) => _rules.OnDeferredHit(frame);
 

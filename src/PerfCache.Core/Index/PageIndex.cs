@@ -50,6 +50,9 @@ internal sealed partial class PageIndex : IDisposable
 
     internal ShadowStore Shadows { get; }
 
+    /// <summary>All slots, by address.</summary>
+    internal NativeArray<uint> Slots => _slots;
+
     /// <summary>How often a leaf was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
     internal uint LeavesRemoved { get; private set; }
 

@@ -132,9 +132,44 @@ public sealed class PageCacheTests
     }
 
     [Test]
+    public void LookingAheadChangesNothingButTheSpeed([Values(7, 100, 700)] int frames, [Values] bool dense)
+    {
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new Lru());
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new Fifo());
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new LinuxRules<Linux6>(4, 3));
+    }
+
+    /// <summary>Pages are spread so thinly that leaves come and go while their addresses wait in the ring.</summary>
+    private void SameWithAndWithoutLookAhead<TRules>(uint frames, bool dense, Func<TRules> rules)
+        where TRules : struct, IReplacementRules
+    {
+        Random random = TestSeed.Random((int)frames);
+        uint[] pages = new uint[20_000];
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = random.Next(8) == 0 && i > 0
+                ? pages[i - 1] : (uint)(random.Next(random.Next(2) == 0 ? 40 : 2000) * 37);
+        }
+
+        using PageCache<TRules, ReplayMode> plain = new(frames, rules(), _meter);
+        using PageCache<TRules, ReplayMode> ahead = new(frames, rules(), _meter) { HintBytesMin = 0 };
+        ObjectId one = plain.AddObject(80_000, dense), other = ahead.AddObject(80_000, dense);
+        PageReader plainReader = default, aheadReader = default;
+        foreach (uint page in pages) plain.Access(one, page, ref plainReader);
+        for (int i = 0; i < pages.Length; i += 777)
+            ahead.AccessMany(other, pages.AsSpan(i, Math.Min(777, pages.Length - i)), ref aheadReader);
+        List<ulong> plainPages = [], aheadPages = [];
+        plain.VisitResident(one, (page, _) => plainPages.Add(page));
+        ahead.VisitResident(other, (page, _) => aheadPages.Add(page));
+        ahead.Validate();
+        Assert.That(ahead.Statistics, Is.EqualTo(plain.Statistics));
+        Assert.That(aheadPages, Is.EqualTo(plainPages));
+    }
+
+    [Test]
     public void HitsAndMissesAllocateNothing()
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>(), _meter);
+        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>(), _meter) { HintBytesMin = 0 };
         ObjectId file = cache.AddObject(20_000, dense: true);
         uint[] pages = new uint[20_000];
         Random random = TestSeed.Random(9);
