@@ -11,7 +11,7 @@ namespace PerfCache.Cache;
 /// A hit on a cold page waits for memory three times in a row: directory, slot, head. Requests that are known in
 /// advance need not wait one after another: while group g is served, the heads of group g + 1 and the slots of group
 /// g + 2 are asked for. A hint may be stale when its request is served (the page may have been evicted in between),
-/// which costs a wasted hint and nothing else: the access itself looks everything up again.
+/// which costs a wasted hint and nothing else: the access itself reads the slot again.
 /// </remarks>
 public sealed partial class PageCache<TRules, TMode>
 {
@@ -32,7 +32,8 @@ public sealed partial class PageCache<TRules, TMode>
     /// <param name="pages">The pages' numbers in it.</param>
     /// <param name="reader">The reader that reads.</param>
     /// <param name="outcomes">Receives what each access found, or is empty.</param>
-    /// <param name="lookAhead">False to serve each request as if the next were not known.</param>
+    /// <param name="lookAhead">False to serve each request as if the next were not known. Where outcomes are asked for,
+    /// it makes no difference.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such object or page; the requests before are done.</exception>
     /// <exception cref="InvalidOperationException">Every frame is held and none can be reclaimed.</exception>
     public void AccessMany(
@@ -54,12 +55,11 @@ public sealed partial class PageCache<TRules, TMode>
     /// <param name="files">An index into <paramref name="readers"/> for each page.</param>
     /// <param name="readers">The readers.</param>
     /// <param name="outcomes">Receives what each access found, or is empty.</param>
-    /// <param name="lookAhead">False to serve each request as if the next were not known.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such object or page; the requests before are done.</exception>
     /// <exception cref="InvalidOperationException">Every frame is held and none can be reclaimed.</exception>
     public void AccessMany(
         ObjectId owner, ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<PageReader> readers,
-        Span<AccessOutcome> outcomes = default, bool lookAhead = true)
+        Span<AccessOutcome> outcomes = default)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(files.Length, pages.Length);
         if (!outcomes.IsEmpty) ArgumentOutOfRangeException.ThrowIfNotEqual(outcomes.Length, pages.Length);

@@ -50,7 +50,7 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
         if (!outcomes.IsEmpty && _found.Length < pages.Length) _found = new AccessOutcome[pages.Length];
         Span<AccessOutcome> found = outcomes.IsEmpty ? default : _found.AsSpan(0, pages.Length);
         if (files.IsEmpty) _cache.AccessMany(_object, pages, ref _readers[0], found, LookAhead);
-        else _cache.AccessMany(_object, pages, files, _readers, found, LookAhead);
+        else _cache.AccessMany(_object, pages, files, _readers, found);
         for (int i = 0; i < found.Length; i++) outcomes[i] = found[i] == AccessOutcome.Hit ? Hit : Miss;
     }
 
