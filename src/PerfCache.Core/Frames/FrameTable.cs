@@ -167,10 +167,6 @@ public sealed class FrameTable : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchSlot(uint row) => _slot.Prefetch(row);
 
-    /// <summary>Hints that the links will be read soon.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void PrefetchLink(uint row) => _link.Prefetch(row);
-
     /// <summary>Takes the next unused list row.</summary>
     internal uint AllocateListRow()
     {
