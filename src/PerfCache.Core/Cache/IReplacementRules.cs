@@ -94,7 +94,7 @@ public interface IReplacementRules
 
 /// <summary>
 /// A rule whose hits look at the state word only (linux-*, fifo, clock, sieve, s3-fifo), so they need no lock. A cache
-/// that serves hits without one constrains its rule to this interface; <see cref="PageCache{TRules, TMode}"/> takes a
+/// that serves hits without one constrains its rule to this interface; <see cref="MetadataCache{TRules, TMode}"/> takes a
 /// lock or has one thread, and accepts both kinds.
 /// </summary>
 public interface IFlagRules : IReplacementRules;

@@ -32,6 +32,9 @@ public readonly unsafe struct NativeArray<T> where T : unmanaged
     /// <summary>True for the default value, which views nothing.</summary>
     public bool IsNull => _first is null;
 
+    /// <summary>The first element's address.</summary>
+    internal T* Address => _first;
+
     /// <summary>The element at <paramref name="index"/>.</summary>
     public ref T this[uint index]
     {

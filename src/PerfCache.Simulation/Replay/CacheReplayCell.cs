@@ -7,7 +7,7 @@ namespace PerfCache.Simulation.Replay;
 /// <summary>A cell that replays into the production page cache with one rule: metadata only, one thread.</summary>
 internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct, IReplacementRules
 {
-    private readonly PageCache<TRules, ReplayMode> _cache;
+    private readonly MetadataCache<TRules, ReplayMode> _cache;
     private readonly ObjectId _object;
     private PageReader[] _readers = new PageReader[1];
     private AccessOutcome[] _found = [];
@@ -16,7 +16,7 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
     {
         Policy = policy;
         Numbering = numbering;
-        _cache = new PageCache<TRules, ReplayMode>(frames, rules);
+        _cache = new MetadataCache<TRules, ReplayMode>(frames, rules);
         _object = _cache.AddObject(1UL << 32, dense: true);
     }
 

@@ -56,7 +56,7 @@ public sealed class LayoutTests
     public void ADenseObjectThatIsAllResidentCostsAtMost40BytesAFrame(uint frames)
     {
         MemoryMeter meter = new();
-        using (PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(frames, new LinuxRules<Linux6>(), meter))
+        using (MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(frames, new LinuxRules<Linux6>(), meter))
         {
             ObjectId file = cache.AddObject(frames, dense: true);
             PageReader reader = default;

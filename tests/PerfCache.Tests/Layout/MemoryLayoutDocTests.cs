@@ -82,7 +82,7 @@ internal sealed class MemoryLayoutDocTests
 
     private static double BytesPerResidentPage(uint frames)
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(frames, new LinuxRules<Linux6>(), new MemoryMeter());
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(frames, new LinuxRules<Linux6>(), new MemoryMeter());
         ObjectId file = cache.AddObject(frames, dense: true);
         PageReader reader = default;
         for (ulong page = 0; page < frames; page++) cache.Access(file, page, ref reader);

@@ -56,7 +56,7 @@ public sealed class ReplacementModelTests
 
     private void CompareLinux<TProfile>(
         int frames, int pageCount, LinuxRules<TProfile> rules, NaiveLinux twin,
-        Func<PageCache<LinuxRules<TProfile>, ReplayMode>, string> dump) where TProfile : struct, ILinuxProfile
+        Func<MetadataCache<LinuxRules<TProfile>, ReplayMode>, string> dump) where TProfile : struct, ILinuxProfile
     {
         CacheStatistics statistics = Compare(frames, seed: frames + pageCount, pageCount, rules, twin, dump);
         Assert.That(statistics.Activations, Is.EqualTo(twin.Activations));
@@ -65,10 +65,10 @@ public sealed class ReplacementModelTests
 
     private CacheStatistics Compare<TRules>(
         int frames, int seed, int pageCount, TRules rules, NaivePolicy twin,
-        Func<PageCache<TRules, ReplayMode>, string> dump) where TRules : struct, IReplacementRules
+        Func<MetadataCache<TRules, ReplayMode>, string> dump) where TRules : struct, IReplacementRules
     {
         Random random = TestSeed.Random(seed);
-        using PageCache<TRules, ReplayMode> cache = new((uint)frames, rules, _meter);
+        using MetadataCache<TRules, ReplayMode> cache = new((uint)frames, rules, _meter);
         ObjectId owner = cache.AddObject((ulong)pageCount, dense: true);
         PageReader reader = default;
         long last = -1;

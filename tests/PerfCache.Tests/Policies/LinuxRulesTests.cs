@@ -58,7 +58,7 @@ public sealed class LinuxRulesTests
     public void EvictionsAreMissesMinusResidentPages()
     {
         Random random = TestSeed.Random(5);
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(777, new LinuxRules<Linux6>());
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(777, new LinuxRules<Linux6>());
         ObjectId file = cache.AddObject(5000, dense: true);
         PageReader reader = default;
         for (int i = 0; i < 50_000; i++) cache.Access(file, (ulong)random.Next(5000), ref reader);
@@ -71,7 +71,7 @@ public sealed class LinuxRulesTests
     [Test]
     public void ConsecutiveReadsThroughOneReaderCountOnce()
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(10, new LinuxRules<Linux6>(1, 1));
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(10, new LinuxRules<Linux6>(1, 1));
         ObjectId file = cache.AddObject(64, dense: true);
         PageReader one = default, other = default;
         for (int i = 0; i < 5; i++) cache.Access(file, 7, ref one);
@@ -95,7 +95,7 @@ public sealed class LinuxRulesTests
 
     private static CacheStatistics Run<TProfile>(uint frames, IEnumerable<int> pages) where TProfile : struct, ILinuxProfile
     {
-        using PageCache<LinuxRules<TProfile>, ReplayMode> cache = new(frames, new LinuxRules<TProfile>());
+        using MetadataCache<LinuxRules<TProfile>, ReplayMode> cache = new(frames, new LinuxRules<TProfile>());
         ObjectId file = cache.AddObject(1 << 20, dense: true);
         PageReader reader = default;
         foreach (int page in pages) cache.Access(file, (ulong)page, ref reader);

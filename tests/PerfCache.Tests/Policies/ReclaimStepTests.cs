@@ -22,7 +22,7 @@ internal sealed class ReclaimStepTests
     [TestCase(16_000, 56, Description = "3 + 7 + 15 + 31")]
     public void ACallFreesAtLeastItsBatchInDoublingSteps(int inactive, int freed)
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new((uint)inactive, new LinuxRules<Linux6>());
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new((uint)inactive, new LinuxRules<Linux6>());
         ObjectId file = cache.AddObject((ulong)inactive, dense: true);
         PageReader reader = default;
         for (ulong page = 0; page < (ulong)inactive; page++) cache.Access(file, page, ref reader);

@@ -14,7 +14,7 @@ namespace PerfCache.Tests.Policies;
 [TestFixture]
 public sealed class SlideContextTests
 {
-    private PageCache<LinuxRules<Linux315>, ReplayMode> _cache = null!;
+    private MetadataCache<LinuxRules<Linux315>, ReplayMode> _cache = null!;
     private ObjectId _file;
     private PageReader _reader;
 

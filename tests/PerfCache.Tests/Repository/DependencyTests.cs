@@ -92,14 +92,14 @@ internal sealed class DependencyTests
     }
 
     [TestCase("using PerfCache.Cache;", ExpectedResult = true)]
-    [TestCase("using static PerfCache.Cache.PageCache;", ExpectedResult = true)]
-    [TestCase("PerfCache.Cache.PageCache cache;", ExpectedResult = true)]
-    [TestCase("Cache.PageCache cache;", ExpectedResult = true)]
+    [TestCase("using static PerfCache.Cache.MetadataCache;", ExpectedResult = true)]
+    [TestCase("PerfCache.Cache.MetadataCache cache;", ExpectedResult = true)]
+    [TestCase("Cache.MetadataCache cache;", ExpectedResult = true)]
     [TestCase("// PerfCache.Cache is above", ExpectedResult = false)]
-    [TestCase("/// <see cref=\"PerfCache.Cache.PageCache\"/>", ExpectedResult = false)]
+    [TestCase("/// <see cref=\"PerfCache.Cache.MetadataCache\"/>", ExpectedResult = false)]
     [TestCase("using PerfCache.Caches;", ExpectedResult = false)]
     [TestCase("int bytes = Cache.Length;", ExpectedResult = false)]
-    public bool AUseOfARoomIsRecognised(string code) => Uses(WithoutComments(code), "Cache", ["PageCache"]);
+    public bool AUseOfARoomIsRecognised(string code) => Uses(WithoutComments(code), "Cache", ["MetadataCache"]);
 
     [Test]
     public void TheFolderOfASourceIsItsNamespace()

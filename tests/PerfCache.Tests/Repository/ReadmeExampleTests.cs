@@ -48,7 +48,7 @@ internal sealed class ReadmeExampleTests
     private static void Run()
     {
         // The README's example begins.
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>());
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>());
         ObjectId file = cache.AddObject(pageCountMax: 1_000_000, dense: true);
         PageReader reader = default;
 

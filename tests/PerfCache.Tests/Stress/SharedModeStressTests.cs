@@ -25,7 +25,7 @@ public sealed class SharedModeStressTests
     {
         const int ThreadCount = 4;
         MemoryMeter meter = new();
-        using (PageCache<LinuxRules<Linux6>, SharedMode> cache = new(300, new LinuxRules<Linux6>(), meter))
+        using (MetadataCache<LinuxRules<Linux6>, SharedMode> cache = new(300, new LinuxRules<Linux6>(), meter))
         {
             ObjectId file = cache.AddObject(2000, dense: true);
             long removed = 0;

@@ -6,7 +6,7 @@ using PerfCache.Memory;
 namespace PerfCache.Cache;
 
 /// <summary>Pages that go because somebody says so, walks over an object, and validation.</summary>
-public sealed partial class PageCache<TRules, TMode>
+public sealed partial class MetadataCache<TRules, TMode>
 {
     /// <summary>Forgets a page: its frame becomes free, and no shadow stays.</summary>
     /// <returns>True when the page was resident.</returns>

@@ -8,7 +8,7 @@ namespace PerfCache.Tests.Core.Cache;
 
 /// <summary>Goal: the verbs of the cache, as an embedder meets them, and what they refuse.</summary>
 [TestFixture]
-public sealed class PageCacheTests
+public sealed class MetadataCacheTests
 {
     private MemoryMeter _meter = null!;
 
@@ -21,7 +21,7 @@ public sealed class PageCacheTests
     [Test]
     public void AMissBringsThePageInAndTheNextAccessFindsIt()
     {
-        using PageCache<Lru, ReplayMode> cache = new(2, new Lru(), _meter);
+        using MetadataCache<Lru, ReplayMode> cache = new(2, new Lru(), _meter);
         ObjectId file = cache.AddObject(100, dense: true);
         PageReader reader = default;
         Assert.That(cache.Contains(file, 5), Is.False);
@@ -45,7 +45,7 @@ public sealed class PageCacheTests
     [Test]
     public void ObjectsDoNotMixAndSparseOnesReachTheLastPage()
     {
-        using PageCache<Lru, ReplayMode> cache = new(10, new Lru(), _meter);
+        using MetadataCache<Lru, ReplayMode> cache = new(10, new Lru(), _meter);
         ObjectId dense = cache.AddObject(100, dense: true);
         ObjectId sparse = cache.AddObject(PageKey.PageMax + 1, dense: false);
         PageReader reader = default;
@@ -63,7 +63,7 @@ public sealed class PageCacheTests
     [Test]
     public void RemovingPagesRangesAndObjectsFreesTheirFrames()
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(500, new LinuxRules<Linux6>(), _meter);
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(500, new LinuxRules<Linux6>(), _meter);
         ObjectId first = cache.AddObject(1000, dense: true);
         ObjectId second = cache.AddObject(PageKey.PageMax + 1, dense: false);
         PageReader reader = default;
@@ -91,7 +91,7 @@ public sealed class PageCacheTests
     [Test]
     public void ResidentPagesAreVisitedInOrder()
     {
-        using PageCache<Fifo, ReplayMode> cache = new(3, new Fifo(), _meter);
+        using MetadataCache<Fifo, ReplayMode> cache = new(3, new Fifo(), _meter);
         ObjectId sparse = cache.AddObject(1UL << 35, dense: false);
         PageReader reader = default;
         foreach (ulong page in new ulong[] { 9, 1UL << 34, 77, 3 }) cache.Access(sparse, page, ref reader);
@@ -112,8 +112,8 @@ public sealed class PageCacheTests
             files[i] = random.Next(3);
         }
 
-        using PageCache<LinuxRules<Linux6>, ReplayMode> single = new(100, new LinuxRules<Linux6>(), _meter);
-        using PageCache<LinuxRules<Linux6>, ReplayMode> batched = new(100, new LinuxRules<Linux6>(), _meter);
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> single = new(100, new LinuxRules<Linux6>(), _meter);
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> batched = new(100, new LinuxRules<Linux6>(), _meter);
         ObjectId one = single.AddObject(400, dense: true);
         ObjectId many = batched.AddObject(400, dense: true);
         PageReader[] singleReaders = new PageReader[3], batchedReaders = new PageReader[3];
@@ -151,8 +151,8 @@ public sealed class PageCacheTests
                 ? pages[i - 1] : (uint)(random.Next(random.Next(2) == 0 ? 40 : 2000) * 37);
         }
 
-        using PageCache<TRules, ReplayMode> plain = new(frames, rules(), _meter);
-        using PageCache<TRules, ReplayMode> ahead = new(frames, rules(), _meter) { HintBytesMin = 0 };
+        using MetadataCache<TRules, ReplayMode> plain = new(frames, rules(), _meter);
+        using MetadataCache<TRules, ReplayMode> ahead = new(frames, rules(), _meter) { HintBytesMin = 0 };
         ObjectId one = plain.AddObject(80_000, dense), other = ahead.AddObject(80_000, dense);
         PageReader plainReader = default, aheadReader = default;
         foreach (uint page in pages) plain.Access(one, page, ref plainReader);
@@ -169,7 +169,7 @@ public sealed class PageCacheTests
     [Test]
     public void HitsAndMissesAllocateNothing()
     {
-        using PageCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>(), _meter) { HintBytesMin = 0 };
+        using MetadataCache<LinuxRules<Linux6>, ReplayMode> cache = new(1000, new LinuxRules<Linux6>(), _meter) { HintBytesMin = 0 };
         ObjectId file = cache.AddObject(20_000, dense: true);
         uint[] pages = new uint[20_000];
         Random random = TestSeed.Random(9);
@@ -193,7 +193,7 @@ public sealed class PageCacheTests
     [Test]
     public void WhatDoesNotExistIsRefused()
     {
-        using PageCache<Lru, ReplayMode> cache = new(4, new Lru(), _meter);
+        using MetadataCache<Lru, ReplayMode> cache = new(4, new Lru(), _meter);
         ObjectId file = cache.AddObject(10, dense: true);
         PageReader reader = default;
         Assert.Multiple(() =>
@@ -203,7 +203,7 @@ public sealed class PageCacheTests
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.AccessMany(file, [0, 1, 64], ref reader));
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.AddObject(0, dense: true));
             Assert.Throws<ArgumentOutOfRangeException>(() => cache.AddObject((1UL << 32) + 1, dense: true));
-            Assert.Throws<ArgumentOutOfRangeException>(() => _ = new PageCache<Lru, ReplayMode>(0, new Lru()));
+            Assert.Throws<ArgumentOutOfRangeException>(() => _ = new MetadataCache<Lru, ReplayMode>(0, new Lru()));
             Assert.That(cache.Remove(file, 64), Is.False);
         });
         for (ulong page = 0; page < 4; page++) cache.Access(file, page, ref reader);
@@ -215,7 +215,7 @@ public sealed class PageCacheTests
     [Test]
     public void UseAfterDisposeIsRefusedNotACrash()
     {
-        PageCache<Lru, ReplayMode> cache = new(4, new Lru(), _meter);
+        MetadataCache<Lru, ReplayMode> cache = new(4, new Lru(), _meter);
         ObjectId file = cache.AddObject(10, dense: true);
         PageReader reader = default;
         cache.Access(file, 1, ref reader);
@@ -232,7 +232,7 @@ public sealed class PageCacheTests
     {
         MemoryMeter small = new(limitBytes: 50_000);
         NativeMemoryException? refusal = Assert.Throws<NativeMemoryException>(
-            () => _ = new PageCache<Lru, ReplayMode>(100_000, new Lru(), small));
+            () => _ = new MetadataCache<Lru, ReplayMode>(100_000, new Lru(), small));
         Assert.That(refusal!.Message, Does.Contain("limit of 50000 bytes"));
         Assert.That(small.OutstandingBytes, Is.Zero);
     }
@@ -241,7 +241,7 @@ public sealed class PageCacheTests
     public void AnIndexThatCannotGrowLeavesTheCacheAsItWas()
     {
         MemoryMeter small = new(limitBytes: 2_000_000);
-        using PageCache<Lru, ReplayMode> cache = new(20_000, new Lru(), small);
+        using MetadataCache<Lru, ReplayMode> cache = new(20_000, new Lru(), small);
         ObjectId file = cache.AddObject(1UL << 32, dense: true);
         PageReader reader = default;
         ulong page = 0;

@@ -13,7 +13,7 @@ namespace PerfCache.Cache;
 /// g + 2 are asked for. A hint may be stale when its request is served (the page may have been evicted in between),
 /// which costs a wasted hint and nothing else: the access itself reads the slot again.
 /// </remarks>
-public sealed partial class PageCache<TRules, TMode>
+public sealed partial class MetadataCache<TRules, TMode>
 {
     /// <summary>Requests of one group.</summary>
     private const int GroupSize = 32;

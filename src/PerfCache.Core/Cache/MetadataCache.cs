@@ -38,7 +38,7 @@ public enum AccessOutcome
 /// </remarks>
 /// <typeparam name="TRules">The replacement rule.</typeparam>
 /// <typeparam name="TMode">Locking and counting.</typeparam>
-public sealed partial class PageCache<TRules, TMode> : IDisposable
+public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     where TRules : struct, IReplacementRules
     where TMode : struct, ICacheMode
 {
@@ -63,7 +63,7 @@ public sealed partial class PageCache<TRules, TMode> : IDisposable
     /// <param name="rules">The rule with its parameters; it must not be attached to another cache.</param>
     /// <param name="meter">The meter to charge, or null for <see cref="MemoryMeter.Process"/>.</param>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
-    public PageCache(uint frameCount, TRules rules, MemoryMeter? meter = null)
+    public MetadataCache(uint frameCount, TRules rules, MemoryMeter? meter = null)
     {
         _space = new CacheSpace(frameCount, extraRowCount: 0, meter ?? MemoryMeter.Process);
         _frames = _space.Frames;
