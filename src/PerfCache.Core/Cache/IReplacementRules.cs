@@ -36,7 +36,7 @@ public readonly record struct HitEffect
     /// <summary>The value that the referenced byte gets.</summary>
     public byte Referenced => (byte)_code;
 
-    /// <summary>The hit sets the referenced byte.</summary>
+    /// <summary>The hit sets the referenced byte, or finds it set.</summary>
     public static HitEffect Mark(byte referenced) => new(referenced);
 
     /// <summary>The hit sets the referenced byte, and the rule wants to be called under the lock, soon.</summary>

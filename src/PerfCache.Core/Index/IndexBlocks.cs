@@ -5,18 +5,15 @@ using PerfCache.Memory;
 
 namespace PerfCache.Index;
 
-/// <summary>What the index knows of a block besides its slots.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 16)]
-internal struct BlockHead
+/// <summary>
+/// What is in a block's slots: both counts in one word, so that an eviction (one used slot less, one shadow more) is a
+/// single addition. Used in the low 16 bits, shadows above.
+/// </summary>
+[StructLayout(LayoutKind.Explicit, Size = 4)]
+internal struct BlockCounts
 {
-    /// <summary>Leaf: packed key of its first page, shifted right by 6. Inner block: unused.</summary>
-    [FieldOffset(0)] public ulong LeafKey;
-
-    /// <summary>
-    /// Both counts in one word, so that an eviction (one used slot less, one shadow more) is a single addition:
-    /// used in the low 16 bits, shadows above.
-    /// </summary>
-    [FieldOffset(8)] public uint Counts;
+    /// <summary>The word.</summary>
+    [FieldOffset(0)] public uint Packed;
 
     /// <summary>One used slot.</summary>
     public const uint OneUsed = 1;
@@ -25,13 +22,13 @@ internal struct BlockHead
     public const uint OneShadow = 1 << 16;
 
     /// <summary>True for the counts of a leaf with shadows and without frames.</summary>
-    public static bool IsShadowOnly(uint counts) => counts >= OneShadow && counts % OneShadow == 0;
+    public static bool IsShadowOnly(uint packed) => packed >= OneShadow && packed % OneShadow == 0;
 
     /// <summary>Leaf: slots that hold a frame. Inner block: slots that hold a block.</summary>
-    public readonly uint Used => Counts & (OneShadow - 1);
+    public readonly uint Used => Packed & (OneShadow - 1);
 
     /// <summary>Slots that hold a shadow.</summary>
-    public readonly uint Shadows => Counts / OneShadow;
+    public readonly uint Shadows => Packed / OneShadow;
 }
 
 /// <summary>Neighbours on the list of shadow-only leaves; Next alone also chains free blocks.</summary>
@@ -52,9 +49,10 @@ internal struct BlockLink
 /// <code>
 /// column  bytes
 /// slots     256  four cache lines; the slot of a page is the one line that a hit reads
-/// head       16  counts, touched by insert and evict only
+/// counts      4  touched by every insert and evict, so they lie close together: 16 blocks a cache line
+/// key         8  leaf: packed key of its first page, shifted right by 6; read when a leaf goes
 /// link        8  the list of shadow-only leaves
-///           280  a block: 4.4 bytes a page when all 64 pages are resident
+///           276  a block: 4.3 bytes a page when all 64 pages are resident
 /// </code>
 /// Blocks are type-stable: a block that was freed stays a block, so a stale block id may be read (and found empty or
 /// re-used) but never faults. Block 0 is reserved and always empty: a walk that finds no block reads an empty slot
@@ -70,16 +68,18 @@ internal sealed class IndexBlocks : IDisposable
     internal const int SlotBits = 6;
 
     /// <summary>Native bytes of a block.</summary>
-    internal const int BytesPerBlock = (SlotCount * sizeof(uint)) + 16 + 8;
+    internal const int BytesPerBlock = (SlotCount * sizeof(uint)) + 4 + 8 + 8;
 
     /// <summary>The most blocks: a slot address has 32 bits.</summary>
     internal const uint BlockMax = 1u << (32 - SlotBits);
 
     private readonly NativeColumn<uint> _slots;
-    private readonly NativeColumn<BlockHead> _heads;
+    private readonly NativeColumn<BlockCounts> _counts;
+    private readonly NativeColumn<ulong> _keys;
     private readonly NativeColumn<BlockLink> _links;
     private readonly NativeArray<uint> _slot;
-    private readonly NativeArray<BlockHead> _head;
+    private readonly NativeArray<BlockCounts> _count;
+    private readonly NativeArray<ulong> _key;
     private readonly NativeArray<BlockLink> _link;
     private uint _highWater = 1;
     private uint _chain;
@@ -90,7 +90,8 @@ internal sealed class IndexBlocks : IDisposable
         try
         {
             _slots = new NativeColumn<uint>("index slots", (long)BlockMax * SlotCount, meter);
-            _heads = new NativeColumn<BlockHead>("index heads", BlockMax, meter);
+            _counts = new NativeColumn<BlockCounts>("index counts", BlockMax, meter);
+            _keys = new NativeColumn<ulong>("index keys", BlockMax, meter);
             _links = new NativeColumn<BlockLink>("index links", BlockMax, meter);
             EnsureBlocks(1);
         }
@@ -101,7 +102,8 @@ internal sealed class IndexBlocks : IDisposable
         }
 
         _slot = _slots.View;
-        _head = _heads.View;
+        _count = _counts.View;
+        _key = _keys.View;
         _link = _links.View;
     }
 
@@ -109,21 +111,25 @@ internal sealed class IndexBlocks : IDisposable
     internal uint Count => _highWater - 1 - _chained;
 
     /// <summary>Native bytes in use.</summary>
-    internal long NativeBytes => _slots.CommittedBytes + _heads.CommittedBytes + _links.CommittedBytes;
+    internal long NativeBytes =>
+        _slots.CommittedBytes + _counts.CommittedBytes + _keys.CommittedBytes + _links.CommittedBytes;
 
     /// <summary>All slots, by address.</summary>
     internal NativeArray<uint> SlotView => _slot;
 
-    /// <summary>All heads, by block.</summary>
-    internal NativeArray<BlockHead> HeadView => _head;
+    /// <summary>All counts, by block.</summary>
+    internal NativeArray<BlockCounts> CountView => _count;
 
     /// <summary>The slot at an address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref uint Slot(uint address) => ref _slot[address];
 
-    /// <summary>The head of a block.</summary>
+    /// <summary>The counts of a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ref BlockHead Head(uint block) => ref _head[block];
+    internal ref BlockCounts Counts(uint block) => ref _count[block];
+
+    /// <summary>The key of a leaf: that of its first page, shifted right by 6. Inner blocks do not use it.</summary>
+    internal ref ulong LeafKey(uint block) => ref _key[block];
 
     /// <summary>The links of a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -160,7 +166,8 @@ internal sealed class IndexBlocks : IDisposable
     internal void Free(uint block)
     {
         Invariant.Assert(!Slots(block).ContainsAnyExcept(0u), nameof(IndexBlocks), "B1: an empty block", block);
-        _head[block] = default;
+        _count[block] = default;
+        _key[block] = 0;
         _link[block] = new BlockLink { Next = _chain };
         _chain = block;
         _chained++;
@@ -183,14 +190,16 @@ internal sealed class IndexBlocks : IDisposable
     public void Dispose()
     {
         _slots?.Dispose();
-        _heads?.Dispose();
+        _counts?.Dispose();
+        _keys?.Dispose();
         _links?.Dispose();
     }
 
     private void EnsureBlocks(long count)
     {
         _slots.EnsureLength(count * SlotCount);
-        _heads.EnsureLength(count);
+        _counts.EnsureLength(count);
+        _keys.EnsureLength(count);
         _links.EnsureLength(count);
     }
 }

@@ -55,10 +55,10 @@ internal sealed partial class PageIndex
             });
             foreach ((uint leaf, (int frames, int shadows)) in leaves)
             {
-                BlockHead head = _blocks.Head(leaf);
-                Invariant.Check(head.Used == frames, nameof(PageIndex), $"I2: {frames} frames in leaf {leaf}", head.Used);
+                BlockCounts counts = _blocks.Counts(leaf);
+                Invariant.Check(counts.Used == frames, nameof(PageIndex), $"I2: {frames} frames in leaf {leaf}", counts.Used);
                 Invariant.Check(
-                    head.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", head.Shadows);
+                    counts.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", counts.Shadows);
                 if (frames == 0) shadowOnly++;
             }
         }
@@ -110,7 +110,7 @@ internal sealed partial class PageIndex
             block = AddTreeLeaf(ref row, leaf);
         }
 
-        _blocks.Head(block).LeafKey = new PageKey(owner, page).Packed >> IndexBlocks.SlotBits;
+        _blocks.LeafKey(block) = new PageKey(owner, page).Packed >> IndexBlocks.SlotBits;
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
 
@@ -130,7 +130,7 @@ internal sealed partial class PageIndex
         {
             uint above = _blocks.Allocate();
             _blocks.Slot(above << IndexBlocks.SlotBits) = SlotEntry.ForBlock(row.Root).Packed;
-            _blocks.Head(above).Counts = BlockHead.OneUsed;
+            _blocks.Counts(above).Packed = BlockCounts.OneUsed;
             row.Root = above;
             row.Height++;
         }
@@ -142,7 +142,7 @@ internal sealed partial class PageIndex
             if (slot == 0)
             {
                 slot = SlotEntry.ForBlock(_blocks.Allocate()).Packed;
-                _blocks.Head(block).Counts += BlockHead.OneUsed;
+                _blocks.Counts(block).Packed += BlockCounts.OneUsed;
             }
 
             block = new SlotEntry(slot).Block;
@@ -154,7 +154,7 @@ internal sealed partial class PageIndex
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void LeafLostItsFrames(uint leaf)
     {
-        if (_blocks.Head(leaf).Shadows > 0) Shadows.Enter(leaf);
+        if (_blocks.Counts(leaf).Shadows > 0) Shadows.Enter(leaf);
         else RemoveLeaf(leaf);
     }
 
@@ -162,7 +162,7 @@ internal sealed partial class PageIndex
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RemoveLeaf(uint block)
     {
-        ulong key = _blocks.Head(block).LeafKey;
+        ulong key = _blocks.LeafKey(block);
         ref ObjectRow row = ref _objects[key >> LeafKeyObjectShift];
         ulong leaf = key & ((1UL << LeafKeyObjectShift) - 1);
         LeavesRemoved++;
@@ -184,9 +184,9 @@ internal sealed partial class PageIndex
         for (int level = 1; level <= row.Height; level++)
         {
             _blocks.Slot(ChildAddress(path[level], leaf, level)) = 0;
-            ref BlockHead head = ref _blocks.Head(path[level]);
-            head.Counts -= BlockHead.OneUsed;
-            if (head.Used > 0) return;
+            ref BlockCounts counts = ref _blocks.Counts(path[level]);
+            counts.Packed -= BlockCounts.OneUsed;
+            if (counts.Used > 0) return;
             _blocks.Free(path[level]);
         }
 

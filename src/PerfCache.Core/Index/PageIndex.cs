@@ -31,7 +31,7 @@ internal sealed partial class PageIndex : IDisposable
     private readonly IndexBlocks _blocks;
     private readonly FrameTable _frames;
     private readonly NativeArray<uint> _slots;
-    private readonly NativeArray<BlockHead> _heads;
+    private readonly NativeArray<BlockCounts> _counts;
     private readonly NativeArray<uint> _addresses;
     private ObjectRow[] _objects = [];
     private uint _objectCount;
@@ -43,7 +43,7 @@ internal sealed partial class PageIndex : IDisposable
         _blocks = new IndexBlocks(meter);
         // Views of columns that never move, one load away instead of three.
         _slots = _blocks.SlotView;
-        _heads = _blocks.HeadView;
+        _counts = _blocks.CountView;
         _addresses = frames.Slots;
         Shadows = new ShadowStore(_blocks);
     }
@@ -124,7 +124,7 @@ internal sealed partial class PageIndex : IDisposable
     internal void PrefetchForEviction(uint address)
     {
         _slots.Prefetch(address);
-        _heads.Prefetch(address >> IndexBlocks.SlotBits);
+        _counts.Prefetch(address >> IndexBlocks.SlotBits);
     }
 
     /// <summary>Puts a frame into a slot that is empty or holds a shadow.</summary>
@@ -137,10 +137,10 @@ internal sealed partial class PageIndex : IDisposable
         _slots[address] = SlotEntry.ForFrame(frame).Packed;
         _addresses[frame.Value] = address;
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref uint counts = ref _heads[leaf].Counts;
+        ref uint counts = ref _counts[leaf].Packed;
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
-        if (BlockHead.IsShadowOnly(counts)) Shadows.Leave(leaf);
-        counts += BlockHead.OneUsed - (old.IsEmpty ? 0 : BlockHead.OneShadow);
+        if (BlockCounts.IsShadowOnly(counts)) Shadows.Leave(leaf);
+        counts += BlockCounts.OneUsed - (old.IsEmpty ? 0 : BlockCounts.OneShadow);
         return old.Shadow;
     }
 
@@ -148,7 +148,7 @@ internal sealed partial class PageIndex : IDisposable
     internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, in ShadowFormat format, ulong firstAge, uint list)
     {
         NativeArray<uint> slots = _slots;
-        NativeArray<BlockHead> blocks = _heads;
+        NativeArray<BlockCounts> blocks = _counts;
         NativeArray<uint> addresses = _addresses;
         NativeArray<FrameHead> heads = _frames.Heads;
         ShadowPacker packer = format.PackerFor(list);
@@ -159,9 +159,9 @@ internal sealed partial class PageIndex : IDisposable
             ref FrameState state = ref heads[frame].State;
             slots[address] = packer.Pack(firstAge + (uint)i, state).Packed;
             state = state.Freed();
-            ref uint counts = ref blocks[address >> IndexBlocks.SlotBits].Counts;
-            counts += BlockHead.OneShadow - BlockHead.OneUsed;
-            if (BlockHead.IsShadowOnly(counts)) Shadows.Enter(address >> IndexBlocks.SlotBits);
+            ref uint counts = ref blocks[address >> IndexBlocks.SlotBits].Packed;
+            counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
+            if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(address >> IndexBlocks.SlotBits);
         }
     }
 
@@ -169,10 +169,10 @@ internal sealed partial class PageIndex : IDisposable
     internal void ReplaceByShadow(uint address, ShadowEntry shadow)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref uint counts = ref _heads[leaf].Counts;
+        ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = shadow.Packed;
-        counts += BlockHead.OneShadow - BlockHead.OneUsed;
-        if (BlockHead.IsShadowOnly(counts)) Shadows.Enter(leaf);
+        counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
+        if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(leaf);
     }
 
     /// <summary>Empties a slot that holds a frame.</summary>
@@ -180,19 +180,19 @@ internal sealed partial class PageIndex : IDisposable
     internal void ClearFrame(uint address)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref uint counts = ref _heads[leaf].Counts;
+        ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = 0;
-        counts -= BlockHead.OneUsed;
-        if (counts % BlockHead.OneShadow == 0) LeafLostItsFrames(leaf);
+        counts -= BlockCounts.OneUsed;
+        if (counts % BlockCounts.OneShadow == 0) LeafLostItsFrames(leaf);
     }
 
     /// <summary>Empties a slot that holds a shadow.</summary>
     internal void ClearShadow(uint address)
     {
         uint leaf = address >> IndexBlocks.SlotBits;
-        ref uint counts = ref _heads[leaf].Counts;
+        ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = 0;
-        counts -= BlockHead.OneShadow;
+        counts -= BlockCounts.OneShadow;
         if (counts > 0) return;
         Shadows.Leave(leaf);
         RemoveLeaf(leaf);
@@ -204,7 +204,7 @@ internal sealed partial class PageIndex : IDisposable
     {
         uint leaf = Shadows.Oldest;
         if (leaf == 0) return 0;
-        int count = (int)_blocks.Head(leaf).Shadows;
+        int count = (int)_blocks.Counts(leaf).Shadows;
         Shadows.Leave(leaf);
         _blocks.Slots(leaf).Clear();
         RemoveLeaf(leaf);

@@ -74,8 +74,8 @@ public sealed class ShadowStore
         {
             Invariant.Check(_blocks.Link(leaf).Previous == previous, nameof(ShadowStore),
                 $"S1: leaf {leaf}'s Previous to be {previous}", _blocks.Link(leaf).Previous);
-            BlockHead head = _blocks.Head(leaf);
-            Invariant.Check(head.Used == 0 && head.Shadows > 0, nameof(ShadowStore),
+            BlockCounts counts = _blocks.Counts(leaf);
+            Invariant.Check(counts.Used == 0 && counts.Shadows > 0, nameof(ShadowStore),
                 "S1: a leaf with shadows and no frames", leaf);
             Invariant.Check(++count <= LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves", count);
             previous = leaf;

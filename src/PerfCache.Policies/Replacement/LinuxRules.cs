@@ -111,8 +111,10 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static HitEffect OnHit(FrameState state)
     {
-        if (state.Referenced == 0) return HitEffect.Mark(1);
-        return state.IsActive ? HitEffect.None : HitEffect.MarkAndDefer(0);
+        // Inactive and referenced: the one state that a hit takes anywhere. All others end as referenced, those that
+        // are already among them, so one compare decides.
+        const ulong Mask = FrameState.Active | FrameState.ReferencedMask;
+        return (state.Packed & Mask) == 1 ? HitEffect.MarkAndDefer(0) : HitEffect.Mark(1);
     }
 
     /// <inheritdoc/>

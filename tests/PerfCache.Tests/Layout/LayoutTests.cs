@@ -18,7 +18,7 @@ public sealed class LayoutTests
         new object[] { typeof(FrameHead), 16, new[] { "Key:0", "State:8", "Referenced:8" } },
         new object[] { typeof(FrameLink), 8, new[] { "Previous:0", "Next:4" } },
         new object[] { typeof(FrameOwner), 4, new[] { "Domain:0", "Node:2" } },
-        new object[] { typeof(BlockHead), 16, new[] { "LeafKey:0", "Counts:8" } },
+        new object[] { typeof(BlockCounts), 4, new[] { "Packed:0" } },
         new object[] { typeof(BlockLink), 8, new[] { "Previous:0", "Next:4" } },
     ];
 
@@ -47,7 +47,8 @@ public sealed class LayoutTests
             Unsafe.SizeOf<FrameHead>() + Unsafe.SizeOf<FrameLink>() + sizeof(uint) + Unsafe.SizeOf<FrameOwner>(),
             Is.EqualTo(FrameTable.BytesPerFrame));
         Assert.That(
-            (IndexBlocks.SlotCount * sizeof(uint)) + Unsafe.SizeOf<BlockHead>() + Unsafe.SizeOf<BlockLink>(),
+            (IndexBlocks.SlotCount * sizeof(uint)) + Unsafe.SizeOf<BlockCounts>() + sizeof(ulong)
+            + Unsafe.SizeOf<BlockLink>(),
             Is.EqualTo(IndexBlocks.BytesPerBlock));
     });
 

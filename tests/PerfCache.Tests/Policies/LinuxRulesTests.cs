@@ -12,8 +12,8 @@ public sealed class LinuxRulesTests
     [TestCase(0UL, false, false, Effect.Mark)]
     [TestCase(1UL, false, false, Effect.Activate)]
     [TestCase(0UL, true, false, Effect.Mark)]
-    [TestCase(1UL, true, false, Effect.None)]
-    [TestCase(1UL, true, true, Effect.None)]
+    [TestCase(1UL, true, false, Effect.Mark)]
+    [TestCase(1UL, true, true, Effect.Mark)]
     public void AHitDecidesByTheReferencedMarkAndTheActiveFlag(ulong referenced, bool active, bool workingset, Effect expected)
     {
         FrameState state = new(
