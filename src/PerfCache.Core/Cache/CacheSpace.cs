@@ -15,14 +15,20 @@ namespace PerfCache.Cache;
 /// It decides nothing. Which frame goes, which shadow it leaves and how many shadows are kept are the rule's choice.
 /// <para>C1: free + frames in the index = <see cref="FrameCount"/>.</para>
 /// </remarks>
-public sealed class CacheSpace : IDisposable
+public sealed partial class CacheSpace : IDisposable
 {
-    internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter)
+    /// <param name="frameCount">The frames there may ever be.</param>
+    /// <param name="extraRowCount">Rows beyond the frames.</param>
+    /// <param name="meter">The meter to charge.</param>
+    /// <param name="shared">True when threads find and hold frames without the lock.</param>
+    internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false)
     {
+        IsShared = shared;
+        FrameCount = frameCount;
         Frames = new FrameTable(frameCount, extraRowCount, meter);
         try
         {
-            Index = new PageIndex(Frames, meter);
+            Index = new PageIndex(Frames, meter) { KeepsDirectories = shared };
         }
         catch (NativeMemoryException)
         {
@@ -31,6 +37,10 @@ public sealed class CacheSpace : IDisposable
         }
 
         Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+        if (!shared) return;
+        Held = new FrameList(Frames, "held frames");
+        Limbo = new FrameList(Frames, "frames in limbo");
+        Offline = new FrameList(Frames, "frames offline");
     }
 
     /// <summary>The frames.</summary>
@@ -40,13 +50,17 @@ public sealed class CacheSpace : IDisposable
     public ShadowStore Shadows => Index.Shadows;
 
     /// <summary>The number of frames: the size of the cache in pages.</summary>
-    public uint FrameCount => Frames.FrameCount;
+    public uint FrameCount { get; private set; }
 
     /// <summary>The number of free frames.</summary>
     public uint FreeCount => Pool.FreeCount;
 
     /// <summary>The number of frames that hold a page.</summary>
     public uint ResidentCount => FrameCount - Pool.FreeCount;
+
+    /// <summary>The number of frames that are in the rule's hands: all that are not free, held by somebody else, or on
+    /// their way in or out.</summary>
+    public uint RuleFrameCount => ResidentCount - OutsideCount;
 
     /// <summary>Leaves and inner blocks of the index.</summary>
     public uint IndexBlockCount => Index.BlockCount;
@@ -80,11 +94,15 @@ public sealed class CacheSpace : IDisposable
     /// <summary>Evicts the page of a frame that the rule has taken off its lists; the frame is free afterwards.</summary>
     /// <param name="victim">The frame.</param>
     /// <param name="shadow">What the page leaves in its slot, or <see cref="ShadowEntry.None"/>.</param>
+    /// <returns>False when the frame is held: then the rule must forget it until it comes back by
+    /// <see cref="IReplacementRules.OnInsert"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Evict(FrameId victim, ShadowEntry shadow)
+    public bool Evict(FrameId victim, ShadowEntry shadow)
     {
+        if (IsShared) return EvictShared(victim, shadow);
         Evictions++;
         EvictCore(victim, shadow);
+        return true;
     }
 
     /// <summary>
@@ -95,11 +113,15 @@ public sealed class CacheSpace : IDisposable
     /// <param name="format">The rule's shadow format.</param>
     /// <param name="firstAge">The age in the first frame's shadow; each that follows gets one more.</param>
     /// <param name="list">The list number in the shadows.</param>
-    public void Evict(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
+    /// <returns>The number of frames evicted. Frames that are held are not; the rule must forget them until they come
+    /// back by <see cref="IReplacementRules.OnInsert"/>.</returns>
+    public int Evict(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
     {
+        if (IsShared) return EvictShared(victims, in format, firstAge, list);
         Index.ReplaceByShadows(victims, format, firstAge, list);
         Pool.Free(victims);
         Evictions += victims.Length;
+        return victims.Length;
     }
 
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
@@ -120,9 +142,10 @@ public sealed class CacheSpace : IDisposable
         Pool.Validate();
         Index.Validate();
         uint live = 0;
-        for (uint row = 1; row <= FrameCount; row++)
+        for (uint row = 1; row <= Frames.FrameCount; row++)
             if (Frames.State(new FrameId(row)).IsLive) live++;
-        Invariant.Check(live + FreeCount == FrameCount, nameof(CacheSpace), $"C1: {FrameCount - FreeCount} live frames", live);
+        uint expected = ResidentCount - (IsShared ? ValidateShared() : 0);
+        Invariant.Check(live == expected, nameof(CacheSpace), $"C1: {expected} live frames", live);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

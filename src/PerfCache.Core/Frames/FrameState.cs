@@ -62,6 +62,18 @@ public readonly record struct FrameState(ulong Packed)
     /// <summary>The bits of the version.</summary>
     public const ulong VersionMask = ((1UL << VersionWidth) - 1) << VersionShift;
 
+    /// <summary>One pin.</summary>
+    internal const ulong OnePin = 1UL << PinsShift;
+
+    /// <summary>The bits of the pins.</summary>
+    internal const ulong PinsMask = ~(OnePin - 1);
+
+    /// <summary>Flags that keep a frame where it is, as pins do.</summary>
+    internal const ulong HoldMask = Dirty | Writeback | Locked;
+
+    /// <summary>The flags of a word as they lie in its second byte.</summary>
+    internal static uint FlagByte(ulong flags) => (byte)(flags >> ActiveShift);
+
     /// <summary>The referenced byte: 0 for not referenced.</summary>
     public byte Referenced => (byte)Packed;
 
@@ -85,6 +97,13 @@ public readonly record struct FrameState(ulong Packed)
 
     /// <summary>This state with the bits of <paramref name="flags"/> cleared.</summary>
     public FrameState Without(ulong flags) => new(Packed & ~flags);
+
+    /// <summary>True when any bit of <paramref name="flags"/> is set.</summary>
+    public bool HasAny(ulong flags) => (Packed & flags) != 0;
+
+    /// <summary>This state with the next version: the bytes have changed.</summary>
+    internal FrameState NextVersion() => new(
+        (Packed & ~VersionMask) | ((Packed + (1UL << VersionShift)) & VersionMask));
 
     /// <summary>The state after an eviction: no flags, the next version, the same pins.</summary>
     /// <remarks>The version wraps inside its field: the carry must never reach the pins.</remarks>

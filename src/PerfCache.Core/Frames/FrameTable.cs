@@ -15,8 +15,17 @@ public struct FrameHead
     /// <summary>The packed state.</summary>
     [FieldOffset(8)] public FrameState State;
 
+    /// <summary>The state as the plain word that atomic operations work on.</summary>
+    [FieldOffset(8)] internal ulong Word;
+
     /// <summary>The low byte of <see cref="State"/>: storing it alone touches no other bit.</summary>
     [FieldOffset(8)] public byte Referenced;
+
+    /// <summary>
+    /// The second byte of <see cref="State"/>: all flags. Whoever holds the cache's lock stores it alone; pins and version,
+    /// which others change without the lock, are in other bytes.
+    /// </summary>
+    [FieldOffset(9)] internal byte Flags;
 }
 
 /// <summary>The neighbours of a frame on its list; both 0 when it is on none.</summary>
@@ -39,6 +48,9 @@ public struct FrameOwner
 
     /// <summary>The NUMA node of the frame's memory.</summary>
     [FieldOffset(2)] public byte Node;
+
+    /// <summary>The frame is off the rule's lists because somebody holds it.</summary>
+    [FieldOffset(3)] internal bool IsHeld;
 }
 
 /// <summary>
@@ -140,6 +152,35 @@ public sealed class FrameTable : IDisposable
     /// <summary>The state of a frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref FrameState State(FrameId frame) => ref _head[frame.Value].State;
+
+    /// <summary>True when the frame is on the active list, or on its way there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsActive(FrameId frame) => (_head[frame.Value].Flags & FrameState.FlagByte(FrameState.Active)) != 0;
+
+    /// <summary>Sets flags of a frame, and no other bit of its state: other threads may be changing those.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="flags">Flags of <see cref="FrameState"/>; the referenced byte is not one.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void SetFlags(FrameId frame, ulong flags)
+    {
+        ref byte byteOfFlags = ref _head[frame.Value].Flags;
+        byteOfFlags = (byte)(byteOfFlags | FrameState.FlagByte(flags));
+    }
+
+    /// <summary>Clears flags of a frame, and no other bit of its state.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="flags">Flags of <see cref="FrameState"/>.</param>
+    /// <param name="thenSet">Flags to set in the same store.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void ClearFlags(FrameId frame, ulong flags, ulong thenSet = 0)
+    {
+        ref byte byteOfFlags = ref _head[frame.Value].Flags;
+        byteOfFlags = (byte)((byteOfFlags & ~FrameState.FlagByte(flags)) | FrameState.FlagByte(thenSet));
+    }
+
+    /// <summary>Stores the referenced byte of a frame, and no other bit of its state.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void SetReferenced(FrameId frame, byte referenced) => _head[frame.Value].Referenced = referenced;
 
     /// <summary>The page in a frame.</summary>
     public PageKey Key(FrameId frame) => _head[frame.Value].Key;

@@ -150,6 +150,9 @@ public sealed unsafe partial class PageMemory : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Page(FrameId frame) => new(Address(frame), PageBytes);
 
+    /// <summary>The frame whose page begins at an address.</summary>
+    internal FrameId FrameAt(byte* address) => new((uint)((nuint)(address - _base) >> _shift));
+
     /// <summary>Where the page of a frame begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* Address(FrameId frame) => _base + ((nuint)frame.Value << _shift);

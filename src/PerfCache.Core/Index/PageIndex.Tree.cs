@@ -91,6 +91,25 @@ internal sealed partial class PageIndex
         return block;
     }
 
+    /// <summary>As <see cref="FindBlockSlow"/>, while another thread may be changing the tree.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private uint FindBlockShared(ref ObjectRow row, ulong leaf)
+    {
+        // Root and height may not belong together; then the walk ends at a slot that is no block, or in a wrong block,
+        // whose slots name frames of other pages at worst.
+        uint block = Volatile.Read(ref row.Root);
+        int height = Volatile.Read(ref row.Height);
+        if (block == 0 || leaf >> (IndexBlocks.SlotBits * height) != 0) return 0;
+        for (int level = height; level > 0; level--)
+        {
+            SlotEntry child = new(_blocks.Slot(ChildAddress(block, leaf, level)));
+            if (!child.IsBlock) return 0;
+            block = child.Block;
+        }
+
+        return block;
+    }
+
     /// <summary>Makes the leaf of an object's page that has none; the caller fills the slot at once.</summary>
     /// <returns>The address of the page's slot.</returns>
     /// <exception cref="NativeMemoryException">The memory cannot be had; nothing has changed.</exception>

@@ -50,6 +50,9 @@ internal sealed partial class PageIndex : IDisposable
 
     internal ShadowStore Shadows { get; }
 
+    /// <summary>True to keep the directory of a removed object mapped.</summary>
+    internal bool KeepsDirectories { get; init; }
+
     /// <summary>All slots, by address.</summary>
     internal NativeArray<uint> Slots => _slots;
 
@@ -113,6 +116,25 @@ internal sealed partial class PageIndex : IDisposable
         ulong leaf = page >> IndexBlocks.SlotBits;
         uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockSlow(ref row, leaf);
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
+    }
+
+    /// <summary>
+    /// What the page's slot holds, read without the lock: a hint. It may be outdated, or another page's; an empty entry
+    /// proves nothing, and is also the answer for objects that there are not.
+    /// </summary>
+    /// <remarks>
+    /// Sound because blocks and directories are never unmapped, a directory's length is stored after its memory is
+    /// committed, and every block number found anywhere is one of an existing block.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal SlotEntry FindEntryShared(ObjectId owner, ulong page)
+    {
+        ObjectRow[] objects = _objects;
+        if (owner.Value >= (uint)objects.Length) return default;
+        ref ObjectRow row = ref objects[owner.Value];
+        ulong leaf = page >> IndexBlocks.SlotBits;
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockShared(ref row, leaf);
+        return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
     }
 
     /// <summary>What the slot at an address holds.</summary>
@@ -218,6 +240,9 @@ internal sealed partial class PageIndex : IDisposable
     internal void RemoveObject(ObjectId owner)
     {
         ref ObjectRow row = ref _objects[owner.Value];
+        row.InUse = false;
+        // Readers without the lock may be looking at its directory, all zero by now: it goes with the index.
+        if (KeepsDirectories) return;
         row.DirectoryColumn?.Dispose();
         row = default;
     }

@@ -33,7 +33,7 @@ public sealed class ActiveInactiveLists
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(FrameId frame)
     {
-        if (_frames.State(frame).IsActive) Active.PushHead(frame);
+        if (_frames.IsActive(frame)) Active.PushHead(frame);
         else Inactive.PushHead(frame);
     }
 
@@ -42,9 +42,9 @@ public sealed class ActiveInactiveLists
     {
         while (!frames.IsEmpty)
         {
-            bool active = _frames.State(frames[0]).IsActive;
+            bool active = _frames.IsActive(frames[0]);
             int run = 1;
-            while (run < frames.Length && _frames.State(frames[run]).IsActive == active) run++;
+            while (run < frames.Length && _frames.IsActive(frames[run]) == active) run++;
             (active ? Active : Inactive).PushHead(frames[..run]);
             frames = frames[run..];
         }
@@ -53,10 +53,9 @@ public sealed class ActiveInactiveLists
     /// <summary>Moves an inactive frame to the head of the active list.</summary>
     public void Activate(FrameId frame)
     {
-        ref FrameState state = ref _frames.State(frame);
-        Invariant.Assert(!state.IsActive, Inactive.Name, "A1: an inactive frame to activate", frame.Value);
+        Invariant.Assert(!_frames.IsActive(frame), Inactive.Name, "A1: an inactive frame to activate", frame.Value);
         Inactive.Remove(frame);
-        state = state.With(FrameState.Active);
+        _frames.SetFlags(frame, FrameState.Active);
         Active.PushHead(frame);
     }
 
@@ -69,21 +68,15 @@ public sealed class ActiveInactiveLists
     public int DeactivateTail(Span<FrameId> frames, ulong marks)
     {
         int count = Active.TakeTail(frames);
-        foreach (FrameId frame in frames[..count])
-        {
-            ref FrameState state = ref _frames.State(frame);
-            state = state.Without(FrameState.Active).With(marks);
-        }
-
+        foreach (FrameId frame in frames[..count]) _frames.ClearFlags(frame, FrameState.Active, marks);
         Inactive.PushHead(frames[..count]);
-
         return count;
     }
 
     /// <summary>Unlinks a frame from the list it is on.</summary>
     public void Remove(FrameId frame)
     {
-        if (_frames.State(frame).IsActive) Active.Remove(frame);
+        if (_frames.IsActive(frame)) Active.Remove(frame);
         else Inactive.Remove(frame);
     }
 
@@ -94,8 +87,8 @@ public sealed class ActiveInactiveLists
         Active.Validate();
         Inactive.Validate();
         foreach (FrameId frame in Active.FromHead())
-            Invariant.Check(_frames.State(frame).IsActive, Active.Name, "A1: the active flag", frame.Value);
+            Invariant.Check(_frames.IsActive(frame), Active.Name, "A1: the active flag", frame.Value);
         foreach (FrameId frame in Inactive.FromHead())
-            Invariant.Check(!_frames.State(frame).IsActive, Inactive.Name, "A1: no active flag", frame.Value);
+            Invariant.Check(!_frames.IsActive(frame), Inactive.Name, "A1: no active flag", frame.Value);
     }
 }

@@ -53,6 +53,9 @@ public sealed class FrameList
     /// <summary>The next older frame, or <see cref="FrameId.None"/> behind the tail.</summary>
     public FrameId Older(FrameId frame) => FrameAt(_links[frame.Value].Next);
 
+    /// <summary>The next younger frame, or <see cref="FrameId.None"/> before the head.</summary>
+    public FrameId Younger(FrameId frame) => FrameAt(_links[frame.Value].Previous);
+
     /// <summary>Links a frame that is on no list at the head.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void PushHead(FrameId frame)

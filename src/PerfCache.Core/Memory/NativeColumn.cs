@@ -19,7 +19,7 @@ namespace PerfCache.Memory;
 /// <typeparam name="T">An unmanaged element.</typeparam>
 public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
 {
-    private const long GrowthBytesMin = 64 * 1024;
+    private const long GrowthBytesMin = 16 * 1024;
 
 #if DEBUG
     private static readonly nuint s_guardBytes = OsMemory.PageBytes;
@@ -69,7 +69,7 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
     public long CommittedBytes => (long)_committedBytes;
 
     /// <summary>
-    /// Makes at least <paramref name="length"/> elements usable. Grows by an eighth of what there is, at least 64 KiB,
+    /// Makes at least <paramref name="length"/> elements usable. Grows by an eighth of what there is, at least 16 KiB,
     /// so that growing costs little and wastes little.
     /// </summary>
     /// <exception cref="NativeMemoryException">The memory cannot be had; the column is as before.</exception>

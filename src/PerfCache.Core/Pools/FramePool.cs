@@ -24,6 +24,7 @@ public sealed class FramePool
     private readonly uint _count;
     private uint _chain;
     private uint _untouched;
+    private uint _untouchedEnd;
 
     /// <summary>Makes the pool of the frames <paramref name="first"/> and the following, all free.</summary>
     internal FramePool(FrameTable frames, byte node, uint first, uint count)
@@ -34,6 +35,7 @@ public sealed class FramePool
         _first = first;
         _count = count;
         _untouched = count;
+        _untouchedEnd = count;
         FreeCount = count;
     }
 
@@ -55,6 +57,15 @@ public sealed class FramePool
         link = default;
         CheckPoison(row);
         return new FrameId(row);
+    }
+
+    /// <summary>Takes the last frame that was never used, or <see cref="FrameId.None"/> when all were.</summary>
+    internal FrameId AllocateLast()
+    {
+        if (_untouched == 0) return FrameId.None;
+        _untouched--;
+        FreeCount--;
+        return new FrameId(_first + --_untouchedEnd);
     }
 
     /// <summary>Gives a frame back that is on no list and not live.</summary>
@@ -104,7 +115,7 @@ public sealed class FramePool
     private FrameId AllocateUntouched()
     {
         if (_untouched == 0) return FrameId.None;
-        FrameId frame = new(_first + (_count - _untouched--));
+        FrameId frame = new(_first + (_untouchedEnd - _untouched--));
         FreeCount--;
         if (Node != 0) _frames.Owner(frame).Node = Node;
         return frame;

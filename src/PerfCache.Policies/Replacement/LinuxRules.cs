@@ -134,12 +134,11 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// </remarks>
     public void OnDeferredHit(FrameId frame)
     {
-        ref FrameState state = ref _frames.State(frame);
         _age++;
         if (!_frames.IsOnList(frame))
         {
-            _space.Activations += state.IsActive ? 0 : 1;
-            state = state.With(FrameState.Active);
+            _space.Activations += _frames.IsActive(frame) ? 0 : 1;
+            _frames.SetFlags(frame, FrameState.Active);
             return;
         }
 
@@ -150,16 +149,15 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <inheritdoc/>
     public void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess)
     {
-        ref FrameState state = ref _frames.State(frame);
         if (!shadow.IsNone && _format.Distance(shadow, _age) <= _lists.Active.Count)
         {
-            state = state.With(FrameState.Active | (shadow.WasWorkingset ? FrameState.Workingset : 0));
+            _frames.SetFlags(frame, FrameState.Active | (shadow.WasWorkingset ? FrameState.Workingset : 0));
             _age++;
             _space.Activations++;
             _space.RefaultActivations++;
         }
 
-        if (countsAsAccess) state = state.With(1);
+        if (countsAsAccess) _frames.SetReferenced(frame, 1);
         if (_scouts) _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
         _additions[_additionCount++] = frame;
         if (_additionCount == _additions.Length) DrainAdditions();
@@ -248,9 +246,9 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private int EvictTail(int count)
     {
         Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
-        _space.Evict(victims, in _format, TProfile.StampsBeforeCounting ? _age : _age + 1, list: 0);
-        _age += (uint)victims.Length;
-        return victims.Length;
+        int evicted = _space.Evict(victims, in _format, TProfile.StampsBeforeCounting ? _age : _age + 1, list: 0);
+        _age += (uint)evicted;
+        return evicted;
     }
 
     private void Drain()
@@ -270,7 +268,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         for (int i = 0; i < _activationCount; i++)
         {
             FrameId frame = _activations[i];
-            if (_frames.State(frame).IsActive) continue;
+            if (_frames.IsActive(frame)) continue;
             _lists.Activate(frame);
             _space.Activations++;
         }

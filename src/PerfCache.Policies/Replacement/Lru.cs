@@ -50,8 +50,7 @@ public struct Lru : IListRules
         FrameId victim = _list.PopTail();
         if (victim.IsNone) return 0;
         _space.PrefetchForEviction(_list.PrefetchVictim());
-        _space.Evict(victim, ShadowEntry.None);
-        return 1;
+        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 
     /// <inheritdoc/>

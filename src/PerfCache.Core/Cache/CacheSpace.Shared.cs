@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Lists;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>
+/// Eviction while other threads find, pin and read frames without the lock. Everything here runs under the lock.
+/// </summary>
+/// <remarks>
+/// Besides "free" and "in the rule's hands" a frame of a shared space can be in four places:
+/// <para>C2: <em>held</em>: reclaim came by while it was pinned, dirty or being written; it is live and off the rule's
+/// lists until it is let go. A page that was invalidated while pinned is held too, not live any more.</para>
+/// <para>C3: <em>in limbo</em>: evicted, but a reader that holds no pin may still read it; not live.</para>
+/// <para>C4: <em>private</em>: taken from the pool and not published yet (a load is under way); not live.</para>
+/// <para>C5: <em>offline</em>: taken out of service when the cache became smaller; it has no memory.</para>
+/// </remarks>
+public sealed partial class CacheSpace
+{
+    /// <summary>True when threads find and hold frames without the lock.</summary>
+    internal bool IsShared { get; }
+
+    /// <summary>True when evicted frames must go to limbo: some reader reads without pins.</summary>
+    internal bool UsesLimbo { get; set; }
+
+    /// <summary>Frames of C2.</summary>
+    internal FrameList Held { get; } = null!;
+
+    /// <summary>Frames of C3.</summary>
+    internal FrameList Limbo { get; } = null!;
+
+    /// <summary>Frames of C5.</summary>
+    internal FrameList Offline { get; } = null!;
+
+    /// <summary>The number of frames of C4.</summary>
+    internal uint PrivateCount { get; set; }
+
+    /// <summary>Told of every page that is evicted or removed, when somebody wants to know.</summary>
+    internal List<(PageKey Key, EvictionReason Reason)>? EvictionLog { get; set; }
+
+    /// <summary>Frames that are not free and not in the rule's hands.</summary>
+    internal uint OutsideCount => IsShared ? Held.Count + Limbo.Count + PrivateCount : 0;
+
+    /// <summary>What reclaim is for at the moment: the reason that is told for its evictions.</summary>
+    internal EvictionReason ReasonOfReclaim { get; set; } = EvictionReason.Reclaimed;
+
+    /// <summary>Frees a frame that is neither live nor pinned.</summary>
+    internal void FreeDead(FrameId frame)
+    {
+        if (UsesLimbo) Limbo.PushHead(frame);
+        else Pool.Free(frame);
+    }
+
+    /// <summary>True for a frame of C2.</summary>
+    internal bool IsHeld(FrameId frame) => Frames.Owner(frame).IsHeld;
+
+    /// <summary>Takes a frame off the held ones.</summary>
+    internal void LetGo(FrameId frame)
+    {
+        Held.Remove(frame);
+        Frames.Owner(frame).IsHeld = false;
+    }
+
+    private void Hold(FrameId frame)
+    {
+        Frames.Owner(frame).IsHeld = true;
+        Held.PushHead(frame);
+    }
+
+    private bool EvictShared(FrameId victim, ShadowEntry shadow)
+    {
+        if (!TryKill(victim, out _))
+        {
+            Hold(victim);
+            return false;
+        }
+
+        uint address = Frames.Slot(victim);
+        if (shadow.IsNone) Index.ClearFrame(address);
+        else Index.ReplaceByShadow(address, shadow);
+        FreeEvicted(victim);
+        return true;
+    }
+
+    private int EvictShared(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
+    {
+        ShadowPacker packer = format.PackerFor(list);
+        uint evicted = 0;
+        foreach (FrameId victim in victims)
+        {
+            if (!TryKill(victim, out FrameState last))
+            {
+                Hold(victim);
+                continue;
+            }
+
+            Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
+            FreeEvicted(victim);
+        }
+
+        return (int)evicted;
+    }
+
+    private void FreeEvicted(FrameId victim)
+    {
+        Evictions++;
+        EvictionLog?.Add((Frames.Key(victim), ReasonOfReclaim));
+        FreeDead(victim);
+    }
+
+    /// <summary>Makes a live frame dead unless somebody holds it: V1 and V2 of the protocol in PageCache.cs.</summary>
+    /// <param name="victim">The frame.</param>
+    /// <param name="last">Its state before.</param>
+    private bool TryKill(FrameId victim, out FrameState last)
+    {
+        ref ulong word = ref Frames.Head(victim).Word;
+        ulong now = Volatile.Read(ref word);
+        while (true)
+        {
+            last = new FrameState(now);
+            if ((now & (FrameState.PinsMask | FrameState.HoldMask)) != 0) return false;
+            ulong seen = Interlocked.CompareExchange(ref word, last.Freed().Packed, now);
+            if (seen == now) break;
+            now = seen;
+        }
+
+        // Partner: the key and version checks of readers (L3, C6). On arm64 the exchange alone would let the store to the
+        // slot, and the next page's bytes, be seen before it.
+        MemoryOrder.WriteBarrier();
+        return true;
+    }
+
+    /// <summary>Takes the page of a frame out of the index although it may be pinned; the rule has forgotten the frame.
+    /// New readers find nothing; those that hold the frame keep its bytes.</summary>
+    internal void RemoveShared(FrameId frame, EvictionReason reason)
+    {
+        EvictionLog?.Add((Frames.Key(frame), reason));
+        ref ulong word = ref Frames.Head(frame).Word;
+        ulong now = Volatile.Read(ref word);
+        while (true)
+        {
+            ulong seen = Interlocked.CompareExchange(ref word, new FrameState(now).Freed().Packed, now);
+            if (seen == now) break;
+            now = seen;
+        }
+
+        MemoryOrder.WriteBarrier();
+        Index.ClearFrame(Frames.Slot(frame));
+        if ((now & FrameState.PinsMask) != 0) Hold(frame);
+        else FreeDead(frame);
+    }
+
+    /// <summary>Changes the size by frames that went offline or came back.</summary>
+    internal void SetFrameCount(uint count) => FrameCount = count;
+
+    private uint ValidateShared()
+    {
+        Held.Validate();
+        Limbo.Validate();
+        Offline.Validate();
+        Invariant.Check(
+            FrameCount + Offline.Count == Frames.FrameCount, nameof(CacheSpace),
+            $"C5: {Frames.FrameCount - FrameCount} frames offline", Offline.Count);
+        uint dead = Limbo.Count + PrivateCount;
+        foreach (FrameId frame in Held.FromHead())
+            if (!Frames.State(frame).IsLive) dead++;
+        foreach (FrameId frame in Limbo.FromHead())
+            Invariant.Check(!Frames.State(frame).IsLive, nameof(CacheSpace), "C3: a frame that is not live", frame.Value);
+        return dead;
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>Readers without locked operations: they announce an epoch instead of pinning.</summary>
+/// <remarks>
+/// <code>
+/// reader    E1 own slot := epoch      C1 to C3 as a copy      E2 use the bytes      E3 own slot := 0, a release
+/// reclaim   V1 to V3, frames to limbo
+///   (lock)  R1 epoch + 1              R2 barrier in all threads
+///           R3 wait until each slot is 0 or at least the new epoch                  R4 limbo frames are free
+/// </code>
+/// E1 is a plain store, which a processor may delay past the loads behind it. R2 makes up for that: after it either the
+/// store is visible, and R3 waits, or the reader's loads come later and see the frame dead. One stalled reader would
+/// stop all reuse, so limbo is bounded: beyond, readers pin until it is empty again.
+/// </remarks>
+public unsafe partial class PageCache<TRules, TProbe>
+{
+    /// <summary>The most readers at a time.</summary>
+    private const int ReaderMax = 1024;
+
+    private const int WordsPerReader = 8;
+
+    /// <summary>How long a reclaim spins for readers before it leaves its frames in limbo; their leases are short.</summary>
+    private const int LimboSpinsMax = 200;
+
+    private NativeColumn<long>? _readerEpochs;
+    private NativeArray<long> _readerEpoch;
+    private readonly Stack<uint> _freeReaders = [];
+    private uint _readerCount;
+    private uint _readerHighWater;
+    private long _epoch = 1;
+    private volatile bool _readersPin;
+
+    /// <summary>Opens a reader: for one thread, which reads pages for a short time each, as cheaply as can be.</summary>
+    /// <exception cref="InvalidOperationException">There are too many.</exception>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public CacheReader<TRules, TProbe> OpenReader()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_readerEpochs is null)
+            {
+                _readerEpochs = new NativeColumn<long>("reader epochs", ReaderMax * WordsPerReader, _meter);
+                _readerEpoch = _readerEpochs.View;
+            }
+
+            if (!_freeReaders.TryPop(out uint row))
+            {
+                if (_readerHighWater == ReaderMax)
+                    throw new InvalidOperationException($"{Name}: {ReaderMax} readers are open, which is the most");
+                _readerEpochs.EnsureLength((_readerHighWater + 1L) * WordsPerReader);
+                row = _readerHighWater++;
+            }
+
+            _readerCount++;
+            _space.UsesLimbo = true;
+            return new CacheReader<TRules, TProbe>(this, row);
+        }
+    }
+
+    internal void CloseReader(uint row)
+    {
+        lock (_lock)
+        {
+            if (_disposed) return;
+            _freeReaders.Push(row);
+            if (--_readerCount > 0) return;
+            EmptyLimbo();
+            _space.UsesLimbo = _space.Limbo.Count > 0;
+        }
+    }
+
+    /// <summary>The word in which a reader announces its epoch.</summary>
+    internal ref long ReaderEpoch(uint row) => ref _readerEpoch[row * WordsPerReader];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal FrameId FindForReader(ObjectId owner, ulong page, ref long announced)
+    {
+        if (_readersPin) return FrameId.None;
+        Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E1
+        FrameId frame = FindChecked(owner, page, out _);
+        if (frame.IsNone) Volatile.Write(ref announced, 0);
+        TProbe.At(CacheStep.Checked);
+        return frame;
+    }
+
+    internal bool TryGetForReader(ObjectId owner, ulong page, out PageLease lease) => TryGet(owner, page, out lease);
+
+    internal byte* AddressOf(FrameId frame) => _memory.Address(frame);
+
+    /// <summary>R1 to R4, under the lock; gives up when a reader takes too long.</summary>
+    private void EmptyLimbo()
+    {
+        TProbe.At(CacheStep.Evicted);
+        long epoch = NextEpoch();
+        if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R3
+        {
+            uint bound = Math.Max(64, FrameCount / 16);
+            if (_space.Limbo.Count > bound) _readersPin = true;
+            return;
+        }
+
+        for (FrameId frame = _space.Limbo.PopTail(); !frame.IsNone; frame = _space.Limbo.PopTail()) _pool.Free(frame); // R4
+        _readersPin = false;
+    }
+
+    /// <summary>R1 and R2.</summary>
+    private long NextEpoch()
+    {
+        long epoch = Interlocked.Increment(ref _epoch); // R1
+        Interlocked.MemoryBarrierProcessWide(); // R2
+        return epoch;
+    }
+
+    private bool AllReadersPassed(long epoch)
+    {
+        SpinWait spin = default;
+        for (uint row = 0; row < _readerHighWater; row++)
+        {
+            while (true)
+            {
+                long announced = Volatile.Read(ref ReaderEpoch(row));
+                if (announced == 0 || announced >= epoch) break;
+                if (spin.Count > LimboSpinsMax) return false;
+                spin.SpinOnce(sleep1Threshold: -1);
+            }
+        }
+
+        return true;
+    }
+}
+
+/// <summary>
+/// A thread's own reader: it reads pages for a short time each, without locked operations. One lease at a time.
+/// </summary>
+/// <typeparam name="TRules">The cache's rule.</typeparam>
+/// <typeparam name="TProbe">The cache's probe.</typeparam>
+public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
+    where TRules : struct, IFlagRules
+    where TProbe : struct, ICacheProbe
+{
+    private readonly PageCache<TRules, TProbe> _cache;
+    private readonly uint _row;
+    private bool _closed;
+
+    internal CacheReader(PageCache<TRules, TProbe> cache, uint row)
+    {
+        _cache = cache;
+        _row = row;
+    }
+
+    /// <summary>Reads a page if it is resident.</summary>
+    /// <param name="owner">An object of the cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="lease">Receives the page; dispose it soon, on this thread, before the next.</param>
+    /// <returns>False when the page is not resident.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGet(ObjectId owner, ulong page, out EpochLease lease)
+    {
+        ref long announced = ref _cache.ReaderEpoch(_row);
+        Invariant.Assert(announced == 0, "cache reader", "one lease at a time", announced);
+        FrameId frame = _cache.FindForReader(owner, page, ref announced);
+        if (frame.IsNone) return TryGetPinned(owner, page, out lease);
+        lease = new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
+        return true;
+    }
+
+    /// <summary>Closes the reader; its lease must have been disposed.</summary>
+    public void Dispose()
+    {
+        if (_closed) return;
+        _closed = true;
+        _cache.CloseReader(_row);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGetPinned(ObjectId owner, ulong page, out EpochLease lease)
+    {
+        lease = default;
+        if (!_cache.TryGetForReader(owner, page, out PageLease pinned)) return false;
+        lease = new EpochLease(pinned);
+        return true;
+    }
+}
+
+/// <summary>A page for a short time, on one thread: read it and dispose it, without waiting for anything.</summary>
+public readonly unsafe ref struct EpochLease
+{
+    private readonly ref long _announced;
+    private readonly byte* _bytes;
+    private readonly int _length;
+    private readonly PageLease _pinned;
+
+    internal EpochLease(ref long announced, byte* bytes, int length)
+    {
+        _announced = ref announced;
+        _bytes = bytes;
+        _length = length;
+    }
+
+    internal EpochLease(PageLease pinned) => _pinned = pinned;
+
+    /// <summary>The bytes of the page.</summary>
+    public ReadOnlySpan<byte> Span
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _bytes is null ? _pinned.Span : new ReadOnlySpan<byte>(_bytes, _length);
+    }
+
+    /// <summary>Lets the page go.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Dispose()
+    {
+        if (_bytes is null) _pinned.Dispose();
+        else Volatile.Write(ref _announced, 0); // E3
+    }
+}

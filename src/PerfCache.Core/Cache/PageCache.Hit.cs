@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>Hits: everything that takes no lock.</summary>
+public unsafe partial class PageCache<TRules, TProbe>
+{
+    private const ulong LiveAndLocked = FrameState.Live | FrameState.Locked;
+
+    /// <summary>Above this many pins a frame takes no more: the top bit of the count stays clear.</summary>
+    private const ulong PinsFull = 1UL << 63;
+
+    private readonly StripedCounter _hits = new();
+
+    /// <summary>The page as a lease, if it is resident; loads nothing.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="lease">Receives the lease; dispose it.</param>
+    /// <returns>False when the page is not resident.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    /// <exception cref="TimeoutException">A writer has kept the page for itself for too long.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGet(ObjectId owner, ulong page, out PageLease lease)
+    {
+        FrameId frame = TryPin(owner, page);
+        if (frame.IsNone) return TryGetSlow(owner, page, out lease);
+        lease = Lease(frame);
+        return true;
+    }
+
+    /// <summary>Looks the page up, checks it and tells the rule, as a hit does, without holding it or reading it.</summary>
+    /// <returns>True when the page is resident.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Touch(ObjectId owner, ulong page)
+    {
+        FrameId frame = FindChecked(owner, page, out _);
+        return !frame.IsNone || TouchSlow(owner, page);
+    }
+
+    /// <summary>Copies bytes of a resident page without holding it: the copy is checked by the frame's version.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="offset">Where in the page to begin.</param>
+    /// <param name="destination">Receives the bytes; its content is undefined when the answer is false.</param>
+    /// <returns>False when the page is not resident.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not in a page; there is no such object or page.</exception>
+    public bool TryCopy(ObjectId owner, ulong page, int offset, Span<byte> destination)
+    {
+        if ((uint)offset > (uint)PageBytes || destination.Length > PageBytes - offset) ThrowNotInPage(offset, destination.Length);
+        const int TriesMax = 4;
+        for (int tries = 0; tries < TriesMax; tries++)
+        {
+            FrameId frame = FindChecked(owner, page, out ulong word);
+            if (frame.IsNone) break;
+            TProbe.At(CacheStep.Checked);
+            new ReadOnlySpan<byte>(_memory.Address(frame) + offset, destination.Length).CopyTo(destination); // C4
+            TProbe.At(CacheStep.Copied);
+            MemoryOrder.ReadBarrier(); // C5
+            ulong now = Volatile.Read(ref _heads[frame.Value].Word); // C6
+            const ulong Same = FrameState.VersionMask | LiveAndLocked;
+            if (((now ^ word) & Same) == 0 || TProbe.Omits(CacheCheck.VersionAfterCopy)) return true;
+        }
+
+        if (!TryGetSlow(owner, page, out PageLease lease)) return false;
+        using (lease)
+        {
+            lease.Span.Slice(offset, destination.Length).CopyTo(destination);
+            return true;
+        }
+    }
+
+    /// <summary>True when the page is resident. Changes nothing, and the rule hears nothing.</summary>
+    public bool Contains(ObjectId owner, ulong page)
+    {
+        lock (_lock)
+        {
+            if (!_index.IsPage(owner, page)) return false;
+            return _index.Entry(_index.FindSlot(owner, page)).IsFrame;
+        }
+    }
+
+    /// <summary>L1 to L4, and what the hit does to the frame.</summary>
+    /// <returns>The frame, pinned, or none: then nothing is proved.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId TryPin(ObjectId owner, ulong page)
+    {
+        SlotEntry entry = _index.FindEntryShared(owner, page); // L1
+        if (!entry.IsFrame) return FrameId.None;
+        FrameId frame = entry.Frame;
+        TProbe.At(CacheStep.Found);
+        ref FrameHead head = ref _heads[frame.Value];
+        ulong word = Interlocked.Add(ref head.Word, FrameState.OnePin); // L2
+        TProbe.At(CacheStep.Pinned);
+        if (((word & (LiveAndLocked | PinsFull)) == FrameState.Live && head.Key == new PageKey(owner, page)) // L3, L4
+            || TProbe.Omits(CacheCheck.AfterPin))
+        {
+            NoteHit(frame, ref head, word);
+            return frame;
+        }
+
+        Interlocked.Add(ref head.Word, FrameState.PinsMask);
+        return FrameId.None;
+    }
+
+    /// <summary>C1 to C3, and what the hit does to the frame.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId FindChecked(ObjectId owner, ulong page, out ulong word)
+    {
+        SlotEntry entry = _index.FindEntryShared(owner, page); // C1
+        word = 0;
+        if (!entry.IsFrame) return FrameId.None;
+        FrameId frame = entry.Frame;
+        TProbe.At(CacheStep.Found);
+        ref FrameHead head = ref _heads[frame.Value];
+        word = Volatile.Read(ref head.Word); // C2
+        if ((word & LiveAndLocked) != FrameState.Live || head.Key != new PageKey(owner, page)) return FrameId.None; // C3
+        NoteHit(frame, ref head, word);
+        return frame;
+    }
+
+    /// <summary>The rule's part of a hit: mostly nothing, sometimes a byte, rarely word to the rule.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void NoteHit(FrameId frame, ref FrameHead head, ulong word)
+    {
+        if (_options.CountHits) _hits.Add(1);
+        HitEffect effect = TRules.OnHit(new FrameState(word));
+        if (effect.IsNone) return;
+        // Only if it is not yet so: a store would take the line away from all other readers.
+        if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
+        if (effect.Defers) Defer(frame, word);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Defer(FrameId frame, ulong word)
+    {
+        if (!_activations.Add(frame, new FrameState(word).Version)) return;
+        // Full: hand over, unless somebody is at work already, who will.
+        if (_options.ActivationBatch == 1) Enter();
+        else if (!_lock.TryEnter()) return;
+        try
+        {
+            DrainActivations();
+        }
+        finally
+        {
+            _lock.Exit();
+        }
+    }
+
+    /// <summary>Under the lock: tells the rule of the hits that it wanted to hear of.</summary>
+    private void DrainActivations()
+    {
+        Receiver receiver = new() { Cache = this };
+        _activations.Drain(ref receiver);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private PageLease Lease(FrameId frame) => new(ref _heads[frame.Value], _memory.Address(frame), PageBytes);
+
+    private static void ThrowNotInPage(int offset, int length) => throw new ArgumentOutOfRangeException(
+        nameof(offset), $"bytes {offset} to {(long)offset + length} are not within one page");
+
+    private struct Receiver : IActivationReceiver
+    {
+        public PageCache<TRules, TProbe> Cache;
+
+        public readonly void Receive(FrameId frame, uint version)
+        {
+            FrameState state = Cache._frames.State(frame);
+            // Evicted meanwhile, or set aside: then it will come back as a new page does.
+            if (!state.IsLive || state.Version != version || Cache._space.IsHeld(frame)) return;
+            Cache._rules.OnDeferredHit(frame);
+        }
+    }
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>Misses: the slow path looks again under the lock, joins a load that is under way, or loads.</summary>
+/// <remarks>
+/// <code>
+/// lock: resident? pin it, done
+///       somebody loads it? join, leave the lock, wait; the frame comes with a pin for each who waited
+///       otherwise: take a frame (private), note the load, leave the lock
+/// read the page into the private frame; nobody else can see it
+/// lock: publish it with a pin for everybody, or, if that failed, free the frame; forget the load
+/// complete the waiters
+/// </code>
+/// </remarks>
+public unsafe partial class PageCache<TRules, TProbe>
+{
+    /// <summary>The page as a lease: found, or loaded from the object's source.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <returns>The lease; dispose it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    /// <exception cref="InvalidOperationException">The object has no source, or every frame is held.</exception>
+    /// <exception cref="PageLoadException">The source failed; nothing of the page stays.</exception>
+    /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
+    /// <exception cref="TimeoutException">A writer has kept the page for itself for too long.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PageLease Get(ObjectId owner, ulong page)
+    {
+        FrameId frame = TryPin(owner, page);
+        return frame.IsNone ? GetSlow(owner, page, SourceOf(owner)) : Lease(frame);
+    }
+
+    /// <summary>The page as a lease: found, or filled by <paramref name="source"/>, which is asked instead of the object's
+    /// own.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="source">Where to get the page.</param>
+    /// <returns>The lease; dispose it.</returns>
+    /// <inheritdoc cref="Get" path="/exception"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public PageLease GetOrAdd(ObjectId owner, ulong page, IPageSource source)
+    {
+        FrameId frame = TryPin(owner, page);
+        return frame.IsNone ? GetSlow(owner, page, source) : Lease(frame);
+    }
+
+    /// <summary>Puts a page in that is not resident.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="bytes">At most a page; the rest of the page becomes zero.</param>
+    /// <returns>False when the page is resident or is being loaded: then nothing has changed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page, or the bytes are too many.</exception>
+    /// <exception cref="InvalidOperationException">Every frame is held.</exception>
+    /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
+    public bool TryAdd(ObjectId owner, ulong page, ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > PageBytes) ThrowNotInPage(0, bytes.Length);
+        PageKey key = new(owner, page);
+        Enter();
+        try
+        {
+            CheckPage(owner, page);
+            DrainActivations();
+            if (IsKnown(key)) return false;
+            FrameId frame = AllocateFrame(out bool leftLock);
+            if (leftLock && IsKnown(key))
+            {
+                FreePrivate(frame);
+                return false;
+            }
+
+            Span<byte> whole = _memory.Page(frame);
+            bytes.CopyTo(whole); // B1
+            if (bytes.Length < whole.Length) whole[bytes.Length..].Clear();
+            PublishOrFree(frame, key, pins: 0, countsAsAccess: true);
+            return true;
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGetSlow(ObjectId owner, ulong page, out PageLease lease)
+    {
+        Deadline deadline = new(_options.Patience);
+        while (true)
+        {
+            Enter();
+            try
+            {
+                CheckPage(owner, page);
+                if (!TryPinUnderLock(owner, page, out FrameId frame, out bool writing) && !writing)
+                {
+                    _misses++;
+                    lease = default;
+                    return false;
+                }
+
+                if (!writing)
+                {
+                    lease = Lease(frame);
+                    return true;
+                }
+            }
+            finally
+            {
+                Exit();
+            }
+
+            WaitForWriter(ref deadline, owner, page);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TouchSlow(ObjectId owner, ulong page)
+    {
+        if (!TryGetSlow(owner, page, out PageLease lease)) return false;
+        lease.Dispose();
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source)
+    {
+        Deadline deadline = new(_options.Patience);
+        while (true)
+        {
+            Found found = FindOrStart(owner, page, source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined);
+            switch (found)
+            {
+                case Found.Resident:
+                    return Lease(frame);
+                case Found.BeingWritten:
+                    WaitForWriter(ref deadline, owner, page);
+                    break;
+                case Found.BeingLoaded:
+                    frame = Wait(joined!, load!);
+                    if (!frame.IsNone) return Lease(frame);
+                    break;
+                case Found.Changed:
+                    break;
+                default:
+                    frame = Load(load!, source!);
+                    if (!frame.IsNone) return Lease(frame);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>What the slow path found under the lock.</summary>
+    private enum Found
+    {
+        Resident,
+        BeingWritten,
+        BeingLoaded,
+        Started,
+        Changed,
+    }
+
+    /// <summary>Under the lock: the page is resident, or somebody loads it.</summary>
+    private bool IsKnown(PageKey key) =>
+        _index.Entry(_index.FindSlot(key.ObjectId, key.Page)).IsFrame || _loads.ContainsKey(key.Packed);
+
+    private Found FindOrStart(
+        ObjectId owner, ulong page, IPageSource? source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined)
+    {
+        PageKey key = new(owner, page);
+        load = null;
+        joined = null;
+        Enter();
+        try
+        {
+            CheckPage(owner, page);
+            if (TryPinUnderLock(owner, page, out frame, out bool writing)) return Found.Resident;
+            if (writing) return Found.BeingWritten;
+            _misses++;
+            if (_loads.TryGetValue(key.Packed, out load))
+            {
+                joined = load.Join();
+                return Found.BeingLoaded;
+            }
+
+            if (source is null)
+            {
+                throw new InvalidOperationException(
+                    $"{Name}: {key} is not resident and the object has no source to load it from; "
+                    + "add the page, or the object with a source");
+            }
+
+            DrainActivations();
+            frame = AllocateFrame(out bool leftLock);
+            if (leftLock && IsKnown(key))
+            {
+                FreePrivate(frame);
+                return Found.Changed;
+            }
+
+            load = _loadPool.Get();
+            load.Start(key, frame);
+            _loads.Add(key.Packed, load);
+            return Found.Started;
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    /// <summary>Reads the page into its private frame and publishes it.</summary>
+    /// <returns>The frame with a pin for the caller, or none: the page was invalidated meanwhile, begin again.</returns>
+    private FrameId Load(PageLoad load, IPageSource source)
+    {
+        try
+        {
+            Span<byte> bytes = _memory.Page(load.Frame);
+            int valid = source.Read(load.Key.Page, bytes); // B1
+            CheckValid(valid, bytes.Length);
+            bytes[valid..].Clear();
+        }
+        // Whatever the source throws is for whoever waits, not for the cache to judge.
+        catch (Exception failure)
+        {
+            FailLoad(load, failure);
+            throw new PageLoadException($"{Name}: loading {load.Key} failed: {failure.Message}", failure);
+        }
+
+        return FinishLoad(load);
+    }
+
+    private static void CheckValid(long valid, long length)
+    {
+        if (valid >= 0 && valid <= length) return;
+        throw new InvalidDataException($"the source says that {valid} bytes of {length} are valid");
+    }
+
+    private FrameId FinishLoad(PageLoad load)
+    {
+        TProbe.At(CacheStep.Filled);
+        TaskCompletionSource<FrameId>? completion;
+        FrameId frame = load.Frame;
+        Enter();
+        try
+        {
+            completion = load.End();
+            if (load.IsStale)
+            {
+                FreePrivate(frame);
+                frame = FrameId.None;
+            }
+            else
+            {
+                _loads.Remove(load.Key.Packed);
+                PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, countsAsAccess: true);
+            }
+        }
+        catch (NativeMemoryException failure)
+        {
+            load.End()?.SetException(failure);
+            throw;
+        }
+        finally
+        {
+            LeaveLoad(load);
+            Exit();
+        }
+
+        completion?.SetResult(frame);
+        return frame;
+    }
+
+    private void FailLoad(PageLoad load, Exception failure)
+    {
+        PageKey key = load.Key;
+        TaskCompletionSource<FrameId>? completion;
+        Enter();
+        try
+        {
+            completion = load.End();
+            _loadFailures++;
+            if (!load.IsStale) _loads.Remove(key.Packed);
+            FreePrivate(load.Frame);
+            LeaveLoad(load);
+        }
+        finally
+        {
+            Exit();
+        }
+
+        completion?.SetException(new PageLoadException($"{Name}: loading {key} failed: {failure.Message}", failure));
+    }
+
+    /// <summary>Waits for a load that another thread does.</summary>
+    /// <returns>The frame with a pin for the caller, or none: begin again.</returns>
+    private FrameId Wait(Task<FrameId> joined, PageLoad load)
+    {
+        try
+        {
+            return joined.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            LeaveLoadUnlocked(load);
+        }
+    }
+
+    private void LeaveLoadUnlocked(PageLoad load)
+    {
+        Enter();
+        LeaveLoad(load);
+        Exit();
+    }
+
+    private void LeaveLoad(PageLoad load)
+    {
+        if (load.Leave()) _loadPool.Return(load);
+    }
+
+    /// <summary>Under the lock: pins the page if it is resident and nobody writes it.</summary>
+    private bool TryPinUnderLock(ObjectId owner, ulong page, out FrameId frame, out bool writing)
+    {
+        SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
+        frame = FrameId.None;
+        writing = false;
+        if (!entry.IsFrame) return false;
+        ref FrameHead head = ref _heads[entry.Frame.Value];
+        ulong word = head.Word;
+        writing = (word & FrameState.Locked) != 0;
+        if (writing) return false;
+        if ((word & PinsFull) != 0)
+            throw new InvalidOperationException($"{Name}: {head.Key} has {1 << 15} leases; some are never disposed");
+        frame = entry.Frame;
+        word = Interlocked.Add(ref head.Word, FrameState.OnePin);
+        NoteHitUnderLock(frame, ref head, word);
+        return true;
+    }
+
+    private void NoteHitUnderLock(FrameId frame, ref FrameHead head, ulong word)
+    {
+        if (_options.CountHits) _hits.Add(1);
+        HitEffect effect = TRules.OnHit(new FrameState(word));
+        if (effect.IsNone) return;
+        if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
+        if (effect.Defers && !_space.IsHeld(frame)) _rules.OnDeferredHit(frame);
+    }
+
+    /// <summary>Under the lock: B2 to B4, and the rule's part. Frees the frame if the index cannot grow.</summary>
+    private void PublishOrFree(FrameId frame, PageKey key, int pins, bool countsAsAccess)
+    {
+        uint address;
+        try
+        {
+            address = _index.FindSlot(key.ObjectId, key.Page);
+            if (address < IndexBlocks.SlotCount) address = AddLeaf(key);
+        }
+        catch
+        {
+            FreePrivate(frame);
+            throw;
+        }
+
+        ref FrameHead head = ref _heads[frame.Value];
+        head.Key = key; // B2
+        head.Referenced = 0;
+        if (pins > 0) Interlocked.Add(ref head.Word, (ulong)pins * FrameState.OnePin);
+        // B3. The frame's own flags were cleared at its eviction; late readers may be changing the pins.
+        Volatile.Write(ref head.Flags, (byte)FrameState.FlagByte(FrameState.Live | FrameState.Uptodate));
+        TProbe.At(CacheStep.Published);
+        ShadowEntry shadow = _index.Install(address, frame); // B4
+        _space.PrivateCount--;
+        _insertions++;
+        if (!shadow.IsNone) _refaults++;
+        _rules.OnInsert(frame, shadow, countsAsAccess);
+    }
+
+    private void FreePrivate(FrameId frame)
+    {
+        _space.PrivateCount--;
+        _pool.Free(frame);
+    }
+
+    private IPageSource? SourceOf(ObjectId owner)
+    {
+        IPageSource?[] sources = Volatile.Read(ref _sources);
+        return owner.Value < (uint)sources.Length ? sources[owner.Value] : null;
+    }
+
+    private void CheckPage(ObjectId owner, ulong page)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_index.IsPage(owner, page)) return;
+        throw new ArgumentOutOfRangeException(
+            nameof(page), page, $"{Name}: object {owner.Value} does not exist or has no such page");
+    }
+
+    private void WaitForWriter(ref Deadline deadline, ObjectId owner, ulong page)
+    {
+        if (deadline.Wait()) return;
+        throw new TimeoutException(
+            $"{Name}: {new PageKey(owner, page)} has been held by a writer for {_options.Patience.TotalSeconds:0.###} s");
+    }
+
+    /// <summary>A wait that ends: spins, then yields, then sleeps, until the time is up.</summary>
+    private struct Deadline(TimeSpan patience)
+    {
+        private readonly long _end = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        private SpinWait _spin;
+
+        /// <summary>Waits a little.</summary>
+        /// <returns>False when the time is up.</returns>
+        public bool Wait()
+        {
+            if (Environment.TickCount64 > _end) return false;
+            _spin.SpinOnce();
+            return true;
+        }
+    }
+}

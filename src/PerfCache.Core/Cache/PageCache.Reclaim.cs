@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Cache;
+
+/// <summary>Frames: taken, reclaimed, waited for, given up.</summary>
+public unsafe partial class PageCache<TRules, TProbe>
+{
+    /// <summary>Held frames that one reclaim looks at: those that were let go meanwhile return to the rule.</summary>
+    private const int HeldLookedAtMax = 64;
+
+    private Thread? _reclaimer;
+    private AutoResetEvent? _reclaimerWork;
+    private uint _lowWater;
+    private uint _highWater;
+
+    /// <summary>Under the lock: takes a frame for a page that is coming in; it is private until published or freed.</summary>
+    /// <param name="leftLock">True when it had to wait without the lock: what the caller knew may have changed.</param>
+    /// <exception cref="InvalidOperationException">Every frame is held.</exception>
+    private FrameId AllocateFrame(out bool leftLock)
+    {
+        leftLock = _pool.FreeCount == 0 && ReclaimForMiss();
+        FrameId frame = _pool.Allocate();
+        _space.PrivateCount++;
+        if (_reclaimerWork is not null && _pool.FreeCount < _lowWater) _reclaimerWork.Set();
+        return frame;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ReclaimForMiss()
+    {
+        Deadline deadline = new(_options.Patience);
+        bool leftLock = false;
+        while (true)
+        {
+            if (ReclaimOnce()) return leftLock;
+            // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
+            // rule has none left, only time can help, if anything is on its way.
+            if (_space.RuleFrameCount > 0 && deadline.Wait()) continue;
+            if (!CanHope() || !deadline.Wait()) break;
+            leftLock = true;
+            _lock.Exit();
+            Thread.Sleep(1);
+            _lock.Enter();
+            ObjectDisposedException.ThrowIf(_disposed, this);
+        }
+
+        throw new InvalidOperationException(
+            $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
+            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
+    }
+
+    /// <summary>One call of the rule, with what belongs to it.</summary>
+    /// <returns>True when a frame is free.</returns>
+    private bool ReclaimOnce()
+    {
+        ReturnHeld();
+        _rules.Reclaim();
+        if (_space.Limbo.Count > 0) EmptyLimbo();
+        return _pool.FreeCount > 0;
+    }
+
+    /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
+    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || HasWritesUnderWay;
+
+    /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
+    private void ReturnHeld()
+    {
+        FrameId frame = _space.Held.Tail;
+        for (int i = 0; i < HeldLookedAtMax && !frame.IsNone; i++)
+        {
+            FrameId next = _space.Held.Younger(frame);
+            FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
+            if (state.Pins == 0 && !state.HasAny(FrameState.HoldMask))
+            {
+                _space.LetGo(frame);
+                if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
+                else _space.FreeDead(frame);
+            }
+
+            frame = next;
+        }
+    }
+
+    private void StartReclaimer()
+    {
+        // Between the marks lies a batch of the reclaim, at most a sixteenth of the cache.
+        _lowWater = Math.Min(32, FrameCount / 32);
+        _highWater = 2 * _lowWater;
+        if (_lowWater == 0) return;
+        _reclaimerWork = new AutoResetEvent(false);
+        _reclaimer = new Thread(ReclaimInBackground) { IsBackground = true, Name = $"{Name} reclaimer" };
+        _reclaimer.Start();
+    }
+
+    private void ReclaimInBackground()
+    {
+        while (_reclaimerWork!.WaitOne() && !_disposed)
+        {
+            for (bool more = true; more && !_disposed;)
+            {
+                lock (_lock)
+                {
+                    // Gone while this thread waited for the lock: nothing may be touched any more.
+                    if (_disposed) return;
+                    DrainActivations();
+                    uint before = _pool.FreeCount;
+                    if (before < _highWater) ReclaimOnce();
+                    more = _pool.FreeCount < _highWater && _pool.FreeCount > before;
+                }
+
+                ReportEvictions();
+            }
+        }
+    }
+
+    private void StopReclaimer()
+    {
+        _reclaimerWork?.Set();
+        _reclaimer?.Join();
+        _reclaimerWork?.Dispose();
+    }
+
+    /// <summary>Makes a leaf, giving up frames if the bound leaves no room for it.</summary>
+    private uint AddLeaf(PageKey key)
+    {
+        while (true)
+        {
+            try
+            {
+                return _index.AddLeaf(key.ObjectId, key.Page);
+            }
+            catch (NativeMemoryException) when (GiveUpFrames())
+            {
+            }
+        }
+    }
+
+    /// <summary>Takes frames out of service so that the index can grow within the bound.</summary>
+    /// <returns>False when none could be.</returns>
+    private bool GiveUpFrames()
+    {
+        // What a column grows by, and then some: an eighth of the index.
+        long wanted = Math.Max(64 * 1024, _index.NativeBytes / 6);
+        int count = (int)Math.Min(wanted / PageBytes + 1, _space.RuleFrameCount + _pool.FreeCount);
+        return TakeOffline(count, EvictionReason.Reclaimed) > 0;
+    }
+
+    private void TakeUnusedOffline(uint frames)
+    {
+        while (_space.FrameCount > frames)
+        {
+            _space.Offline.PushHead(_pool.AllocateLast());
+            _space.SetFrameCount(_space.FrameCount - 1);
+        }
+    }
+
+    /// <summary>Under the lock: evicts and takes frames out of service, and their memory back.</summary>
+    /// <returns>The number of frames.</returns>
+    private int TakeOffline(int count, EvictionReason reason)
+    {
+        int taken = 0;
+        _space.ReasonOfReclaim = reason;
+        while (taken < count && FrameCount > PageCacheOptions.PagesMin)
+        {
+            if (_pool.FreeCount == 0 && !ReclaimOnce() && (_space.RuleFrameCount == 0 || !ReclaimOnce())) break;
+            FrameId frame = _pool.Allocate();
+            _memory.Discard([frame]);
+            _space.Offline.PushHead(frame);
+            _space.SetFrameCount(FrameCount - 1);
+            taken++;
+        }
+
+        _space.ReasonOfReclaim = EvictionReason.Reclaimed;
+        return taken;
+    }
+
+    /// <summary>Leaves the lock, and tells of what was evicted under it.</summary>
+    private void Exit()
+    {
+        bool tell = _space.EvictionLog is { Count: > 0 };
+        if (!tell)
+        {
+            _lock.Exit();
+            return;
+        }
+
+        ExitAndReport();
+    }
+
+    private void ExitAndReport()
+    {
+        (PageKey Key, EvictionReason Reason)[] evicted = [.. _space.EvictionLog!];
+        _space.EvictionLog!.Clear();
+        _lock.Exit();
+        foreach ((PageKey key, EvictionReason reason) in evicted) _options.Evicted!(key.ObjectId, key.Page, reason);
+    }
+
+    private void ReportEvictions()
+    {
+        if (_space.EvictionLog is null) return;
+        _lock.Enter();
+        Exit();
+    }
+}

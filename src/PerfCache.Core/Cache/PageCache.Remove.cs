@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+
+namespace PerfCache.Cache;
+
+/// <summary>Pages that go because somebody says so; the end of the cache.</summary>
+public unsafe partial class PageCache<TRules, TProbe>
+{
+    /// <summary>Forgets a page. Leases of it keep their bytes; changes that were not written are lost; a load under way
+    /// begins again, so whoever asks afterwards sees the source's newer state.</summary>
+    /// <returns>True when the page was resident.</returns>
+    public bool Invalidate(ObjectId owner, ulong page) => InvalidateRange(owner, page, 1) > 0;
+
+    /// <summary>Forgets a range of pages, as <see cref="Invalidate"/> does one.</summary>
+    /// <returns>The number of pages that were resident.</returns>
+    public long InvalidateRange(ObjectId owner, ulong firstPage, ulong pageCount)
+    {
+        if (pageCount == 0) return 0;
+        Enter();
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_index.IsPage(owner, firstPage)) return 0;
+            ulong lastPage = pageCount - 1 > PageKey.PageMax - firstPage ? PageKey.PageMax : firstPage + pageCount - 1;
+            return InvalidateCore(owner, firstPage, lastPage);
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    /// <summary>Forgets all pages of an object, as <see cref="Invalidate"/> does one.</summary>
+    /// <returns>The number of pages that were resident.</returns>
+    public long InvalidateObject(ObjectId owner) => InvalidateRange(owner, 0, PageKey.PageMax + 1);
+
+    /// <summary>Forgets an object and all its pages; its number is not used again.</summary>
+    /// <returns>The number of pages that were resident.</returns>
+    public long RemoveObject(ObjectId owner)
+    {
+        Enter();
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_index.IsPage(owner, 0)) return 0;
+            long removed = InvalidateCore(owner, 0, PageKey.PageMax);
+            _index.RemoveObject(owner);
+            _sources[owner.Value] = null;
+            return removed;
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    private long InvalidateCore(ObjectId owner, ulong firstPage, ulong lastPage)
+    {
+        DrainActivations();
+        foreach ((ulong packed, PageLoad load) in _loads)
+        {
+            PageKey key = new(packed);
+            if (key.ObjectId == owner && key.Page >= firstPage && key.Page <= lastPage) load.IsStale = true;
+        }
+
+        // A stale load is nobody's any more: whoever misses the page now starts another.
+        if (_loads.Count > 0) ForgetStaleLoads();
+        long removed = 0;
+        _index.Walk(owner, firstPage, lastPage, (_, address, entry) =>
+        {
+            if (entry.IsShadow) _index.ClearShadow(address);
+            if (!entry.IsFrame) return;
+            RemoveFrame(entry.Frame, EvictionReason.Invalidated);
+            removed++;
+        });
+        _removals += removed;
+        return removed;
+    }
+
+    private void ForgetStaleLoads()
+    {
+        foreach (KeyValuePair<ulong, PageLoad> pair in _loads)
+            if (pair.Value.IsStale) _loads.Remove(pair.Key);
+    }
+
+    private void RemoveFrame(FrameId frame, EvictionReason reason)
+    {
+        NoteClean(frame);
+        if (_space.IsHeld(frame)) _space.LetGo(frame);
+        else _rules.OnRemove(frame);
+        _space.RemoveShared(frame, reason);
+    }
+
+    /// <summary>Ends the cache: waits for leases, then gives all memory back. Call it once no thread uses the cache.
+    /// Changes that were not written are lost.</summary>
+    /// <exception cref="TimeoutException">Leases are out after <see cref="PageCacheOptions.Patience"/>: the memory stays
+    /// mapped, so that those who hold them read no one else's bytes, and Dispose may be called again.</exception>
+    public void Dispose()
+    {
+        Deadline deadline = new(_options.Patience);
+        while (true)
+        {
+            Enter();
+            // The index must not be looked at any more: the flag comes first, then every reader ends in the slow path.
+            _disposed = true;
+            long leases = CountLeases();
+            if (leases == 0 && _space.PrivateCount == 0)
+            {
+                if (!_released) Release();
+                _lock.Exit();
+                break;
+            }
+
+            _lock.Exit();
+            if (deadline.Wait()) continue;
+            throw new TimeoutException(
+                $"{Name}: {leases} leases are out and {_space.PrivateCount} loads under way "
+                + $"{_options.Patience.TotalSeconds:0.###} s after Dispose; dispose the leases, then call it again");
+        }
+
+        StopReclaimer();
+        GC.SuppressFinalize(this);
+    }
+
+    private bool _released;
+
+    private long CountLeases()
+    {
+        if (_released) return 0;
+        long leases = 0;
+        for (uint row = 1; row <= _frames.FrameCount; row++)
+            leases += new FrameState(Volatile.Read(ref _heads[row].Word)).Pins;
+        for (uint row = 0; row < _readerHighWater; row++)
+            if (Volatile.Read(ref ReaderEpoch(row)) != 0) leases++;
+        return leases;
+    }
+
+    private void Release()
+    {
+        _released = true;
+        _space.Dispose();
+        _memory.Dispose();
+        _activations.Dispose();
+        _readerEpochs?.Dispose();
+    }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.ObjectPool;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+using PerfCache.Pools;
+
+namespace PerfCache.Cache;
+
+/// <summary>
+/// A page cache with bytes in it, for many threads: hits take no lock, misses load each page once, and a bound in bytes
+/// that holds.
+/// </summary>
+/// <remarks>
+/// <code>
+/// using PageCache&lt;LinuxRules&lt;Linux6>> cache = new(new PageCacheOptions { CapacityBytes = 1L &lt;&lt; 30 }, new());
+/// ObjectId file = cache.AddObject(FilePageSource.Open("data.bin", new()));
+/// using PageLease lease = cache.Get(file, page: 42);
+/// Use(lease.Span);
+/// </code>
+/// </remarks>
+/// <typeparam name="TRules">The replacement rule: one that works on flags, since hits take no lock.</typeparam>
+public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules : struct, IFlagRules
+{
+    /// <summary>Makes an empty cache.</summary>
+    /// <param name="options">Size, memory and habits.</param>
+    /// <param name="rules">The rule with its parameters; it must not be attached to another cache.</param>
+    /// <exception cref="ArgumentException">An option makes no sense.</exception>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public PageCache(PageCacheOptions options, TRules rules) : base(options, rules)
+    {
+    }
+}
+
+/// <summary>
+/// The implementation of <see cref="PageCache{TRules}"/>, open to probes in its critical steps; use that type.
+/// </summary>
+/// <remarks>
+/// <para>The protocol. The state word of the frame is the only truth. Slots of the index are hints: read without a lock,
+/// they may name a frame that has become another page's, and an "absent" proves nothing.</para>
+/// <code>
+/// lease     L1 slot -> frame            L2 locked add of a pin     L3 live, not locked, in the word that the add gave
+///           L4 key                      L5 read the bytes          L6 locked subtraction of the pin
+/// copy      C1 slot -> frame            C2 acquire the state       C3 live, not locked; key
+///           C4 read the bytes           C5 read barrier            C6 state again: same version, live, not locked
+/// evict     V1 exchange {no pins, live} for {dead, version + 1}    V2 write barrier
+///   (lock)  V3 slot := shadow or empty  V4 frame free
+/// publish   B1 fill the bytes           B2 key                     B3 flags := live, a release
+///   (lock)  B4 slot := frame, a release
+/// write     W1 locked or of "locked"    W2 wait until the only pin is the writer's
+///           W3 wait for readers without pins, as R1 to R3 do     W4 change the bytes
+///           W5 version + 1, "locked" off, a release
+/// </code>
+/// <para>L3 and V1 both work on one word, so either the pin comes first and the exchange fails, or the frame is dead and
+/// the reader sees it. L4 comes after L2: from then on the page cannot change. V2 keeps the next page's bytes (B1)
+/// behind the new version, for C6 to see. B3 never stores the whole word: a reader that is late pins dead frames for
+/// a moment. Any doubt goes to the slow path, which takes the lock and looks again.</para>
+/// <para>Threads: all verbs may be called from any thread at any time, except <see cref="Dispose"/>.</para>
+/// </remarks>
+/// <typeparam name="TRules">The replacement rule.</typeparam>
+/// <typeparam name="TProbe">What tests hang into the critical steps.</typeparam>
+public unsafe partial class PageCache<TRules, TProbe> : IDisposable
+    where TRules : struct, IFlagRules
+    where TProbe : struct, ICacheProbe
+{
+    private readonly Lock _lock = new();
+    private readonly PageCacheOptions _options;
+    private readonly CacheSpace _space;
+    private readonly FrameTable _frames;
+    private readonly PageIndex _index;
+    private readonly FramePool _pool;
+    private readonly PageMemory _memory;
+    private readonly NativeArray<FrameHead> _heads;
+    private readonly ActivationBuffers _activations;
+    private readonly MemoryMeter _meter;
+    private readonly Dictionary<ulong, PageLoad> _loads = [];
+    private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
+    private TRules _rules;
+    private IPageSource?[] _sources = [];
+    private long _lockWaits;
+    private long _misses;
+    private long _loadFailures;
+    private long _insertions;
+    private long _refaults;
+    private long _removals;
+    private volatile bool _disposed;
+
+    /// <summary>Makes an empty cache; see <see cref="PageCache{TRules}"/>.</summary>
+    /// <param name="options">Size, memory and habits.</param>
+    /// <param name="rules">The rule.</param>
+    public PageCache(PageCacheOptions options, TRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
+        _options = options;
+        long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
+        CapacityBytes = options.CapacityBytes;
+        _meter = new MemoryMeter(bytesMax);
+        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax);
+        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax);
+        if (frames < PageCacheOptions.PagesMin)
+        {
+            throw new ArgumentException(
+                $"page cache: CapacityBytes is {options.CapacityBytes}; after the metadata only {frames} pages of "
+                + $"{options.PageBytes} bytes fit, and {PageCacheOptions.PagesMin} are the least", nameof(options));
+        }
+
+        try
+        {
+            _space = new CacheSpace(frameMax, extraRowCount: 0, _meter, shared: true);
+            _frames = _space.Frames;
+            _index = _space.Index;
+            _pool = _space.Pool;
+            _heads = _frames.Heads;
+            _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
+            _activations = new ActivationBuffers(options.ActivationBatch, _meter);
+            _memory.EnsureFrames(frames);
+        }
+        catch (NativeMemoryException)
+        {
+            _activations?.Dispose();
+            _memory?.Dispose();
+            _space?.Dispose();
+            throw;
+        }
+
+        TakeUnusedOffline(frames);
+        _space.EvictionLog = options.Evicted is null ? null : [];
+        _rules = rules;
+        _rules.Attach(_space);
+        if (options.BackgroundReclaim) StartReclaimer();
+    }
+
+    /// <summary>The bound in bytes.</summary>
+    public long CapacityBytes { get; private set; }
+
+    /// <summary>Native bytes in use: page data and metadata.</summary>
+    public long UsedBytes => _meter.OutstandingBytes;
+
+    /// <summary>Bytes of a page.</summary>
+    public int PageBytes => _options.PageBytes;
+
+    /// <summary>The cache's name.</summary>
+    public string Name => _options.Name;
+
+    /// <summary>The size of the cache in pages.</summary>
+    public uint FrameCount => _space.FrameCount;
+
+    /// <summary>The number of pages that are resident.</summary>
+    public uint ResidentCount => _space.RuleFrameCount + _space.Held.Count;
+
+    /// <summary>What kind of memory the pages are in, and what the system granted.</summary>
+    public PageMemoryReport DescribeMemory() => _memory.Describe();
+
+    /// <summary>Adds an object whose pages may be cached.</summary>
+    /// <param name="source">Where its pages come from, or null when the caller puts them in.</param>
+    /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this, rounded up to a multiple of 64; at
+    /// most 2^40.</param>
+    /// <param name="dense">True when most of its pages will be used, or it has few: it gets a directory that costs 4 bytes
+    /// for 64 pages up to its highest page. False for sparse objects: a tree, which is slower.</param>
+    /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
+    public ObjectId AddObject(IPageSource? source, ulong pageCountMax, bool dense = true)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(pageCountMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            pageCountMax, dense ? PageIndex.DensePageMax : PageKey.PageMax + 1);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            ObjectId owner = _index.AddObject(pageCountMax, dense);
+            if (owner.Value >= _sources.Length)
+            {
+                IPageSource?[] more = new IPageSource?[Math.Max(4, _sources.Length * 2)];
+                _sources.CopyTo(more, 0);
+                // Readers of the array look without the lock.
+                Volatile.Write(ref _sources, more);
+            }
+
+            _sources[owner.Value] = source;
+            return owner;
+        }
+    }
+
+    /// <summary>Adds an object with the pages of a source.</summary>
+    /// <param name="source">Where its pages come from.</param>
+    /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
+    public ObjectId AddObject(IPageSource source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ulong pages = Math.Max(1, source.PageCount);
+        return AddObject(source, pages, dense: pages <= PageIndex.DensePageMax);
+    }
+
+    /// <summary>Counts since the cache was made.</summary>
+    public PageCacheStatistics Statistics
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return new()
+                {
+                    Hits = _hits.Sum(),
+                    Misses = _misses,
+                    LoadFailures = _loadFailures,
+                    Insertions = _insertions,
+                    Refaults = _refaults,
+                    RefaultActivations = _space.RefaultActivations,
+                    Activations = _space.Activations,
+                    Deactivations = _space.Deactivations,
+                    Evictions = _space.Evictions,
+                    Removals = _removals,
+                    ShadowsDropped = _space.Shadows.DroppedCount,
+                    LockWaits = Interlocked.Read(ref _lockWaits),
+                    HeldFrames = _space.Held.Count,
+                };
+            }
+        }
+    }
+
+    /// <summary>Checks the invariants of every structure. O(frames + index), under the lock: for tests, while no other
+    /// thread uses the cache.</summary>
+    /// <exception cref="InvariantException">An invariant does not hold.</exception>
+    public void Validate()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _space.Validate();
+            _rules.Validate();
+            _memory.Validate();
+            Invariant.Check(
+                _meter.OutstandingBytes <= _meter.LimitBytes, nameof(PageCache<TRules>),
+                $"at most {_meter.LimitBytes} bytes", _meter.OutstandingBytes);
+        }
+    }
+
+    /// <summary>Frames whose page data and metadata fit into <paramref name="bytes"/> while there is metadata for
+    /// <paramref name="bytesMax"/>.</summary>
+    private uint FramesFor(long bytes, long bytesMax)
+    {
+        // Metadata of a frame: its row and its share of a full leaf and directory, both ready for the largest size;
+        // then what columns grow by at least, and the buffers. Where pages are sparse, the index takes more, and
+        // frames give up their memory for it (GiveUpFramesFor).
+        const long FixedBytes = 12 * 16 * 1024;
+        const long IndexBytesPerFrame = 5;
+        const long PerRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1;
+        long rows = bytesMax / (_options.PageBytes + PerRow);
+        long left = bytes - (rows * PerRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void EnterContended()
+    {
+        Interlocked.Increment(ref _lockWaits);
+        _lock.Enter();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Enter()
+    {
+        if (!_lock.TryEnter()) EnterContended();
+    }
+}
