@@ -2,8 +2,8 @@
 namespace PerfCache.Tests.Models.Stepwise;
 
 /// <summary>
-/// Goal: the explorer allows what weakly ordered machines may do, all of it and nothing else. Method: the classic litmus
-/// tests; each names every outcome that must be reachable, and any other is a failure.
+/// Goal: the explorer allows what weakly ordered machines may do, all of it and nothing else. Method: the
+/// classic litmus tests; each names every outcome that must be reachable, and any other is a failure.
 /// </summary>
 [TestFixture]
 internal sealed class LitmusTests
@@ -23,7 +23,8 @@ internal sealed class LitmusTests
     [TestCase(MachineKind.Weak, Release, Plain, false, true, ExpectedResult = "0 0|0 1|1 1")]
     [TestCase(MachineKind.TotalStoreOrder, Plain, Plain, false, false, ExpectedResult = "0 0|0 1|1 1")]
     public string MessagePassing(
-        MachineKind kind, Ordering store, Ordering load, bool writeBarrier, bool readBarrier) => Outcomes(kind, model =>
+        MachineKind kind, Ordering store, Ordering load, bool writeBarrier, bool readBarrier
+    ) => Outcomes(kind, model =>
     {
         (Word data, Word flag) = (model.Word("data"), model.Word("flag"));
         StepwiseThread writer = model.Thread("writer"), reader = model.Thread("reader");
@@ -48,7 +49,7 @@ internal sealed class LitmusTests
     [TestCase(MachineKind.Weak, Fence.Release, Fence.Release, ExpectedResult = "0 0|0 1|1 0|1 1")]
     [TestCase(MachineKind.Weak, Fence.Full, Fence.Full, ExpectedResult = "0 1|1 0|1 1")]
     [TestCase(MachineKind.Weak, Fence.Locked, Fence.Full, ExpectedResult = "0 1|1 0|1 1")]
-    [TestCase(MachineKind.Weak, Fence.None, Fence.Process, ExpectedResult = "0 1|1 0|1 1", Description = "an asymmetric fence")]
+    [TestCase(MachineKind.Weak, Fence.None, Fence.Process, ExpectedResult = "0 1|1 0|1 1")]
     [TestCase(MachineKind.TotalStoreOrder, Fence.None, Fence.None, ExpectedResult = "0 0|0 1|1 0|1 1")]
     [TestCase(MachineKind.TotalStoreOrder, Fence.None, Fence.Process, ExpectedResult = "0 1|1 0|1 1")]
     [TestCase(MachineKind.TotalStoreOrder, Fence.Full, Fence.Full, ExpectedResult = "0 1|1 0|1 1")]
@@ -145,7 +146,8 @@ internal sealed class LitmusTests
         }),
         Is.EqualTo("0 1|0 2|2 1"));
 
-    // Two threads write both words: the last values are "1 1" only if each pair of stores went the wrong way round.
+    // Two threads write both words: the last values are "1 1" only if each pair of stores went the wrong way
+    // round.
     [TestCase(MachineKind.Weak, Plain, ExpectedResult = "1 1|1 2|2 1|2 2")]
     [TestCase(MachineKind.Weak, Release, ExpectedResult = "1 2|2 1|2 2")]
     [TestCase(MachineKind.TotalStoreOrder, Plain, ExpectedResult = "1 2|2 1|2 2")]
@@ -189,7 +191,8 @@ internal sealed class LitmusTests
         Outcomes(MachineKind.Weak, model =>
         {
             (Word data, Word first, Word second) = (model.Word("data"), model.Word("first"), model.Word("second"));
-            StepwiseThread writer = model.Thread("writer"), middle = model.Thread("middle"), reader = model.Thread("reader");
+            StepwiseThread writer = model.Thread("writer"), reader = model.Thread("reader");
+            StepwiseThread middle = model.Thread("middle");
             writer.Store("data", data, 1);
             writer.Store("first", first, 1, Release);
             Register sawFirst = middle.Register("first");
@@ -246,7 +249,7 @@ internal sealed class LitmusTests
 
     // A sequence lock with two data words: torn data is "1 2" or "2 1".
     [TestCase(true, true, true, ExpectedResult = "1 1|2 2|retry")]
-    [TestCase(false, true, true, ExpectedResult = "1 1|1 2|2 1|2 2|retry", Description = "the first load acquires nothing")]
+    [TestCase(false, true, true, ExpectedResult = "1 1|1 2|2 1|2 2|retry", Description = "no acquire")]
     [TestCase(true, false, true, ExpectedResult = "1 1|1 2|2 1|2 2|retry", Description = "no read barrier")]
     [TestCase(true, true, false, ExpectedResult = "1 1|1 2|2 1|2 2|retry", Description = "no write barrier")]
     public string SequenceLock(bool acquires, bool readBarrier, bool writeBarrier)

@@ -9,13 +9,16 @@ internal enum OpenAccessKind
     Load, Store, WriteBarrier,
 }
 
-/// <summary>An access whose step is over and whose effect is still to come, or a write barrier between such.</summary>
+/// <summary>
+/// An access whose step is over and whose effect is still to come, or a write barrier between such.
+/// </summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Word">The word it goes to.</param>
 /// <param name="Value">The value of a store.</param>
 /// <param name="Register">The register of a load.</param>
 /// <param name="IsRelease">True for a store that waits for everything before it.</param>
-/// <param name="IsExclusive">True for the store of a locked operation: nobody else may write the word before it.</param>
+/// <param name="IsExclusive">True for the store of a locked operation: nobody else may write the word before
+/// it.</param>
 /// <param name="Step">The step, for the trace.</param>
 internal readonly record struct OpenAccess(
     OpenAccessKind Kind, int Word, ulong Value, int Register, bool IsRelease, bool IsExclusive, int Step);
@@ -35,7 +38,9 @@ internal sealed class ThreadState
     /// <summary>The latest moment that a load has read at: the floor behind the next read barrier.</summary>
     internal int LoadedUpTo;
 
-    /// <summary>For each word the oldest past value that may still be read, as an index into its history.</summary>
+    /// <summary>
+    /// For each word the oldest past value that may still be read, as an index into its history.
+    /// </summary>
     internal int[] Seen = [];
 
     /// <summary>Accesses whose effect is still to come, in program order.</summary>
@@ -58,7 +63,9 @@ internal sealed class ThreadState
 
     internal void Open(OpenAccess access) => Window = [.. Window, access];
 
-    /// <summary>Takes an access out of the window, and the write barriers that have nothing before them any more.</summary>
+    /// <summary>
+    /// Takes an access out of the window, and the write barriers that have nothing before them any more.
+    /// </summary>
     internal void Close(int at)
     {
         OpenAccess[] rest = [.. Window.AsSpan(0, at), .. Window.AsSpan(at + 1)];
@@ -69,8 +76,8 @@ internal sealed class ThreadState
 }
 
 /// <summary>
-/// The whole machine between two effects. <see cref="Canonicalise"/> forgets all that no thread can tell any more, so that
-/// states which behave alike are equal and the explorer visits one of them.
+/// The whole machine between two effects. <see cref="Canonicalise"/> forgets all that no thread can tell any
+/// more, so that states which behave alike are equal and the explorer visits one of them.
 /// </summary>
 internal sealed class MachineState
 {
@@ -97,7 +104,9 @@ internal sealed class MachineState
         Threads[thread].Seen[word] = Memory[word].Length - 1;
     }
 
-    /// <summary>The oldest past value of a word that a thread may still read, as an index into its history.</summary>
+    /// <summary>
+    /// The oldest past value of a word that a thread may still read, as an index into its history.
+    /// </summary>
     internal int OldestReadable(int thread, int word)
     {
         ThreadState reader = Threads[thread];
@@ -107,7 +116,9 @@ internal sealed class MachineState
         return oldest;
     }
 
-    /// <summary>Drops values that nobody can read any more, and renumbers the moments that are left.</summary>
+    /// <summary>
+    /// Drops values that nobody can read any more, and renumbers the moments that are left.
+    /// </summary>
     /// <param name="mayRead">For each thread the words that it may still read the past of, as bits.</param>
     internal void Canonicalise(ReadOnlySpan<ulong> mayRead)
     {

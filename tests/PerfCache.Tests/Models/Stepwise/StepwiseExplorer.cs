@@ -9,7 +9,9 @@ internal enum ExplorationOutcome
     /// <summary>Every reachable state was visited and none broke anything.</summary>
     Holds,
 
-    /// <summary>An interleaving breaks a check, an invariant or an end condition, or ends in a deadlock.</summary>
+    /// <summary>
+    /// An interleaving breaks a check, an invariant or an end condition, or ends in a deadlock.
+    /// </summary>
     Broken,
 
     /// <summary>The bound on states or time came first: nothing is known.</summary>
@@ -18,7 +20,8 @@ internal enum ExplorationOutcome
 
 /// <summary>What an exploration found.</summary>
 internal sealed record Exploration(
-    string Model, ExplorationOutcome Outcome, int StateCount, double Seconds, string Failure, IReadOnlyList<string> Trace)
+    string Model, ExplorationOutcome Outcome, int StateCount, double Seconds, string Failure,
+    IReadOnlyList<string> Trace)
 {
     /// <summary>One line, and the shortest interleaving that breaks something.</summary>
     public override string ToString()
@@ -32,9 +35,10 @@ internal sealed record Exploration(
 
 /// <summary>Visits every state that a model can reach, once each.</summary>
 /// <remarks>
-/// Breadth first, so the trace of a failure is the shortest there is. States are told apart by a 128-bit hash (a million
-/// states collide with a probability below 10^-26), and only the states of the frontier are kept whole; a trace is
-/// replayed from the start. The order is fixed: the same model gives the same count and the same trace each time.
+/// Breadth first, so the trace of a failure is the shortest there is. States are told apart by a 128-bit hash
+/// (a million states collide with a probability below 10^-26), and only the states of the frontier are kept
+/// whole; a trace is replayed from the start. The order is fixed: the same model gives the same count and the
+/// same trace each time.
 /// </remarks>
 internal static class StepwiseExplorer
 {
@@ -53,7 +57,8 @@ internal static class StepwiseExplorer
         Exploration Result(ExplorationOutcome outcome, string failure, int path)
         {
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            return new Exploration(model.Name, outcome, visited.Count, seconds, failure, Replay(machine, model, paths, path));
+            List<string> trace = Replay(machine, model, paths, path);
+            return new Exploration(model.Name, outcome, visited.Count, seconds, failure, trace);
         }
 
         MachineState first = machine.Initial(out string? failure);
@@ -129,7 +134,8 @@ internal static class StepwiseExplorer
         if (step.Kind == StepKind.Store) return $"{start}: waits in the window";
         if (step.Kind == StepKind.Update)
         {
-            bool open = after.Threads[transition.Thread].Window.Length > own.Window.Length;
+            bool open = after.Threads[transition.Thread].Window.Any(
+                access => access.IsExclusive && access.Word == word && access.Step == own.NextStep);
             return $"{start}: {Value(model, word, before.Latest(word))}"
                 + (open ? ", the store waits" : $" -> {model.Format(word, after.Latest(word))}");
         }

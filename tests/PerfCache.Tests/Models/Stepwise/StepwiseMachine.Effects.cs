@@ -16,7 +16,7 @@ internal sealed partial class StepwiseMachine
                 int word = step.Address.Resolve(registers);
                 step.Change!(state.Latest(word), registers);
                 bool ready = IsFence(step)
-                    ? own.Window.Length == 0 : !own.Window.Any(access => IsTo(access, word));
+                    ? own.Window.Length == 0 : Array.FindIndex(own.Window, access => IsTo(access, word)) < 0;
                 if (ready && !registers.Blocked && !IsOpen(own, step.Into) && !IsOpen(own, step.IntoNew)
                     && !IsReserved(state, thread, word))
                     transitions.Add(new Transition(thread, -1, 0));
@@ -185,8 +185,8 @@ internal sealed partial class StepwiseMachine
         for (int before = 0; before < at; before++)
         {
             OpenAccess earlier = window[before];
-            if (IsTo(earlier, access.Word) || (stores && (access.IsRelease || earlier.Kind == OpenAccessKind.WriteBarrier)))
-                return false;
+            if (IsTo(earlier, access.Word)) return false;
+            if (stores && (access.IsRelease || earlier.Kind == OpenAccessKind.WriteBarrier)) return false;
         }
 
         return true;

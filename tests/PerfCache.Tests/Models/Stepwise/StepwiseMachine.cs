@@ -4,14 +4,17 @@ namespace PerfCache.Tests.Models.Stepwise;
 /// <summary>One thing that can happen next.</summary>
 /// <param name="Thread">The thread it happens to.</param>
 /// <param name="Window">The open access that takes effect, or -1 when the thread takes its next step.</param>
-/// <param name="Choice">Which past value a load returns, or which thread fences in a process-wide barrier.</param>
+/// <param name="Choice">Which past value a load returns, or which thread fences in a process-wide
+/// barrier.</param>
 internal readonly record struct Transition(int Thread, int Window, int Choice)
 {
     internal const int Late = -1;
     internal const int FromOwnWindow = -2;
 }
 
-/// <summary>What can happen next, and what it does: the rules that the essay of <see cref="StepwiseModel"/> states.</summary>
+/// <summary>
+/// What can happen next, and what it does: the rules that the essay of <see cref="StepwiseModel"/> states.
+/// </summary>
 internal sealed partial class StepwiseMachine
 {
     private readonly StepwiseModel _model;
@@ -26,8 +29,9 @@ internal sealed partial class StepwiseMachine
     {
         _model = model;
         _weak = kind == MachineKind.Weak;
-        // The step of a plain store touches nothing but its thread's window, so it commutes with whatever other threads do
-        // and need not be a transition of its own; but a process-wide barrier tells before it from behind it.
+        // The step of a plain store touches nothing but its thread's window, so it commutes with whatever
+        // other threads do and need not be a transition of its own; but a process-wide barrier tells before
+        // it from behind it.
         _storesAreSilent = model.Threads.All(
             thread => thread.Steps.All(step => step.Kind != StepKind.ProcessBarrier));
         _mayRead = [.. model.Threads.Select(thread => WordsReadFrom(thread, _weak))];
@@ -63,8 +67,9 @@ internal sealed partial class StepwiseMachine
     }
 
     /// <summary>
-    /// True when a locked operation holds a word that another needs: on a real machine one of them fails and tries again,
-    /// which is an interleaving of its own. Any other state without a transition is a deadlock of the protocol.
+    /// True when a locked operation holds a word that another needs: on a real machine one of them fails and
+    /// tries again, which is an interleaving of its own. Any other state without a transition is a deadlock
+    /// of the protocol.
     /// </summary>
     internal static bool WaitsForReservation(MachineState state) =>
         state.Threads.Any(thread => thread.Window.Any(access => access.IsExclusive));
@@ -82,7 +87,8 @@ internal sealed partial class StepwiseMachine
     }
 
     /// <summary>Does what happens next.</summary>
-    /// <returns>The new state, or null for one that another order of the same effects reaches as well.</returns>
+    /// <returns>The new state, or null for one that another order of the same effects reaches as
+    /// well.</returns>
     internal MachineState? Apply(MachineState before, Transition transition, out string? failure)
     {
         MachineState state = before.Clone();
@@ -144,7 +150,11 @@ internal sealed partial class StepwiseMachine
         for (int taken = 0; NextStep(state, thread) is Step step; taken++)
         {
             if (taken == 10_000)
-                throw new InvalidOperationException($"{_model.Name}: {_model.Threads[thread].Name} loops without an access");
+            {
+                throw new InvalidOperationException(
+                    $"{_model.Name}: {_model.Threads[thread].Name} loops without an access");
+            }
+
             Registers registers = _registers.Of(own);
             switch (step.Kind)
             {
@@ -180,7 +190,9 @@ internal sealed partial class StepwiseMachine
     {
         if (step.Kind == StepKind.WriteBarrier)
         {
-            if (own.Window.Length > 0) own.Open(new OpenAccess(OpenAccessKind.WriteBarrier, 0, 0, -1, false, false, own.NextStep));
+            // Alone it has nothing to hold back.
+            if (own.Window.Length > 0)
+                own.Open(new OpenAccess(OpenAccessKind.WriteBarrier, 0, 0, -1, false, false, own.NextStep));
         }
         else
         {
@@ -196,8 +208,8 @@ internal sealed partial class StepwiseMachine
         return true;
     }
 
-    // A load that stays open is a path of its own only if the thread can meanwhile do something: otherwise it is the same
-    // as taking the step later.
+    // A load that stays open is a path of its own only if the thread can meanwhile do something: otherwise it
+    // is the same as taking the step later.
     private bool GainsNothingFromLateness(MachineState state, int thread)
     {
         ThreadState own = state.Threads[thread];

@@ -4,32 +4,39 @@ using System.Globalization;
 namespace PerfCache.Tests.Models.Stepwise;
 
 /// <summary>
-/// A protocol between threads, written as steps on shared words, of which <see cref="StepwiseExplorer"/> tries every
-/// interleaving that a weakly ordered machine allows.
+/// A protocol between threads, written as steps on shared words, of which <see cref="StepwiseExplorer"/>
+/// tries every interleaving that a weakly ordered machine allows.
 /// </summary>
 /// <remarks>
-/// <b>One memory; what is weak is when.</b> Every store takes effect for all threads at one moment, as on x64, arm64
-/// and by the .NET memory model ("multicopy atomic"). The stores that have taken effect form one history with one clock,
-/// so the views of a thread are single times. An access may take effect at another moment than its step:
+/// <b>One memory; what is weak is when.</b> Every store takes effect for all threads at one moment, as on
+/// x64, arm64 and by the .NET memory model ("multicopy atomic"). The stores that have taken effect form one
+/// history with one clock, so the views of a thread are single times. An access may take effect at another
+/// moment than its step:
 /// <list type="bullet">
-/// <item><i>Early loads.</i> A load may return any value that its word held since the thread's <i>floor</i>, and nothing
-/// older than what the thread has already seen of that word. Only ordering raises the floor: an acquire load to the moment
-/// that it read at, a read barrier to the latest moment that any earlier load read at, a fence to now.</item>
-/// <item><i>Late loads.</i> A plain load may stay open while the thread goes on; it reads when it is performed, at the
-/// latest before a step that uses the value, a read barrier, a fence, or the effect of a release behind it. So a load
-/// can pass later stores (load buffering), but no value comes out of thin air: a store waits for what it depends on.</item>
-/// <item><i>Late stores.</i> Stores wait in the thread's <i>window</i> and take effect in any order, except that those to
-/// one word keep theirs, a release waits for every earlier load and store of its thread, and whatever follows a write
-/// barrier waits for every access before it. The thread itself reads its newest waiting store.</item>
-/// <item><i>Locked operations</i> read the latest value and write at the same moment with an empty window: a full fence, as
-/// .NET promises of Interlocked. Weaker orders (what arm64's bare acquire-release loop does) read at once, reserve the
-/// word, and let the store wait in the window, where later stores may overtake it.</item>
-/// <item><i>A process-wide barrier</i> makes each other thread fence at some step of its own while the caller waits.</item>
+/// <item><i>Early loads.</i> A load may return any value that its word held since the thread's <i>floor</i>,
+/// and nothing older than what the thread has already seen of that word. Only ordering raises the floor: an
+/// acquire load to the moment that it read at, a read barrier to the latest moment that any earlier load read
+/// at, a fence to now.</item>
+/// <item><i>Late loads.</i> A plain load may stay open while the thread goes on; it reads when it is
+/// performed, at the latest before a step that uses the value, a read barrier, a fence, or the effect of a
+/// release behind it. So a load can pass later stores (load buffering), but no value comes out of thin air: a
+/// store waits for what it depends on.</item>
+/// <item><i>Late stores.</i> Stores wait in the thread's <i>window</i> and take effect in any order, except
+/// that those to one word keep theirs, a release waits for every earlier load and store of its thread, and
+/// whatever follows a write barrier waits for every access before it. The thread itself reads its newest
+/// waiting store.</item>
+/// <item><i>Locked operations</i> read the latest value and write at the same moment with an empty window: a
+/// full fence, as .NET promises of Interlocked. Weaker orders (what arm64's bare acquire-release loop does)
+/// read at once, reserve the word, and let the store wait in the window, where later stores may overtake
+/// it.</item>
+/// <item><i>A process-wide barrier</i> makes each other thread fence at some step of its own while the caller
+/// waits.</item>
 /// </list>
-/// This allows every reordering of two accesses to different words that .NET allows, and speculation of loads past
-/// branches and addresses (dependencies order stores, never loads). Weaker than real machines: dependent loads are not
-/// ordered, and an acquire may pass an earlier release. Stronger: a failed compare-exchange reads the latest value, and
-/// a locked operation without acquire is not itself delayed. Words are whole: mixed-size access is not modelled.
+/// This allows every reordering of two accesses to different words that .NET allows, and speculation of loads
+/// past branches and addresses (dependencies order stores, never loads). Weaker than real machines: dependent
+/// loads are not ordered, and an acquire may pass an earlier release. Stronger: a failed compare-exchange
+/// reads the latest value, and a locked operation without acquire is not itself delayed. Words are whole:
+/// mixed-size access is not modelled.
 /// <para>Functions given to steps must be pure: they are called any number of times.</para>
 /// </remarks>
 internal sealed class StepwiseModel(string name)
@@ -99,7 +106,9 @@ internal enum Ordering
     /// <summary>Every earlier access of the thread takes effect before it.</summary>
     Release,
 
-    /// <summary>Acquire for the read and release for the write, but what follows may still pass the write.</summary>
+    /// <summary>
+    /// Acquire for the read and release for the write, but what follows may still pass the write.
+    /// </summary>
     AcquireRelease,
 
     /// <summary>A full fence: what .NET promises of Interlocked.</summary>
@@ -112,7 +121,9 @@ internal enum MachineKind
     /// <summary>All that the essay of <see cref="StepwiseModel"/> tells.</summary>
     Weak,
 
-    /// <summary>x64: only a later load passes an earlier store, and every locked operation is a full fence.</summary>
+    /// <summary>
+    /// x64: only a later load passes an earlier store, and every locked operation is a full fence.
+    /// </summary>
     TotalStoreOrder,
 }
 

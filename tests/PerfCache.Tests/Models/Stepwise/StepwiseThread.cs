@@ -38,9 +38,9 @@ internal sealed record Step(StepKind Kind, string Label)
 }
 
 /// <summary>
-/// The program of one thread, added step by step. A label is what the production code's comment at that access says, so
-/// a trace reads as a walk through the code. Jumps go forwards or backwards to a <see cref="Target"/>; each loop must
-/// be bounded or wait in an <see cref="Await"/>.
+/// The program of one thread, added step by step. A label is what the production code's comment at that
+/// access says, so a trace reads as a walk through the code. Jumps go forwards or backwards to a <see cref="Target"/>;
+/// each loop must be bounded or wait in an <see cref="Await"/>.
 /// </summary>
 internal sealed class StepwiseThread(string name, int index)
 {
@@ -113,7 +113,9 @@ internal sealed class StepwiseThread(string name, int index)
 
     internal void FullFence(string label) => _steps.Add(new Step(StepKind.FullFence, label));
 
-    /// <summary>Every thread of the process fences somewhere between the start and the end of this step.</summary>
+    /// <summary>
+    /// Every thread of the process fences somewhere between the start and the end of this step.
+    /// </summary>
     internal void ProcessBarrier(string label) => _steps.Add(new Step(StepKind.ProcessBarrier, label));
 
     internal void Branch(Func<Registers, bool> condition, string target) =>
@@ -136,7 +138,9 @@ internal sealed class Registers
 {
     private ThreadState _thread = null!;
 
-    /// <summary>True when a register was asked for whose load has not been performed: the step must wait.</summary>
+    /// <summary>
+    /// True when a register was asked for whose load has not been performed: the step must wait.
+    /// </summary>
     internal bool Blocked { get; private set; }
 
     internal ulong this[Register register]
@@ -157,12 +161,24 @@ internal sealed class Registers
     }
 }
 
-/// <summary>What an invariant sees: the values that have taken effect, and all registers.</summary>
+/// <summary>
+/// What an invariant sees: all registers, and the last value of each word: the one that a locked operation
+/// has reserved the word for, otherwise the one that has taken effect.
+/// </summary>
 internal sealed class World
 {
     private MachineState _state = null!;
 
-    internal ulong this[Word word] => _state.Latest(word.Index);
+    internal ulong this[Word word]
+    {
+        get
+        {
+            foreach (ThreadState thread in _state.Threads)
+                foreach (OpenAccess access in thread.Window)
+                    if (access.IsExclusive && access.Word == word.Index) return access.Value;
+            return _state.Latest(word.Index);
+        }
+    }
 
     internal ulong this[Register register] => _state.Threads[register.Thread].Registers[register.Index];
 
