@@ -8,6 +8,9 @@ namespace PerfCache.Benchmarks;
 /// How much faster do vectors find the slots of a leaf that hold a frame than a loop over its 64 slots? The slots are
 /// mixed at random, 256 leaves in turn (64 KiB: within a core's second cache).
 /// </summary>
+[MedianColumn]
+[MinColumn]
+[MaxColumn]
 public class LeafScanBenchmarks
 {
     private const int LeafCount = 256;
