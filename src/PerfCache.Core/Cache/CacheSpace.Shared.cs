@@ -54,18 +54,18 @@ public sealed partial class CacheSpace
     }
 
     /// <summary>True for a frame of C2.</summary>
-    internal bool IsHeld(FrameId frame) => Frames.Owner(frame).IsHeld;
+    internal bool IsHeld(FrameId frame) => Frames.Owner(frame).Held != 0;
 
     /// <summary>Takes a frame off the held ones.</summary>
     internal void LetGo(FrameId frame)
     {
         Held.Remove(frame);
-        Frames.Owner(frame).IsHeld = false;
+        Frames.Owner(frame).Held = 0;
     }
 
     private void Hold(FrameId frame)
     {
-        Frames.Owner(frame).IsHeld = true;
+        Frames.Owner(frame).Held = 1;
         Held.PushHead(frame);
     }
 

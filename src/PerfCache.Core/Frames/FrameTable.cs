@@ -49,8 +49,8 @@ public struct FrameOwner
     /// <summary>The NUMA node of the frame's memory.</summary>
     [FieldOffset(2)] public byte Node;
 
-    /// <summary>The frame is off the rule's lists because somebody holds it.</summary>
-    [FieldOffset(3)] internal bool IsHeld;
+    /// <summary>1 when the frame is off the rule's lists because somebody holds it.</summary>
+    [FieldOffset(3)] internal byte Held;
 }
 
 /// <summary>

@@ -337,7 +337,7 @@ public sealed class PageCacheTests
         public int Read(ulong page, Span<byte> destination)
         {
             Interlocked.Increment(ref _reads);
-            Thread.Sleep(Delay);
+            if (Delay > TimeSpan.Zero) new ManualResetEventSlim().Wait(Delay);
             if (Fails) throw new IOException("disk on fire");
             Bytes(page).CopyTo(destination);
             return PageBytes;

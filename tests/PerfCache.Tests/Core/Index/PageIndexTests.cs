@@ -111,7 +111,7 @@ public sealed class PageIndexTests
     [Test]
     public void AFailureToGrowLeavesTheIndexAsItWas()
     {
-        MemoryMeter small = new(limitBytes: 350_000);
+        MemoryMeter small = new(limitBytes: 140_000);
         using (FrameTable frames = new(100, 0, small))
         using (PageIndex index = new(frames, small))
         {
