@@ -8,7 +8,8 @@ namespace PerfCache.Cache;
 /// <summary>Readers without locked operations: they announce an epoch instead of pinning.</summary>
 /// <remarks>
 /// <code>
-/// reader    E1 own slot := epoch      C1 to C3 as a copy      E2 use the bytes      E3 own slot := 0, a release
+/// reader    E0 acquire the epoch   E1 own slot := epoch   C1 to C3 as a copy   E2 use the bytes
+///           E3 own slot := 0, a release
 /// reclaim   V1 to V3, frames to limbo
 ///   (lock)  R1 epoch + 1              R2 barrier in all threads
 ///           R3 wait until each slot is 0 or at least the new epoch                  R4 limbo frames are free
@@ -82,7 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     internal FrameId FindForReader(ObjectId owner, ulong page, ref long announced)
     {
         if (_readersPin) return FrameId.None;
-        Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E1
+        Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
         FrameId frame = FindChecked(owner, page, out _);
         if (frame.IsNone) Volatile.Write(ref announced, 0);
         TProbe.At(CacheStep.Checked);

@@ -260,7 +260,8 @@ public unsafe partial class PageCache<TRules, TProbe>
                 PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, countsAsAccess: true);
             }
         }
-        catch (NativeMemoryException failure)
+        // The index could not grow, most likely; whatever it is, nobody may be left waiting.
+        catch (Exception failure)
         {
             load.End()?.SetException(failure);
             throw;

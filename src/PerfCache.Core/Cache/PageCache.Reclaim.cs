@@ -11,6 +11,12 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Held frames that one reclaim looks at: those that were let go meanwhile return to the rule.</summary>
     private const int HeldLookedAtMax = 64;
 
+    /// <summary>How often reclaim is tried without any effect, as the kernel does (mm/memcontrol.c).</summary>
+    private const int ReclaimTriesMax = 16;
+
+    /// <summary>Frames that go through limbo together, so that they share the wait for readers.</summary>
+    private const uint LimboBatch = 32;
+
     private Thread? _reclaimer;
     private AutoResetEvent? _reclaimerWork;
     private uint _lowWater;
@@ -24,7 +30,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         leftLock = _pool.FreeCount == 0 && ReclaimForMiss();
         FrameId frame = _pool.Allocate();
         _space.PrivateCount++;
-        if (_reclaimerWork is not null && _pool.FreeCount < _lowWater) _reclaimerWork.Set();
+        // Once on the way down: waking it with every miss would cost more than reclaiming does.
+        if (_pool.FreeCount + 1 == _lowWater) _reclaimerWork?.Set();
         return frame;
     }
 
@@ -33,12 +40,14 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         Deadline deadline = new(_options.Patience);
         bool leftLock = false;
+        int tries = 0;
         while (true)
         {
+            uint inHand = _space.RuleFrameCount;
             if (ReclaimOnce()) return leftLock;
             // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
             // rule has none left, only time can help, if anything is on its way.
-            if (_space.RuleFrameCount > 0 && deadline.Wait()) continue;
+            if (_space.RuleFrameCount < inHand || (_space.RuleFrameCount > 0 && ++tries < ReclaimTriesMax)) continue;
             if (!CanHope() || !deadline.Wait()) break;
             leftLock = true;
             _lock.Exit();
@@ -58,7 +67,12 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         ReturnHeld();
         _rules.Reclaim();
-        if (_space.Limbo.Count > 0) EmptyLimbo();
+        if (_space.UsesLimbo)
+        {
+            while (_space.Limbo.Count < LimboBatch && _space.RuleFrameCount > FrameCount / 2 && _rules.Reclaim() > 0) { }
+            if (_space.Limbo.Count > 0) EmptyLimbo();
+        }
+
         return _pool.FreeCount > 0;
     }
 
@@ -68,19 +82,21 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
     private void ReturnHeld()
     {
-        FrameId frame = _space.Held.Tail;
-        for (int i = 0; i < HeldLookedAtMax && !frame.IsNone; i++)
+        uint count = Math.Min(HeldLookedAtMax, _space.Held.Count);
+        for (uint i = 0; i < count; i++)
         {
-            FrameId next = _space.Held.Younger(frame);
+            FrameId frame = _space.Held.Tail;
             FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
-            if (state.Pins == 0 && !state.HasAny(FrameState.HoldMask))
+            if (state.Pins > 0 || state.HasAny(FrameState.HoldMask))
             {
-                _space.LetGo(frame);
-                if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
-                else _space.FreeDead(frame);
+                // To the other end, so that a few that stay do not hide those behind them.
+                _space.Held.MoveToHead(frame);
+                continue;
             }
 
-            frame = next;
+            _space.LetGo(frame);
+            if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
+            else _space.FreeDead(frame);
         }
     }
 
