@@ -194,14 +194,17 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
     }
 
-    /// <summary>Adds an object with the pages of a source.</summary>
+    /// <summary>Adds an object with the pages of a source, dense unless it is very large for this cache.</summary>
     /// <param name="source">Where its pages come from.</param>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
     public ObjectId AddObject(IPageSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
-        return AddObject(source, pages, dense: pages <= PageIndex.DensePageMax);
+        // A directory of the whole object may take a 32nd of the bound; the tree of a larger one takes what is resident.
+        ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
+        return AddObject(
+            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);
     }
 
     /// <summary>Counts since the cache was made.</summary>
