@@ -45,10 +45,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         ArgumentNullException.ThrowIfNull(visit);
         using Lock.Scope scope = Enter();
         if (!_index.IsPage(owner, 0)) return;
-        _index.Walk(owner, 0, PageKey.PageMax, (page, _, entry) =>
-        {
-            if (entry.IsFrame) visit(page, entry.Frame);
-        });
+        _index.Walk(owner, 0, PageKey.PageMax, (page, _, entry) => visit(page, entry.Frame), framesOnly: true);
     }
 
     /// <summary>Checks the invariants of every structure of the cache. O(frames + index): for tests.</summary>

@@ -15,21 +15,24 @@ internal sealed partial class PageIndex
 
     /// <summary>Calls <paramref name="visit"/> with the address and entry of each slot in the page range that is not
     /// empty, in ascending order of pages. The visitor may empty the slot that it is called with, and no other.</summary>
-    internal void Walk(ObjectId owner, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    internal void Walk(
+        ObjectId owner, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit, bool framesOnly = false)
     {
         ObjectRow row = _objects[owner.Value];
+        SlotWalk walk = new(firstPage, lastPage, framesOnly, visit);
         ulong lastLeaf = lastPage >> IndexBlocks.SlotBits;
         if (row.DirectoryColumn is not null)
         {
             for (ulong leaf = firstPage >> IndexBlocks.SlotBits;
                 leaf <= lastLeaf && leaf < row.DirectoryLength; leaf++)
             {
-                WalkLeaf(row.Directory[leaf], leaf, firstPage, lastPage, visit);
+                uint block = row.Directory[leaf];
+                if (block != 0) WalkLeaf(block, leaf, walk);
             }
         }
         else if (row.Root != 0)
         {
-            WalkBlock(row.Root, row.Height, 0, firstPage, lastPage, visit);
+            WalkBlock(row.Root, row.Height, 0, walk);
         }
     }
 
@@ -194,40 +197,55 @@ internal sealed partial class PageIndex
         row.Height = 0;
     }
 
-    private void WalkBlock(
-        uint block, int level, ulong prefix, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    private void WalkBlock(uint block, int level, ulong prefix, in SlotWalk walk)
     {
         if (level == 0)
         {
-            WalkLeaf(block, prefix, firstPage, lastPage, visit);
+            WalkLeaf(block, prefix, walk);
             return;
         }
 
-        int pageShift = IndexBlocks.SlotBits * level;
-        for (uint i = 0; i < IndexBlocks.SlotCount; i++)
+        // The mask is made once: a visitor that empties a slot may free blocks below, but no other child of this one.
+        ulong children = walk.Within(prefix, IndexBlocks.SlotBits * level) & LeafScan.NonEmpty(_blocks.Slots(block));
+        while (children != 0)
         {
+            uint i = LeafScan.TakeLowest(ref children);
             SlotEntry entry = new(_blocks.Slot((block << IndexBlocks.SlotBits) | i));
-            ulong child = (prefix << IndexBlocks.SlotBits) | i;
-            if (entry.IsEmpty || child << pageShift > lastPage || ((child + 1) << pageShift) - 1 < firstPage) continue;
-            WalkBlock(entry.Block, level - 1, child, firstPage, lastPage, visit);
+            WalkBlock(entry.Block, level - 1, (prefix << IndexBlocks.SlotBits) | i, walk);
         }
     }
 
-    private void WalkLeaf(
-        uint block, ulong leaf, ulong firstPage, ulong lastPage, Action<ulong, uint, SlotEntry> visit)
+    private void WalkLeaf(uint block, ulong leaf, in SlotWalk walk)
     {
-        if (block == 0) return;
-        for (uint i = 0; i < IndexBlocks.SlotCount; i++)
+        Span<uint> slots = _blocks.Slots(block);
+        ulong wanted = walk.Within(leaf, 0)
+            & (walk.FramesOnly ? LeafScan.Frames(slots) : LeafScan.NonEmpty(slots));
+        while (wanted != 0)
         {
-            ulong page = (leaf << IndexBlocks.SlotBits) | i;
-            if (page < firstPage || page > lastPage) continue;
+            uint i = LeafScan.TakeLowest(ref wanted);
             uint address = (block << IndexBlocks.SlotBits) | i;
-            SlotEntry entry = new(_blocks.Slot(address));
-            if (!entry.IsEmpty) visit(page, address, entry);
+            walk.Visit((leaf << IndexBlocks.SlotBits) | i, address, new SlotEntry(_blocks.Slot(address)));
         }
     }
 
     private static uint ChildAddress(uint block, ulong leaf, int level) =>
         (block << IndexBlocks.SlotBits)
         | ((uint)(leaf >> (IndexBlocks.SlotBits * (level - 1))) & (IndexBlocks.SlotCount - 1));
+
+    /// <summary>A walk over the slots of an object: from where to where, and who is told.</summary>
+    private readonly record struct SlotWalk(
+        ulong FirstPage, ulong LastPage, bool FramesOnly, Action<ulong, uint, SlotEntry> Visit)
+    {
+        /// <summary>The slots of the block with this number that the walk reaches into; a slot spans 2^shift pages.
+        /// </summary>
+        internal ulong Within(ulong block, int shift)
+        {
+            ulong start = block << IndexBlocks.SlotBits;
+            ulong end = start | (IndexBlocks.SlotCount - 1);
+            ulong first = FirstPage >> shift;
+            ulong last = LastPage >> shift;
+            if (first > end || last < start) return 0;
+            return LeafScan.Range((int)(Math.Max(first, start) - start), (int)(Math.Min(last, end) - start));
+        }
+    }
 }

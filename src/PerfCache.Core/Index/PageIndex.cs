@@ -205,6 +205,8 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = Shadows.Oldest;
         if (leaf == 0) return 0;
         int count = (int)_blocks.Head(leaf).Shadows;
+        Invariant.Assert(
+            LeafScan.Frames(_blocks.Slots(leaf)) == 0, nameof(PageIndex), "I4: a leaf without frames", leaf);
         Shadows.Leave(leaf);
         _blocks.Slots(leaf).Clear();
         RemoveLeaf(leaf);

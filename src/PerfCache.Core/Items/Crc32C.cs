@@ -62,42 +62,6 @@ internal static unsafe class Crc32C
         fixed (byte* first = bytes) return ~Update<TSteps>(~crc, first, bytes.Length);
     }
 
-    /// <summary>Copies bytes to a destination of the same length or more, and returns their checksum, in one pass.
-    /// The two must not overlap.</summary>
-    internal static uint CopyAndCompute(ReadOnlySpan<byte> source, Span<byte> destination)
-    {
-        if (X86Crc32CSteps.IsSupported) return CopyBy<X86Crc32CSteps>(source, destination);
-        if (ArmCrc32CSteps.IsSupported) return CopyBy<ArmCrc32CSteps>(source, destination);
-        source.CopyTo(destination);
-        return AppendScalar(0, source);
-    }
-
-    /// <summary>As <see cref="CopyAndCompute"/>, by chosen steps.</summary>
-    internal static uint CopyBy<TSteps>(ReadOnlySpan<byte> source, Span<byte> destination)
-        where TSteps : struct, ICrc32CSteps
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, source.Length);
-        fixed (byte* from = source)
-        fixed (byte* to = destination)
-        {
-            byte* at = from;
-            byte* put = to;
-            int count = source.Length;
-            uint state = uint.MaxValue;
-            while (TSteps.HasMultiply && count >= 3 * LongLaneBytes)
-            {
-                state = CopyThreeLanes<TSteps>(state, at, put);
-                at += 3 * LongLaneBytes;
-                put += 3 * LongLaneBytes;
-                count -= 3 * LongLaneBytes;
-            }
-
-            // A short rest is in the processor's cache when it is read again.
-            Unsafe.CopyBlockUnaligned(put, at, (uint)count);
-            return ~Update<TSteps>(state, at, count);
-        }
-    }
-
     private static uint Update<TSteps>(uint state, byte* at, int count) where TSteps : struct, ICrc32CSteps
     {
         if (TSteps.HasMultiply)
@@ -128,26 +92,6 @@ internal static unsafe class Crc32C
         }
 
         return Combine<TSteps>(state, second, third, overLane, overTwoLanes);
-    }
-
-    private static uint CopyThreeLanes<TSteps>(uint state, byte* at, byte* to) where TSteps : struct, ICrc32CSteps
-    {
-        uint second = 0;
-        uint third = 0;
-        for (byte* end = at + LongLaneBytes; at < end; at += sizeof(ulong), to += sizeof(ulong))
-        {
-            ulong one = Unsafe.ReadUnaligned<ulong>(at);
-            ulong two = Unsafe.ReadUnaligned<ulong>(at + LongLaneBytes);
-            ulong three = Unsafe.ReadUnaligned<ulong>(at + (2 * LongLaneBytes));
-            Unsafe.WriteUnaligned(to, one);
-            Unsafe.WriteUnaligned(to + LongLaneBytes, two);
-            Unsafe.WriteUnaligned(to + (2 * LongLaneBytes), three);
-            state = TSteps.AddWord(state, one);
-            second = TSteps.AddWord(second, two);
-            third = TSteps.AddWord(third, three);
-        }
-
-        return Combine<TSteps>(state, second, third, s_overLongLane, s_overTwoLongLanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -63,7 +63,8 @@ public readonly unsafe struct NativeArray<T> where T : unmanaged
 
     /// <summary>
     /// Asks the processor to bring the element's cache line near. Any index inside the reservation is allowed; the
-    /// hint never faults. Does nothing where the processor has no such hint for .NET.
+    /// hint never faults. It does nothing on Arm: the base instruction set there has such a hint (PRFM), but .NET offers
+    /// only that of SVE, as a preview.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(uint index)

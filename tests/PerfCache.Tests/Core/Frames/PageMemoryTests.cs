@@ -191,6 +191,72 @@ public sealed class PageMemoryTests
     }
 
     [Test]
+    public void ThreadsThatDiscardRestorePrefaultAndReadLateLeaveTheAccountExact()
+    {
+        SkipUnlessReal();
+        const uint Frames = 2048;
+        using PageMemory memory = Make(Frames, PageMemoryKind.Resident);
+        memory.EnsureFrames(Frames);
+        for (int phase = 0; phase < 6; phase++)
+        {
+            RunTenants(memory, phase);
+            memory.Validate();
+            Assert.That(memory.CommittedBytes, Is.EqualTo((Frames - memory.DiscardedFrames) * PageBytes));
+            Assert.That(_meter.OutstandingBytes, Is.EqualTo(memory.CommittedBytes + memory.BookkeepingBytes));
+            // A frame that was backed after it was discarded, by a pre-fault that came late, would be one too many.
+            memory.Prefault(new FrameId(1), Frames);
+            Assert.That(memory.Describe().ResidentBytes, Is.Null.Or.EqualTo(memory.CommittedBytes), $"phase {phase}");
+        }
+
+        FrameId[] all = [.. Enumerable.Range(1, (int)Frames).Select(frame => new FrameId((uint)frame))];
+        memory.Restore(all);
+        memory.Discard(all);
+        Assert.That(memory.CommittedBytes, Is.Zero);
+        Assert.That(memory.Describe().ResidentBytes, Is.Null.Or.Zero);
+    }
+
+    private static void RunTenants(PageMemory memory, int phase)
+    {
+        using CancellationTokenSource stop = new();
+        Task prefaulter = Task.Run(() =>
+        {
+            while (!stop.IsCancellationRequested) memory.Prefault(new FrameId(1), memory.FrameCount);
+        });
+        // A reader without any lock, as a hit is: it must never fault, and sees a tenant's byte or zero.
+        Task<int> reader = Task.Run(() =>
+        {
+            int strange = 0;
+            for (uint i = 0; !stop.IsCancellationRequested; i++)
+            {
+                byte seen = memory.Page(new FrameId((i % memory.FrameCount) + 1))[(int)(i % PageBytes)];
+                if (seen is not (0 or 1 or 2)) strange++;
+            }
+
+            return strange;
+        });
+        Task[] tenants = [.. Enumerable.Range(1, 2).Select(tenant => Task.Run(() =>
+        {
+            Random random = new((phase * 2) + tenant);
+            for (int round = 0; round < 20; round++)
+            {
+                // Each tenant has every other frame, so runs of neighbours are never whole.
+                FrameId[] own = [.. Enumerable.Range(0, 64)
+                    .Select(_ => new FrameId((uint)((random.Next((int)memory.FrameCount / 2) * 2) + tenant)))];
+                memory.Discard(own);
+                foreach (FrameId frame in own)
+                    Assert.That(memory.Page(frame).ContainsAnyExcept((byte)0), Is.False, $"round {round}: {frame}");
+                memory.Restore(own);
+                foreach (FrameId frame in own) memory.Page(frame).Fill((byte)tenant);
+                memory.Discard(own.AsSpan(0, 32));
+            }
+        }))];
+        Task.WaitAll(tenants);
+        stop.Cancel();
+        Task.WaitAll(prefaulter, reader);
+        Assert.That(reader.Result, Is.Zero);
+    }
+
+    [Test]
     public unsafe void TheFallbackOfPrefaultLosesNoWriteOfAnotherThread()
     {
         using PageMemory memory = Make(1, PageMemoryKind.Lendable);
