@@ -31,7 +31,8 @@ internal sealed class ShardFrames
     private readonly ItemBudget _budget;
     private readonly byte _shard;
     private readonly NativeArray<ItemFrame> _rows;
-    private readonly uint _slotsMax;
+    private readonly int _placeShift;
+    private readonly uint _slotMask;
     private readonly uint[] _firstOfList = new uint[byte.MaxValue + 1];
     private readonly FrameId[] _one = new FrameId[1];
     private bool _supplyIsEmpty;
@@ -43,7 +44,9 @@ internal sealed class ShardFrames
         _budget = budget;
         _shard = shard;
         _rows = all.Rows;
-        _slotsMax = (uint)all.Classes.SlotsMax;
+        // A page and its smallest slot are powers of two, so there is no division in a place.
+        _placeShift = BitOperations.Log2((uint)all.Classes.SlotsMax);
+        _slotMask = (uint)all.Classes.SlotsMax - 1;
     }
 
     /// <summary>Frames in which there is nothing.</summary>
@@ -58,17 +61,17 @@ internal sealed class ShardFrames
     /// <summary>Frames that the owner has taken out of the store.</summary>
     internal uint WithdrawnCount { get; private set; }
 
-    internal uint FrameOf(uint place) => place / _slotsMax;
+    internal uint FrameOf(uint place) => place >> _placeShift;
 
     /// <summary>The class of the slot at a place.</summary>
-    internal byte ClassOf(uint place) => _rows[place / _slotsMax].Class;
+    internal byte ClassOf(uint place) => _rows[place >> _placeShift].Class;
 
     /// <summary>The bytes of the slot at a place.</summary>
     internal Span<byte> Slot(uint place)
     {
-        uint frame = place / _slotsMax;
+        uint frame = place >> _placeShift;
         int bytes = _all.Classes.Bytes(_rows[frame].Class);
-        return _all.Pages.Page(new FrameId(frame)).Slice((int)(place % _slotsMax) * bytes, bytes);
+        return _all.Pages.Page(new FrameId(frame)).Slice((int)(place & _slotMask) * bytes, bytes);
     }
 
     /// <summary>Takes a free frame for a row's value, and puts it behind the chain's last one if there is one.</summary>
@@ -110,15 +113,15 @@ internal sealed class ShardFrames
         int bit = BitOperations.TrailingZeroCount(~_all.UsedSlots[word]);
         _all.UsedSlots[word] |= 1u << bit;
         if (++row.UsedSlots == _all.Classes.Slots(sizeClass)) Unlink(frame, sizeClass);
-        place = (frame * _slotsMax) + ((word - (frame * _all.BitmapWords)) * 32) + (uint)bit;
+        place = (frame << _placeShift) + ((word - (frame * _all.BitmapWords)) * 32) + (uint)bit;
         return true;
     }
 
     /// <summary>Frees a slot that is in nobody's name.</summary>
     internal void FreeSlot(uint place)
     {
-        uint frame = place / _slotsMax;
-        uint slot = place % _slotsMax;
+        uint frame = place >> _placeShift;
+        uint slot = place & _slotMask;
         ref ItemFrame row = ref _rows[frame];
         ref uint word = ref _all.UsedSlots[(frame * _all.BitmapWords) + (slot / 32)];
         Invariant.Assert((word & (1u << (int)(slot % 32))) != 0, nameof(ShardFrames), "F3: a used slot", place);
@@ -133,7 +136,7 @@ internal sealed class ShardFrames
     /// <summary>Puts a slot into a row's name.</summary>
     internal void LinkSlot(uint place, uint itemRow)
     {
-        ref ItemFrame row = ref _rows[place / _slotsMax];
+        ref ItemFrame row = ref _rows[place >> _placeShift];
         NativeArray<ItemLink> links = _itemRows.FrameLinks;
         links[itemRow] = new ItemLink { Next = row.Row };
         if (row.Row != 0) links[row.Row].Previous = itemRow;
@@ -145,7 +148,7 @@ internal sealed class ShardFrames
     {
         NativeArray<ItemLink> links = _itemRows.FrameLinks;
         ItemLink link = links[itemRow];
-        if (link.Previous == 0) _rows[place / _slotsMax].Row = link.Next;
+        if (link.Previous == 0) _rows[place >> _placeShift].Row = link.Next;
         else links[link.Previous].Next = link.Next;
         if (link.Next != 0) links[link.Next].Previous = link.Previous;
         links[itemRow] = default;

@@ -36,7 +36,8 @@ internal ref struct ValuePieces
         if (_chain != 0)
         {
             piece = _frames.Pages.Page(new FrameId(_chain));
-            _chain = _frames.Rows[_chain].Next;
+            // The row of the last frame is not looked at: a value of one page costs one cold line less.
+            if (_left > piece.Length) _chain = _frames.Rows[_chain].Next;
         }
         else
         {
