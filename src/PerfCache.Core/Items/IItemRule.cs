@@ -5,8 +5,9 @@ namespace PerfCache.Items;
 /// Chooses which items go when a shard is full. The store does everything else.
 /// </summary>
 /// <remarks>
-/// A rule is a struct used as a type parameter; each shard has a copy of its own, and every verb runs under the shard's
-/// lock. It keeps items on lists made from the <see cref="ItemSpace"/>: every item belongs to the rule from
+/// A rule is a struct used as a type parameter; each shard has a copy of its own, and every verb runs under the
+/// shard's lock. It keeps items on lists made from the <see cref="ItemSpace"/>: every item belongs to the rule
+/// from
 /// <see cref="OnInsert"/> until it evicts it or is told that it goes. A rule reads no clock and never waits.
 /// </remarks>
 public interface IItemRule

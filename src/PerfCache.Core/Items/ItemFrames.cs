@@ -59,7 +59,9 @@ internal sealed class ItemFrames : IDisposable
 
     internal long NativeBytes => _rows.CommittedBytes + _usedSlots.CommittedBytes;
 
-    /// <summary>What a frame costs: its page, its row, its bitmap, and a byte for the books of the page memory.</summary>
+    /// <summary>
+    /// What a frame costs: its page, its row, its bitmap, and a byte for the books of the page memory.
+    /// </summary>
     internal long BytesPerFrame => Pages.PageBytes + ItemFrame.SizeBytes + (BitmapWords * sizeof(uint)) + 1;
 
     /// <summary>Gives a shard a run of new frames.</summary>

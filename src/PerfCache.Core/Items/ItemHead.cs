@@ -33,8 +33,8 @@ internal enum RowMarks : byte
 }
 
 /// <summary>
-/// One row of a shard: an item, or the continuation of one whose value lies in two slots. One cache line, and all that
-/// a read needs but the rest of a long key.
+/// One row of a shard: an item, or the continuation of one whose value lies in two slots. One cache line, and all
+/// that a read needs but the rest of a long key.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -95,8 +95,8 @@ internal unsafe struct KeyCell
 
 /// <summary>What the store knows of a frame: who has bytes in it, and whether there is room.</summary>
 /// <remarks>
-/// The class says what the frame is used for (<see cref="SizeClasses"/>, <see cref="ItemFrames"/>); the links are those
-/// of the free frames, of the frames of a class with room, or of a chain of whole frames.
+/// The class says what the frame is used for (<see cref="SizeClasses"/>, <see cref="ItemFrames"/>); the links are
+/// those of the free frames, of the frames of a class with room, or of a chain of whole frames.
 /// </remarks>
 [StructLayout(LayoutKind.Explicit, Size = SizeBytes)]
 internal struct ItemFrame

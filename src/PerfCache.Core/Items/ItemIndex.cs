@@ -6,15 +6,15 @@ namespace PerfCache.Items;
 
 /// <summary>Key to row: chains of rows that hang on an array of buckets, grown one bucket at a time.</summary>
 /// <remarks>
-/// Linear hashing (Litwin 1980). There are as many buckets as items; whenever there is an item more, the next bucket in
-/// line is split in two, by one more bit of the hash:
+/// Linear hashing (Litwin 1980). There are as many buckets as items; whenever there is an item more, the next
+/// bucket in line is split in two, by one more bit of the hash:
 /// <code>
 /// buckets   0 .. split-1 | split .. half-1 | half .. half+split-1
 ///           split already  still whole       their upper halves
 /// </code>
 /// No insertion ever moves more than the items of one bucket, so there is no pause to grow and no second table; the
-/// array is a column that never moves, so growing it copies nothing. When the budget refuses, chains become longer and
-/// that is all.
+/// array is a column that never moves, so growing it copies nothing. When the budget refuses, chains become longer
+/// and that is all.
 /// <para>X1: every live item is in the chain of its bucket, exactly once, and nothing else is.</para>
 /// <para>X2: <see cref="Count"/> is the number of items in all chains.</para>
 /// </remarks>
@@ -78,7 +78,7 @@ internal sealed class ItemIndex : IDisposable
         ref uint link = ref _buckets[BucketOf(heads[row].Hash)];
         while (link != row)
         {
-            Invariant.Assert(link != 0, nameof(ItemIndex), $"X1: row {row} in the chain of its bucket", link);
+            Invariant.Assert(link != 0, nameof(ItemIndex), "X1: the row in the chain of its bucket", row);
             link = ref heads[link].NextInBucket;
         }
 

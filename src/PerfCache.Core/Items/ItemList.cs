@@ -42,7 +42,7 @@ public sealed class ItemList
     {
         NativeArray<ItemLink> links = _rows.Links;
         ItemLink link = links[item.Value];
-        Invariant.Assert(Count > 0, nameof(ItemList), $"L2: {item} on a list that is not empty", Count);
+        Invariant.Assert(Count > 0, nameof(ItemList), "L2: a list that is not empty", Count);
         if (link.Previous == 0) Head = new ItemId(link.Next);
         else links[link.Previous].Next = link.Next;
         if (link.Next == 0) Tail = new ItemId(link.Previous);

@@ -10,7 +10,9 @@ public enum ItemRead
     /// <summary>The value was copied.</summary>
     Hit,
 
-    /// <summary>There is an item, but the destination is smaller than its value; nothing was copied or counted.</summary>
+    /// <summary>
+    /// There is an item, but the destination is smaller than its value; nothing was copied or counted.
+    /// </summary>
     TooSmall,
 }
 
@@ -29,7 +31,9 @@ public enum ItemStatus
     /// <summary>The mode forbids it: add found an item; replace, append or prepend found none.</summary>
     NotStored,
 
-    /// <summary>The value is longer than the store allows. The older value is gone, except for append and prepend.</summary>
+    /// <summary>
+    /// The value is longer than the store allows. The older value is gone, except for append and prepend.
+    /// </summary>
     TooLarge,
 
     /// <summary>There is no room and nothing left to evict. The older value is gone.</summary>

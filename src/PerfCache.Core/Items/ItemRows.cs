@@ -5,14 +5,15 @@ using PerfCache.Memory;
 namespace PerfCache.Items;
 
 /// <summary>
-/// The rows of one shard in normal native memory: heads, links of the rule's lists, links of the items in one frame, and
-/// the cells with long keys. Nothing of it is ever in page memory, which the system may clear at any moment.
+/// The rows of one shard in normal native memory: heads, links of the rule's lists, links of the items in one
+/// frame, and the cells with long keys. Nothing of it is ever in page memory, which the system may clear at any
+/// moment.
 /// </summary>
 /// <remarks>
 /// Rows and cells are handed out again, last freed first; the columns only grow, by steps that the budget allows.
 /// <para>R1: a row is free (no marks, on the chain of free rows) or in use; row 0 is neither and stays zero.</para>
-/// <para>R2: a key longer than <see cref="ItemHead.KeyStartBytes"/> has exactly the cells it needs, chained, and no cell
-/// is in two keys or in a key and on the chain of free cells.</para>
+/// <para>R2: a key longer than <see cref="ItemHead.KeyStartBytes"/> has exactly the cells it needs, chained, and
+/// no cell is in two keys or in a key and on the chain of free cells.</para>
 /// </remarks>
 internal sealed unsafe class ItemRows : IDisposable
 {

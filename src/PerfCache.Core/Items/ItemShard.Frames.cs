@@ -129,8 +129,8 @@ internal sealed partial class ItemShard<TRule>
         {
             ref ItemHead rest = ref _rows.Heads[head.Rest];
             Invariant.Check(
-                rest.Has(RowMarks.Continuation) && rest.NextInBucket == row, "ItemShard", $"S2: row {head.Rest} of row {row}",
-                rest.NextInBucket);
+                rest.Has(RowMarks.Continuation) && rest.NextInBucket == row, "ItemShard",
+                $"S2: row {head.Rest} of row {row}", rest.NextInBucket);
             second = rest.Place;
             chain = rest.Rest;
         }

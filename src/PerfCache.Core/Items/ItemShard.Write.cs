@@ -12,8 +12,9 @@ internal sealed partial class ItemShard<TRule>
         uint row = FindGood(hash, key);
         ItemStatus status = Allows(row, write, out bool stale);
         if (status != ItemStatus.Done) return status;
-        if (write.Mode is ItemMode.Append or ItemMode.Prepend) return Join(row, hash, key, value, write, stale, out cas);
-        return Put(row, hash, key, value, write, stale, out cas);
+        return write.Mode is ItemMode.Append or ItemMode.Prepend
+            ? Join(row, hash, key, value, write, stale, out cas)
+            : Put(row, hash, key, value, write, stale, out cas);
     }
 
     private ItemStatus Allows(uint row, in ItemWrite write, out bool stale)
@@ -40,7 +41,8 @@ internal sealed partial class ItemShard<TRule>
     }
 
     private ItemStatus Join(
-        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale, out ulong cas)
+        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale,
+        out ulong cas)
     {
         cas = 0;
         ref ItemHead head = ref _rows.Heads[row];
@@ -59,7 +61,8 @@ internal sealed partial class ItemShard<TRule>
     }
 
     private ItemStatus Put(
-        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale, out ulong cas)
+        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale,
+        out ulong cas)
     {
         cas = 0;
         ValueShape shape = default;
@@ -67,7 +70,8 @@ internal sealed partial class ItemShard<TRule>
         if (fits) shape = _classes.ShapeOf(value.Length);
         if (row != 0 && (!fits || shape != _classes.ShapeOf(_rows.Heads[row].Length)))
         {
-            // What is replaced goes first: its room is wanted, and a refused value must not leave an older one behind.
+            // What is replaced goes first: its room is wanted, and a refused value must not leave an older one
+            // behind.
             Drop(row, ItemEnd.Removed);
             row = 0;
         }
@@ -114,10 +118,12 @@ internal sealed partial class ItemShard<TRule>
         return ItemStatus.Done;
     }
 
-    /// <summary>A row with its key and with room for its value, evicting as the rule says; 0 when there is none.</summary>
+    /// <summary>
+    /// A row with its key and with room for its value, evicting as the rule says; 0 when there is none.
+    /// </summary>
     /// <remarks>
-    /// While it is made the item is in nobody's name: the rule must not find it when it clears a frame in which a slot
-    /// has been taken already.
+    /// While it is made the item is in nobody's name: the rule must not find it when it clears a frame in which a
+    /// slot has been taken already.
     /// </remarks>
     private uint Make(ReadOnlySpan<byte> key, int length, ValueShape shape)
     {

@@ -12,10 +12,11 @@ internal enum ItemFault
 
 /// <summary>A part of a store: one lock, one index, one rule, its own rows and its own frames.</summary>
 /// <remarks>
-/// Every verb takes the lock, copies what it has to and lets go; a value of a page is copied and checked in less than a
-/// microsecond. <c>nowTicks</c> comes from the caller; a time that runs backwards makes items live longer and harms
-/// nothing.
-/// <para>S1: each live row is in the index, on one list of the rule, and has the pieces that its length asks for.</para>
+/// Every verb takes the lock, copies what it has to and lets go; a value of a page is copied and checked in less
+/// than a microsecond. <c>nowTicks</c> comes from the caller; a time that runs backwards makes items live longer
+/// and harms nothing.
+/// <para>S1: each live row is in the index, on one list of the rule, and has the pieces that its length asks
+/// for.</para>
 /// <para>S2: a continuation belongs to the one split item that names it.</para>
 /// <para>S3: counts of items and bytes are the sums over the live rows.</para>
 /// <para>S4: what was taken from the budget never exceeds its limit.</para>
@@ -63,7 +64,8 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
     internal ItemSpace Space => _space;
 
     internal ItemRead Read(
-        uint hash, ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, long? newExpiryTicks, out ItemInfo info)
+        uint hash, ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, long? newExpiryTicks,
+        out ItemInfo info)
     {
         using Lock.Scope scope = Enter(nowTicks);
         uint row = FindGood(hash, key);
@@ -180,8 +182,8 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
     {
         if (_space.NowTicks < _flushTicks) return;
         _flushTicks = long.MaxValue;
-        // Items of older generations are gone from here on; each is dropped when somebody meets it. The byte wraps, so
-        // once in a while they are dropped at once, or the oldest would come back to life.
+        // Items of older generations are gone from here on; each is dropped when somebody meets it. The byte
+        // wraps, so once in a while they are dropped at once, or the oldest would come back to life.
         if (++_generation != 0) return;
         for (uint row = 1; row < _rows.RowEnd; row++)
         {

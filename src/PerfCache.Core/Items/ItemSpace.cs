@@ -15,7 +15,9 @@ internal enum ItemEnd
     Withdrawn,
 }
 
-/// <summary>One shard's memory: rows, index, frames, and what a rule may see and do. Used under the shard's lock.</summary>
+/// <summary>
+/// One shard's memory: rows, index, frames, and what a rule may see and do. Used under the shard's lock.
+/// </summary>
 public sealed class ItemSpace : IDisposable
 {
     // Times of access are kept in units of 2^20 ticks, a tenth of a second; 32 bits of them wrap after 14 years.
@@ -70,7 +72,9 @@ public sealed class ItemSpace : IDisposable
         return head.Place == 0 ? SizeClasses.Empty : Frames.ClassOf(head.Place);
     }
 
-    /// <summary>The frame of the item's first whole page or else first slot; <see cref="FrameId.None"/> without bytes.</summary>
+    /// <summary>
+    /// The frame of the item's first whole page or else first slot; <see cref="FrameId.None"/> without bytes.
+    /// </summary>
     public FrameId FrameOf(ItemId item)
     {
         ref ItemHead head = ref Rows.Heads[item.Value];

@@ -17,14 +17,14 @@ namespace PerfCache.Items;
 ///                             │  Place, Rest                       ▲
 /// page memory                 └─► slot of a page · two slots · whole pages and a slot
 /// </code>
-/// Page memory may be lendable: the system may take any page at any moment, which then reads as zeros. So it holds bytes
-/// of values and nothing else, and a read copies first and then checks the checksum of the copy. A value that was taken
-/// is a miss, never zeros and never half of it (but for one chance in 2^32, the checksum's). Frames can also be taken by
-/// whoever owns the memory, with notice (<see cref="Trim"/>), at once (<see cref="Withdraw"/>), or after the fact
-/// (<see cref="Forget"/>).
+/// Page memory may be lendable: the system may take any page at any moment, which then reads as zeros. So it holds
+/// bytes of values and nothing else, and a read copies first and then checks the checksum of the copy. A value
+/// that was taken is a miss, never zeros and never half of it (but for one chance in 2^32, the checksum's).
+/// Frames can also be taken by whoever owns the memory, with notice (<see cref="Trim"/>), at once
+/// (<see cref="Withdraw"/>), or after the fact (<see cref="Forget"/>).
 /// <para>
-/// The bound holds at any moment: page data, headers, keys and index together. Each shard has an even part of it. Frames
-/// become metadata when there are many small items; metadata does not become frames again.
+/// The bound holds at any moment: page data, headers, keys and index together. Each shard has an even part of it.
+/// Frames become metadata when there are many small items; metadata does not become frames again.
 /// </para>
 /// <para>
 /// Time is the caller's: any clock of 100 ns ticks that does not jump. An item is expired from the tick of its expiry
@@ -46,8 +46,8 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     /// <summary>Makes an empty store.</summary>
     /// <param name="options">Its bounds.</param>
     /// <param name="rule">The rule with its parameters; each shard gets a copy.</param>
-    /// <param name="pages">Page memory that nobody else uses and the caller disposes after the store; or null, and the
-    /// store makes its own. The store takes frames from 1 on, as it needs them.</param>
+    /// <param name="pages">Page memory that nobody else uses and the caller disposes after the store; or null, and
+    /// the store makes its own. The store takes frames from 1 on, as it needs them.</param>
     /// <param name="meter">The meter to charge, or null for <see cref="MemoryMeter.Process"/>.</param>
     /// <exception cref="ArgumentException">The options are out of range, or the pages too many to name.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
@@ -58,12 +58,14 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         if (pages is not null) options = options with { PageBytes = pages.PageBytes };
         options.Validate();
         Options = options;
-        uint frameMax = pages?.FrameMax ?? checked((uint)Math.Min(options.CapacityBytes / options.PageBytes, FrameId.CountMax));
+        uint frameMax =
+            pages?.FrameMax ?? (uint)Math.Min(options.CapacityBytes / options.PageBytes, FrameId.CountMax);
         uint frameLimit = uint.MaxValue / (uint)(options.PageBytes / SizeClasses.SlotBytesMin);
         if (frameMax >= frameLimit)
         {
             throw new ArgumentException(
-                $"item store: {frameMax} frames are more than the {frameLimit - 1} that a place can name; use several stores");
+                $"item store: {frameMax} frames are more than the {frameLimit - 1} that a place can name; "
+                + "use several stores");
         }
 
         _hash = new KeyHash(options.SeedOrDrawn());
@@ -147,7 +149,9 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         }
     }
 
-    /// <summary>Looks at an item without its value: no hit is counted, nothing is marked, no byte is checked.</summary>
+    /// <summary>
+    /// Looks at an item without its value: no hit is counted, nothing is marked, no byte is checked.
+    /// </summary>
     public bool TryPeek(ReadOnlySpan<byte> key, long nowTicks, out ItemInfo info)
     {
         ItemShard<TRule> shard = ShardOf(key, out uint hash);
@@ -211,7 +215,8 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     }
 
     /// <summary>
-    /// Takes a frame out of the store at once. Every item with bytes in it is gone, in time that grows with their number.
+    /// Takes a frame out of the store at once. Every item with bytes in it is gone, in time that grows with their
+    /// number.
     /// </summary>
     /// <returns>Items dropped; -1 when the frame is not in the store.</returns>
     public int Withdraw(FrameId frame)
@@ -238,10 +243,13 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         return shard >= 0 && _shards[shard].TryReturn(frame);
     }
 
-    /// <summary>Takes frames out of the store, free ones first, then what the rule gives up. The bound falls with them.</summary>
-    /// <param name="taken">Gets the frames; as many are wanted as it has room for, an even share from each shard.</param>
-    /// <returns>The number taken: fewer only when there are no more. Frames that the store has not begun to use are not
-    /// among them, and it may still begin to, within what is left of its bound.</returns>
+    /// <summary>
+    /// Takes frames out of the store, free ones first, then what the rule gives up. The bound falls with them.
+    /// </summary>
+    /// <param name="taken">Gets the frames; as many are wanted as it has room for, an even share from each
+    /// shard.</param>
+    /// <returns>The number taken: fewer only when there are no more. Frames that the store has not begun to use
+    /// are not among them, and it may still begin to, within what is left of its bound.</returns>
     public int Trim(Span<FrameId> taken)
     {
         int count = 0;

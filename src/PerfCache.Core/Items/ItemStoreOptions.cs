@@ -21,16 +21,19 @@ public sealed record ItemStoreOptions
     internal const long ShardBytesMin = 256 * 1024;
 
     /// <summary>
-    /// The most native bytes the store has out: page data, headers, keys and index. Reserved addresses are not counted.
+    /// The most native bytes the store has out: page data, headers, keys and index. Reserved addresses are not
+    /// counted.
     /// </summary>
     public required long CapacityBytes { get; init; }
 
-    /// <summary>Bytes of a page: a power of two from 4 KiB to 64 KiB. Ignored when the store is given its pages.</summary>
+    /// <summary>
+    /// Bytes of a page: a power of two from 4 KiB to 64 KiB. Ignored when the store is given its pages.
+    /// </summary>
     public int PageBytes { get; init; } = PageMemory.PageBytesMin;
 
     /// <summary>
-    /// Parts with a lock each, a power of two. More of them let more threads in at once and make each part smaller: the
-    /// bound is divided evenly. 1 is for one thread, and deterministic.
+    /// Parts with a lock each, a power of two. More of them let more threads in at once and make each part
+    /// smaller: the bound is divided evenly. 1 is for one thread, and deterministic.
     /// </summary>
     public int ShardCount { get; init; } = 8;
 
@@ -72,9 +75,12 @@ public sealed record ItemStoreOptions
     }
 
     /// <summary>The least capacity that the other options allow.</summary>
-    internal long CapacityBytesMin => SharedBytes + (ShardCount * ((2L * ValueBytesMax) + (8L * PageBytes) + ShardBytesMin));
+    internal long CapacityBytesMin =>
+        SharedBytes + (ShardCount * ((2L * ValueBytesMax) + (8L * PageBytes) + ShardBytesMin));
 
-    /// <summary>What is set aside for what shards share: joining values, and the rounding of shared columns.</summary>
+    /// <summary>
+    /// What is set aside for what shards share: joining values, and the rounding of shared columns.
+    /// </summary>
     internal long SharedBytes => RoundUp(ValueBytesMax) + (16L * Environment.SystemPageSize);
 
     internal ulong SeedOrDrawn()

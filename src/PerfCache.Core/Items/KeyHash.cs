@@ -8,10 +8,10 @@ namespace PerfCache.Items;
 /// A keyed hash of a short key: whoever does not know the seed cannot make keys that collide on purpose.
 /// </summary>
 /// <remarks>
-/// The family of wyhash (public algorithm by Wang Yi): sixteen bytes at a time are mixed by one multiplication of 64 by
-/// 64 bits whose halves are folded together. Both factors are blinded by words that come from the seed, because the
-/// weakness of such a mixer is a factor of zero, and without the seed nobody can aim at one. It is no cryptographic
-/// function: it withstands floods of chosen keys from peers who see no hash.
+/// The family of wyhash (public algorithm by Wang Yi): sixteen bytes at a time are mixed by one multiplication of
+/// 64 by 64 bits whose halves are folded together. Both factors are blinded by words that come from the seed,
+/// because the weakness of such a mixer is a factor of zero, and without the seed nobody can aim at one. It is no
+/// cryptographic function: it withstands floods of chosen keys from peers who see no hash.
 /// </remarks>
 internal readonly struct KeyHash
 {

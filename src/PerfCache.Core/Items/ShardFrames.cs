@@ -5,7 +5,9 @@ using PerfCache.Memory;
 
 namespace PerfCache.Items;
 
-/// <summary>The frames of one shard: which are free, which are cut into slots of which size, and who has bytes where.</summary>
+/// <summary>
+/// The frames of one shard: which are free, which are cut into slots of which size, and who has bytes where.
+/// </summary>
 /// <remarks>
 /// <code>
 ///                 TryAllocateSlot                TryAllocateFrame
@@ -15,8 +17,8 @@ namespace PerfCache.Items;
 /// </code>
 /// A place is a slot's name in 32 bits: frame * slots of the smallest class + slot.
 /// <para>F1: every frame of the shard has one use: free, retired, withdrawn, whole, or slots of a class.</para>
-/// <para>F2: a frame with slots is on its class's list exactly while a slot of it is free; a free or a retired frame is
-/// on the list of those; links of whole frames are their chain.</para>
+/// <para>F2: a frame with slots is on its class's list exactly while a slot of it is free; a free or a retired
+/// frame is on the list of those; links of whole frames are their chain.</para>
 /// <para>F3: a frame's count of used slots is the number of bits in its bitmap, and of rows linked to it.</para>
 /// <para>F4: what the frames cost is what was taken from the budget for them.</para>
 /// Used under the shard's lock.
@@ -74,7 +76,9 @@ internal sealed class ShardFrames
         return _all.Pages.Page(new FrameId(frame)).Slice((int)(place & _slotMask) * bytes, bytes);
     }
 
-    /// <summary>Takes a free frame for a row's value, and puts it behind the chain's last one if there is one.</summary>
+    /// <summary>
+    /// Takes a free frame for a row's value, and puts it behind the chain's last one if there is one.
+    /// </summary>
     internal bool TryAllocateFrame(uint itemRow, uint last, out uint frame)
     {
         if (!TryTakeFree(out frame)) return false;
@@ -155,8 +159,8 @@ internal sealed class ShardFrames
     }
 
     /// <summary>
-    /// Makes room for <paramref name="bytes"/> of metadata out of free frames, if it is room that is wanting and there
-    /// are enough of them.
+    /// Makes room for <paramref name="bytes"/> of metadata out of free frames, if it is room that is wanting and
+    /// there are enough of them.
     /// </summary>
     internal bool TryRetireFor(long bytes)
     {

@@ -9,11 +9,11 @@ internal readonly record struct ValueShape(int WholeFrames, byte First, byte Sec
 
 /// <summary>The sizes that a page is cut into, and which of them a value gets.</summary>
 /// <remarks>
-/// Class 0 is no bytes, class 1 a whole page, class 2 half a page, and so on: the number of slots grows by a quarter or
-/// by one, so each size is a page divided by a whole number and no end of a page is lost to more than rounding (8 bytes
-/// a slot). Between a half and a whole page no such size exists. Where the next larger size wastes much, a value takes
-/// two slots: the largest that it fills, and one for the remainder. That costs a second row, so it is done when it
-/// saves the row and a sixteenth besides.
+/// Class 0 is no bytes, class 1 a whole page, class 2 half a page, and so on: the number of slots grows by a
+/// quarter or by one, so each size is a page divided by a whole number and no end of a page is lost to more than
+/// rounding (8 bytes a slot). Between a half and a whole page no such size exists. Where the next larger size
+/// wastes much, a value takes two slots: the largest that it fills, and one for the remainder. That costs a
+/// second row, so it is done when it saves the row and a sixteenth besides.
 /// </remarks>
 internal sealed class SizeClasses
 {

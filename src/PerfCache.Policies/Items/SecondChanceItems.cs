@@ -6,17 +6,19 @@ using PerfCache.Memory;
 namespace PerfCache.Policies.Items;
 
 /// <summary>
-/// A second chance within each size class, and a frame from another class when that class keeps its items much longer.
+/// A second chance within each size class, and a frame from another class when that class keeps its items much
+/// longer.
 /// </summary>
 /// <remarks>
 /// Remembers: one list a class, by arrival; whether an item was read since it was last looked at. Hit: the mark.
 /// Victim: the tail of the wanted class's list; one that was read goes to the head once more instead.
 /// <para>
-/// Slots of one class are of no use to another, so classes would keep for ever the frames that they had when the store
-/// became full (the "slab calcification" of memcached). Now and then, and whenever the wanted class has no item, the
-/// class whose oldest item has been idle longest is looked for; when it beats the wanted class by a fifth it gives up
-/// the frame in which that item lies, with all items in it, until the balance is there. So every class ends up evicting items of about the same age,
-/// the balance that Facebook's memcached keeps (Nishtala et al., NSDI 2013).
+/// Slots of one class are of no use to another, so classes would keep for ever the frames that they had when the
+/// store became full (the "slab calcification" of memcached). Now and then, and whenever the wanted class has no
+/// item, the class whose oldest item has been idle longest is looked for; when it beats the wanted class by a
+/// fifth it gives up the frame in which that item lies, with all items in it, until the balance is there. So
+/// every class ends up evicting items of about the same age, the balance that Facebook's memcached keeps
+/// (Nishtala et al., NSDI 2013).
 /// </para>
 /// </remarks>
 public struct SecondChanceItems : IItemRule
@@ -59,7 +61,8 @@ public struct SecondChanceItems : IItemRule
         _untilBalance = ReclaimsPerBalance;
         int idlest = IdlestClass();
         if (idlest < 0) return 0;
-        if (own.Count > 0 && (idlest == sizeClass || !IsMuchIdler(_lists[idlest].Tail, own.Tail))) return EvictOldest(own);
+        bool balanced = idlest == sizeClass || !IsMuchIdler(_lists[idlest].Tail, own.Tail);
+        if (own.Count > 0 && balanced) return EvictOldest(own);
         // One frame seldom makes the balance: look again the next time.
         _untilBalance = 1;
         return EvictFrameOf(_lists[idlest].Tail);
@@ -136,5 +139,5 @@ public struct SecondChanceItems : IItemRule
     }
 
     private readonly bool IsMuchIdler(ItemId item, ItemId than) =>
-        _space.IdleTicks(item) > _space.IdleTicks(than) / 5 * 6;
+        than.IsNone || _space.IdleTicks(item) > _space.IdleTicks(than) / 5 * 6;
 }
