@@ -139,6 +139,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void Release()
     {
         _released = true;
+        PageCacheMetrics.Remove(this);
         _space.Dispose();
         _memory.Dispose();
         _activations.Dispose();

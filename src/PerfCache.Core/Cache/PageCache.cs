@@ -60,7 +60,7 @@ public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules 
 /// </remarks>
 /// <typeparam name="TRules">The replacement rule.</typeparam>
 /// <typeparam name="TProbe">What tests hang into the critical steps.</typeparam>
-public unsafe partial class PageCache<TRules, TProbe> : IDisposable
+public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCache
     where TRules : struct, IFlagRules
     where TProbe : struct, ICacheProbe
 {
@@ -132,6 +132,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         _rules = rules;
         _rules.Attach(_space);
         SetWaterMarks();
+        PageCacheMetrics.Add(this);
     }
 
     /// <summary>The bound in bytes.</summary>
@@ -221,6 +222,15 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
                     HeldFrames = _space.Held.Count,
                 };
             }
+        }
+    }
+
+    CacheMeasurement IMeasuredCache.Measure()
+    {
+        lock (_lock)
+        {
+            // Nothing is lent yet.
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0);
         }
     }
 
