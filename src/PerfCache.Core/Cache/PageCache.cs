@@ -153,6 +153,18 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
     /// <summary>What kind of memory the pages are in, and what the system granted.</summary>
     public PageMemoryReport DescribeMemory() => _memory.Describe();
 
+    /// <summary>Makes the system back all page memory now, so that no later access waits for it. Pages in use keep their
+    /// bytes; the cache may be used meanwhile.</summary>
+    /// <param name="progress">Told of the bytes done so far, or null.</param>
+    /// <param name="cancellation">Stops it; what is done stays.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="NativeMemoryException">The system has not got the memory.</exception>
+    public void Prefault(IProgress<long>? progress = null, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _memory.Prefault(new FrameId(1), _memory.FrameCount, progress, cancellation);
+    }
+
     /// <summary>Adds an object whose pages may be cached.</summary>
     /// <param name="source">Where its pages come from, or null when the caller puts them in.</param>
     /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this, rounded up to a multiple of 64; at
@@ -182,14 +194,17 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
     }
 
-    /// <summary>Adds an object with the pages of a source.</summary>
+    /// <summary>Adds an object with the pages of a source, dense unless it is very large for this cache.</summary>
     /// <param name="source">Where its pages come from.</param>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
     public ObjectId AddObject(IPageSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
-        return AddObject(source, pages, dense: pages <= PageIndex.DensePageMax);
+        // A directory of the whole object may take a 32nd of the bound; the tree of a larger one takes what is resident.
+        ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
+        return AddObject(
+            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);
     }
 
     /// <summary>Counts since the cache was made.</summary>
