@@ -83,10 +83,8 @@ internal sealed unsafe class ReadFile : FileReader
     {
         Name = direct ? "RandomAccess.Read, direct I/O" : "RandomAccess.Read";
         // Only the source knows how to ask for direct I/O; it calls RandomAccess.Read.
-        if (direct)
-            _source = FilePageSource.Open(path, new() { ReadOnly = true, DirectIo = DirectIo.IfPossible, KernelReadahead = false });
-        else
-            _handle = File.OpenHandle(path, options: FileOptions.RandomAccess);
+        if (direct) _source = FilePageSource.Open(path, new() { ReadOnly = true, DirectIo = DirectIo.IfPossible });
+        else _handle = File.OpenHandle(path, options: FileOptions.RandomAccess);
     }
 
     public override string Name { get; }

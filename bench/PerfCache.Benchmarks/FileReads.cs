@@ -60,8 +60,8 @@ internal static class FileReads
                     break;
                 default:
                     errors.WriteLine(
-                        $"file-reads: '{args[i]} {value}': use --mib N (4 to {1 << 20}; 1024) and --folder DIR (the system's "
-                        + "folder for temporary files)");
+                        $"file-reads: '{args[i]} {value}': use --mib N (4 to {1 << 20}; 1024) and --folder DIR "
+                        + "(the system's folder for temporary files)");
                     return false;
             }
         }
@@ -124,8 +124,10 @@ internal static class FileReads
 
         output.WriteLine();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{workload}: PageCache's hit ratio {cached.HitRatio:P1}; direct I/O {(cachedDirect.IsDirect ? "granted" : "refused")}"));
-        output.WriteLine("| reader | thousand reads/s, median (min to max) | CPU us a read | p50 us | p99 us | p99.9 us |");
+            $"{workload}: PageCache's hit ratio {cached.HitRatio:P1}; "
+            + $"direct I/O {(cachedDirect.IsDirect ? "granted" : "refused")}"));
+        output.WriteLine(
+            "| reader | thousand reads/s, median (min to max) | CPU us a read | p50 us | p99 us | p99.9 us |");
         output.WriteLine("| --- | ---: | ---: | ---: | ---: | ---: |");
         for (int i = 0; i < readers.Length; i++) output.WriteLine(Row(readers[i].Name, samples[i]));
         if (!alike) output.WriteLine("the readers read different bytes");

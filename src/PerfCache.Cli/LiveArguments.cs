@@ -22,7 +22,8 @@ internal sealed class LiveArguments
             + $"another; policies: {string.Join(' ', LiveReplay.PolicyNames)}; default: {DefaultPolicies}",
     };
 
-    private readonly Option<string> _threads = Text("--threads", "N", "With --live: threads that ask for pages; default: 1");
+    private readonly Option<string> _threads = Text("--threads", "N",
+        "With --live: threads that ask for pages; default: 1");
 
     private readonly Option<string> _reclaim = Text("--reclaim", "direct|background",
         "With --live: who frees frames, each miss for itself or a thread of the cache as well; default: background");
@@ -83,7 +84,11 @@ internal sealed class LiveArguments
         }
 
         if (!PageMemory.IsPageSize(pageBytes))
-            throw new UsageException($"--page-bytes: with --live a page is a power of two from 4096 to 65536, not {pageBytes}");
+        {
+            throw new UsageException(
+                $"--page-bytes: with --live a page is a power of two from 4096 to 65536, not {pageBytes}");
+        }
+
         LiveOptions live = new()
         {
             PageBytes = pageBytes,

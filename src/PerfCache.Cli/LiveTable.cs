@@ -9,8 +9,8 @@ internal static class LiveTable
 {
     private static readonly string[] s_columns =
     [
-        "policy", "frames", "miss ratio", "misses", "M req/s", "GB/s", "hit p50", "p99", "p99.9", "miss p50", "p99", "p99.9",
-        "lock waits",
+        "policy", "frames", "miss ratio", "misses", "M req/s", "GB/s", "hit p50", "p99", "p99.9", "miss p50", "p99",
+        "p99.9", "lock waits",
     ];
 
     /// <summary>Writes a line of facts and the table.</summary>

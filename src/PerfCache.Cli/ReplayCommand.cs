@@ -74,7 +74,7 @@ internal sealed class ReplayCommand : CliCommand
         "Threads in all; 1 disturbs the timing least; default: the processors");
 
     private readonly Option<string> _pageBytes = Text("--page-bytes", "N",
-        "Page size at which block requests are split; default: 4096");
+        "Page size at which block requests are split, and with --live that of the cache; default: 4096");
 
     private readonly Option<bool> _split = new("--split") { Description = "Split block requests into pages" };
 
@@ -220,7 +220,8 @@ internal sealed class ReplayCommand : CliCommand
         if (frames is not null && size is not null) throw new UsageException("give --frames or --size, not both");
         ReplayOptions options = new()
         {
-            Policies = Checked("--policy", () => PolicySpec.ParseList(result.GetValue(_policy) ?? PoliciesByDefault(result))),
+            Policies = Checked("--policy",
+                () => PolicySpec.ParseList(result.GetValue(_policy) ?? PoliciesByDefault(result))),
             Sizes = frames is not null
                 ? Checked("--frames", () => CacheSize.ParseFrames(frames))
                 : Checked("--size", () => CacheSize.ParsePercentages(size ?? DefaultSizes)),

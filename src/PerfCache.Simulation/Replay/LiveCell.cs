@@ -139,10 +139,13 @@ internal sealed class LiveCell<TRules> : LiveCell where TRules : struct, IFlagRu
     private readonly bool _verify;
     private readonly int _lineShift;
 
-    internal LiveCell(PageNumbering numbering, PageCacheOptions options, TRules rules, IPageSource source, LiveOptions live)
+    internal LiveCell(
+        PageNumbering numbering, PageCacheOptions options, TRules rules, IPageSource source, LiveOptions live)
     {
         Numbering = numbering;
         _cache = new PageCache<TRules>(options, rules);
+        // Otherwise the first misses would be timed with the system's page faults in them.
+        _cache.Prefault();
         _object = _cache.AddObject(source, source.PageCount, dense: true);
         _touch = live.Touch;
         _verify = live.Verify;

@@ -105,7 +105,8 @@ public static class LiveReplay
         private bool CountPages()
         {
             using ITraceReader reader = source.Open();
-            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: true, progress, LiveRounds.BlockLength);
+            ReaderFeed feed = new(
+                reader, MapsFor(reader), options.Limit, counting: true, progress, LiveRounds.BlockLength);
             ReplayBlock? block = null;
             while (!cancellation.IsCancellationRequested)
             {
@@ -185,15 +186,17 @@ public static class LiveReplay
             long frames = size.FramesFor(size.IsPercentage ? _maps!.DistinctPages : 0);
             if (frames < PageCacheOptions.PagesMin)
             {
-                throw new TraceFormatException($"{source.Name}: a size of {size} is {frames} frames, and the cache with page "
-                    + $"data has at least {PageCacheOptions.PagesMin}: give a larger --size, or --frames");
+                throw new TraceFormatException(
+                    $"{source.Name}: a size of {size} is {frames} frames, and the cache with page data has at least "
+                    + $"{PageCacheOptions.PagesMin}: give a larger --size, or --frames");
             }
 
             long bytes = frames * live.PageBytes;
             long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
             if (bytes <= available) return (uint)frames;
-            throw new InsufficientMemoryException($"{frames} frames of {live.PageBytes} bytes are {bytes >> 20} MiB, and the "
-                + $"machine has {available >> 20}; give a smaller size");
+            throw new InsufficientMemoryException(
+                $"{frames} frames of {live.PageBytes} bytes are {bytes >> 20} MiB, and the machine has "
+                + $"{available >> 20}; give a smaller size");
         }
 
         private ReplayMaps MapsFor(ITraceReader reader)

@@ -35,7 +35,6 @@ public sealed class PageCacheReaderTests
         cache.Get(owner, 5, ref other).Dispose();
         other = default;
         cache.Get(owner, 5, ref other).Dispose();
-        // The rule keeps activations in a batch of its own; a drain of the cache's buffers is enough to see them.
         Assert.That(cache.Statistics.Activations, Is.EqualTo(1), "two more reads by readers of their own");
     }
 

@@ -53,7 +53,7 @@ public sealed class LiveReplayTests : FolderFixture
         result.Complete,
     };
 
-    [TestCase("zipf:objects=20000,alpha=0.9,requests=300000,seed=3")]
+    [TestCase("zipf:objects=20000,alpha=0.9,requests=150000,seed=3")]
     [TestCase("zipf:objects=5000,alpha=1.1,requests=100000,seed=4,scatter=false")]
     [TestCase("uniform:objects=3000,requests=60000,seed=5")]
     [TestCase("loop:objects=2500,requests=30000")]
@@ -95,7 +95,7 @@ public sealed class LiveReplayTests : FolderFixture
         string path = JudgeFiles.Require("traces", trace);
         AssertEqualCounts(
             TraceSource.Parse(path, new TraceOptions { Format = format ?? TraceFormats.Auto }),
-            Options("linux-6,linux-3.15,fifo", "100,3000") with { Limit = 500_000 });
+            Options("linux-6,linux-3.15,fifo", "100,3000") with { Limit = 150_000 });
     }
 
     [Test]
@@ -108,7 +108,7 @@ public sealed class LiveReplayTests : FolderFixture
             string path = JudgeFiles.Require("kernel-oracle", "traces", rowsOfTrace.Key + ".txt.gz");
             string frames = string.Join(',', rowsOfTrace.Select(row => row["cache_pages"]));
             AssertEqualCounts(
-                TraceSource.Parse(path, new TraceOptions()), Options(policy, frames) with { Limit = 200_000 });
+                TraceSource.Parse(path, new TraceOptions()), Options(policy, frames) with { Limit = 50_000 });
         }
     }
 
