@@ -4,5 +4,7 @@ using PerfCache.Benchmarks;
 
 // `c-floor` is not a BenchmarkDotNet class because it must interleave: see InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
+// Nor is `file-reads`, for the same reason.
+if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

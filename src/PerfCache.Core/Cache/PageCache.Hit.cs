@@ -83,10 +83,10 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
-    /// <summary>L1 to L4, and what the hit does to the frame.</summary>
+    /// <summary>L1 to L4, and what the hit does to the frame, unless it is a repetition that does not count.</summary>
     /// <returns>The frame, pinned, or none: then nothing is proved.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private FrameId TryPin(ObjectId owner, ulong page)
+    private FrameId TryPin(ObjectId owner, ulong page, bool countsAsAccess = true)
     {
         SlotEntry entry = _index.FindEntryShared(owner, page); // L1
         if (!entry.IsFrame) return FrameId.None;
@@ -98,7 +98,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (((word & (LiveAndLocked | PinsFull)) == FrameState.Live && head.Key == new PageKey(owner, page)) // L3, L4
             || TProbe.Omits(CacheCheck.AfterPin))
         {
-            NoteHit(frame, ref head, word);
+            if (countsAsAccess) NoteHit(frame, ref head, word);
+            else if (_options.CountHits) _hits.Add(1);
             return frame;
         }
 

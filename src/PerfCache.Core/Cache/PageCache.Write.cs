@@ -19,7 +19,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
     /// <param name="owner">An object of this cache.</param>
     /// <param name="page">The page's number in it.</param>
     /// <returns>The lease; dispose it, and the page is dirty.</returns>
-    /// <inheritdoc cref="Get" path="/exception"/>
+    /// <inheritdoc cref="Get(ObjectId, ulong)" path="/exception"/>
     public WriteLease GetForWrite(ObjectId owner, ulong page)
     {
         Deadline deadline = new(_options.Patience);
