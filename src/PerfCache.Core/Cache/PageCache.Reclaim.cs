@@ -69,19 +69,24 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void ReturnHeld()
     {
         FrameId frame = _space.Held.Tail;
-        for (int i = 0; i < HeldLookedAtMax && !frame.IsNone; i++)
+        for (int i = Math.Min(HeldLookedAtMax, (int)_space.Held.Count); i > 0; i--)
         {
             FrameId next = _space.Held.Younger(frame);
-            FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
-            if (state.Pins == 0 && !state.HasAny(FrameState.HoldMask))
-            {
-                _space.LetGo(frame);
-                if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
-                else _space.FreeDead(frame);
-            }
-
+            // Those that stay go behind the others: however many they are, each comes up again and again.
+            if (!TryReturnHeld(frame)) _space.Held.MoveToHead(frame);
             frame = next;
         }
+    }
+
+    /// <returns>False when somebody still holds the frame.</returns>
+    private bool TryReturnHeld(FrameId frame)
+    {
+        FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
+        if (state.Pins != 0 || state.HasAny(FrameState.HoldMask)) return false;
+        _space.LetGo(frame);
+        if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
+        else _space.FreeDead(frame);
+        return true;
     }
 
     private void StartReclaimer()
