@@ -412,6 +412,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         private readonly long _end = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         private SpinWait _spin;
 
+        /// <summary>What is left of the time.</summary>
+        public readonly TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _end - Environment.TickCount64));
+
         /// <summary>Waits a little.</summary>
         /// <returns>False when the time is up.</returns>
         public bool Wait()

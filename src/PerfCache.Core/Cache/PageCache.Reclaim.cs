@@ -42,14 +42,15 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (!CanHope() || !deadline.Wait()) break;
             leftLock = true;
             _lock.Exit();
-            Thread.Sleep(1);
+            // Where only dirty frames are left, whoever needs one writes them. What the lock protects is as it was.
+            if (!WriteSome(ofHeld: true, deadline.Left)) Thread.Sleep(1);
             _lock.Enter();
             ObjectDisposedException.ThrowIf(_disposed, this);
         }
 
         throw new InvalidOperationException(
             $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
-            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
+            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{WhyDirty()}");
     }
 
     /// <summary>One call of the rule, with what belongs to it.</summary>
@@ -59,11 +60,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         ReturnHeld();
         _rules.Reclaim();
         if (_space.Limbo.Count > 0) EmptyLimbo();
+        if (_space.MetDirty) _flusherWork?.Set();
         return _pool.FreeCount > 0;
     }
 
     /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
-    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || HasWritesUnderWay;
+    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || _dirtyCount > 0;
 
     /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
     private void ReturnHeld()

@@ -195,7 +195,7 @@ public sealed class PageCacheTests
     public void AWriteLeaseIsExclusiveAndMarksThePageDirty()
     {
         using PageCache<LinuxRules<Linux6>> cache = New(frames: 16, o => o with { Patience = TimeSpan.FromMilliseconds(50) });
-        ObjectId owner = cache.AddObject(source: null, pageCountMax: 1000);
+        ObjectId owner = cache.AddObject(new StoredPages());
         cache.TryAdd(owner, 1, Bytes(1));
         using (PageLease reader = Found(cache, owner, 1))
             Assert.Throws<TimeoutException>(() => cache.GetForWrite(owner, 1));
