@@ -63,7 +63,8 @@ internal sealed class DirtyList : IDisposable
     internal FrameId Younger(FrameId frame) => new(_link[frame.Value].Younger);
 
     /// <summary>Milliseconds since a frame was put here; right for 49 days.</summary>
-    internal uint AgeMilliseconds(FrameId frame, long nowMilliseconds) => (uint)nowMilliseconds - _link[frame.Value].Since;
+    internal uint AgeMilliseconds(FrameId frame, long nowMilliseconds) =>
+        (uint)nowMilliseconds - _link[frame.Value].Since;
 
     /// <summary>Puts a frame here that is not, as the youngest.</summary>
     internal void Add(FrameId frame, long nowMilliseconds)
@@ -81,7 +82,8 @@ internal sealed class DirtyList : IDisposable
     {
         DirtyLink link = _link[frame.Value];
         Invariant.Assert(
-            _link[link.Older].Younger == frame.Value, nameof(DirtyList), "D2: the older frame to name this one", frame.Value);
+            _link[link.Older].Younger == frame.Value, nameof(DirtyList), "D2: the older frame to name this one",
+            frame.Value);
         _link[link.Older].Younger = link.Younger;
         _link[link.Younger].Older = link.Older;
         _link[frame.Value] = default;
@@ -105,8 +107,8 @@ internal sealed class DirtyList : IDisposable
         {
             FrameState state = frames.State(frame);
             Invariant.Check(
-                state.Has(FrameState.Live | FrameState.Dirty), nameof(DirtyList), $"D1: frame {frame.Value} live and dirty",
-                (long)state.Packed);
+                state.Has(FrameState.Live | FrameState.Dirty), nameof(DirtyList),
+                $"D1: frame {frame.Value} live and dirty", (long)state.Packed);
             Invariant.Check(
                 _link[frame.Value].Older == older, nameof(DirtyList), $"D2: {older} before frame {frame.Value}",
                 _link[frame.Value].Older);
@@ -123,8 +125,11 @@ internal sealed class DirtyList : IDisposable
         for (uint row = 1; row <= frames.FrameCount; row++)
         {
             DirtyLink link = _link[row];
-            if (frames.State(new FrameId(row)).Has(FrameState.Dirty)) dirty++;
-            else Invariant.Check((link.Younger | link.Older) == 0, nameof(DirtyList), $"D3: no neighbours of clean {row}", link.Older);
+            bool isDirty = frames.State(new FrameId(row)).Has(FrameState.Dirty);
+            dirty += isDirty ? 1u : 0;
+            Invariant.Check(
+                isDirty || (link.Younger | link.Older) == 0, nameof(DirtyList), $"D3: no neighbours of clean frame {row}",
+                link.Older);
         }
 
         Invariant.Check(dirty == Count, nameof(DirtyList), $"D1: {dirty} dirty frames", Count);

@@ -127,7 +127,7 @@ public partial class PageCache<TRules, TProbe>
             {
                 PageKey key = new(keys[next++]);
                 if (WritesOf(key.ObjectId) is not { } writes || (!waits && writes.Rests(now))) continue;
-                // A flush has met the pages before this one. It takes no page twice: one that fails is dirty again at once.
+                // A flush has met the pages before this one, and takes none twice: one that fails is dirty at once.
                 batch = TryTake(key, backward: !waits);
                 if (batch is null && waits) NoteTaken(key, left, running);
             }
@@ -191,9 +191,11 @@ public partial class PageCache<TRules, TProbe>
         try
         {
             Interlocked.Increment(ref _writeRequests);
-            IReadOnlyList<ReadOnlyMemory<byte>> pages = batch.BeginRun(first, count, LengthToWrite(batch, first + count - 1));
+            int lastBytes = LengthToWrite(batch, first + count - 1);
+            IReadOnlyList<ReadOnlyMemory<byte>> pages = batch.BeginRun(first, count, lastBytes);
+            ulong firstPage = batch.FirstPage + (ulong)first;
             // Not cancelled by anybody: others may be waiting for the same request.
-            await batch.Source.WriteAsync(batch.FirstPage + (ulong)first, pages, CancellationToken.None).ConfigureAwait(false);
+            await batch.Source.WriteAsync(firstPage, pages, CancellationToken.None).ConfigureAwait(false);
             batch.SetPending(WriteFate.Written, first, count);
             return true;
         }

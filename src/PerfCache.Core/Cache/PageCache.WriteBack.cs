@@ -227,7 +227,8 @@ public unsafe partial class PageCache<TRules, TProbe>
             failed = shortfall?.Failed.Count ?? 0;
             _pagesWritten += written;
             _writeFailures += failed;
-            _lastBlocked = shortfall is { Blocked.Count: > 0 } ? shortfall.Blocked[0] : written > 0 ? null : _lastBlocked;
+            if (shortfall is { Blocked.Count: > 0 }) _lastBlocked = shortfall.Blocked[0];
+            else if (written > 0) _lastBlocked = null;
             if (written > 0 && writes is not null) writes.Written++;
             if (failed > 0 && writes is not null) retryIn = writes.Fail(batch.Cause!, _options.WriteBack.RetryDelay, now);
             else if (written > 0) writes?.Succeed();
@@ -311,7 +312,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         FrameState state = _frames.State(frame);
         PageKey key = _heads[frame.Value].Key;
-        if (!state.Has(FrameState.Live | FrameState.Dirty) || state.HasAny(FrameState.Locked | FrameState.Writeback)) return false;
+        if (!state.Has(FrameState.Live | FrameState.Dirty)) return false;
+        if (state.HasAny(FrameState.Locked | FrameState.Writeback)) return false;
         if (WritesOf(key.ObjectId)?.Rests(now) ?? true) return false;
         keys.Add(key.Packed);
         return true;
@@ -348,8 +350,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             Invariant.Check(state.IsLive, nameof(PageCache<TRules>), $"B2: frame {row} live while it is written", row);
         }
 
-        Invariant.Check(counted == _dirtyCount, nameof(PageCache<TRules>), $"B1: {counted} pages dirty or being written", _dirtyCount);
+        Invariant.Check(
+            counted == _dirtyCount, nameof(PageCache<TRules>), $"B1: {counted} pages dirty or being written", _dirtyCount);
         int inBatches = _batches?.UnderWay.Sum(batch => batch.Count) ?? 0;
-        Invariant.Check(inBatches == writing, nameof(PageCache<TRules>), $"B2: {inBatches} frames being written", writing);
+        Invariant.Check(
+            inBatches == writing, nameof(PageCache<TRules>), $"B2: {inBatches} frames being written", writing);
     }
 }

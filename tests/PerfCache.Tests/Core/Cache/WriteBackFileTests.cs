@@ -14,9 +14,9 @@ public sealed class WriteBackFileTests : FolderFixture
     private const int ShortBytes = 100;
 
     [Test]
-    public async Task ChangesReachTheFileAndItsLengthStays([Values] bool canGrow, [Values] DirectIo directIo)
+    public async Task ChangesReachTheFileAndItsLengthStays(
+        [Values] bool canGrow, [Values(DirectIo.Off, DirectIo.IfPossible)] DirectIo directIo)
     {
-        if (directIo == DirectIo.Required) return;
         byte[] expected = MakeFile(pages: 200);
         using FilePageSource file = FilePageSource.Open(PathOf("data"), new() { CanGrow = canGrow, DirectIo = directIo });
         using (PageCache<LinuxRules<Linux6>> cache = New())
@@ -55,7 +55,9 @@ public sealed class WriteBackFileTests : FolderFixture
         await cache.FlushAsync();
         byte[] bytes = File.ReadAllBytes(PathOf("data"));
         Assert.That(bytes, Has.Length.EqualTo(5 * PageBytes), "a page behind the end is a whole one");
-        Assert.That((bytes[(3 * PageBytes) + 1], bytes[(3 * PageBytes) + ShortBytes + 50], bytes[(4 * PageBytes) + 2]), Is.EqualTo((8, 7, 9)));
+        Assert.That(bytes[(3 * PageBytes) + 1], Is.EqualTo(8));
+        Assert.That(bytes[(3 * PageBytes) + ShortBytes + 50], Is.EqualTo(7));
+        Assert.That(bytes[(4 * PageBytes) + 2], Is.EqualTo(9));
         cache.Validate();
     }
 
