@@ -430,6 +430,8 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         /// <summary>True when the time is up.</summary>
         public readonly bool IsOver => Environment.TickCount64 > _end;
+        /// <summary>What is left of the time.</summary>
+        public readonly TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _end - Environment.TickCount64));
 
         /// <summary>Waits a little.</summary>
         /// <returns>False when the time is up.</returns>
