@@ -56,10 +56,12 @@ public unsafe partial class PageCache<TRules, TProbe>
             ObjectDisposedException.ThrowIf(_disposed, this);
         }
 
-        throw new InvalidOperationException(
-            $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
-            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
+        throw AllInUse();
     }
+
+    private InvalidOperationException AllInUse() => new(
+        $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
+        + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
 
     /// <summary>One call of the rule, with what belongs to it.</summary>
     /// <returns>True when a frame is free.</returns>

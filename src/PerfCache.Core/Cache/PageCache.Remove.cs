@@ -98,6 +98,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     public void Dispose()
     {
         Deadline deadline = new(_options.Patience);
+        if (!_disposed) _shutdown.Cancel();
         while (true)
         {
             Enter();
@@ -142,5 +143,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _memory.Dispose();
         _activations.Dispose();
         _readerEpochs?.Dispose();
+        _streams?.Dispose();
+        _shutdown.Dispose();
     }
 }

@@ -115,10 +115,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
+            if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
         }
         catch (NativeMemoryException)
         {
+            _streams?.Dispose();
             _activations?.Dispose();
             _memory?.Dispose();
             _space?.Dispose();
@@ -126,6 +128,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
 
         TakeUnusedOffline(frames);
+        _readsAhead = _streams is not null;
         _space.EvictionLog = options.Evicted is null ? null : [];
         _rules = rules;
         _rules.Attach(_space);
@@ -229,6 +232,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
                     ShadowsDropped = _space.Shadows.DroppedCount,
                     LockWaits = Interlocked.Read(ref _lockWaits),
                     HeldFrames = _space.Held.Count,
+                    ReadaheadPages = _readaheadPages,
+                    ReadaheadHits = Interlocked.Read(ref _readaheadHits),
+                    ReadaheadWasted = _readaheadWasted,
+                    ReadaheadDropped = _readaheadDropped,
                 };
             }
         }
@@ -260,9 +267,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         // frames give up their memory for it (GiveUpFramesFor).
         const long FixedBytes = 12 * 16 * 1024;
         const long IndexBytesPerFrame = 5;
-        const long PerRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1;
-        long rows = bytesMax / (_options.PageBytes + PerRow);
-        long left = bytes - (rows * PerRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
+            + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
+        long rows = bytesMax / (_options.PageBytes + perRow);
+        long left = bytes - (rows * perRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
 
