@@ -101,14 +101,17 @@ public unsafe partial class PageCache<TRules, TProbe>
         long epoch = NextEpoch();
         if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R3
         {
-            uint bound = Math.Max(64, FrameCount / 16);
-            if (_space.Limbo.Count > bound) _readersPin = true;
+            if (LimboIsFull) _readersPin = true;
             return;
         }
 
         for (FrameId frame = _space.Limbo.PopTail(); !frame.IsNone; frame = _space.Limbo.PopTail()) _pool.Free(frame); // R4
         _readersPin = false;
     }
+
+    /// <summary>So many frames wait for readers that no more may: a sixteenth of the cache, or a quarter of a small one.
+    /// </summary>
+    private bool LimboIsFull => _space.Limbo.Count > Math.Max(FrameCount / 16, Math.Min(64, FrameCount / 4));
 
     /// <summary>R1 and R2.</summary>
     private long NextEpoch()

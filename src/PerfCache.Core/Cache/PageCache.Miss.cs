@@ -68,9 +68,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             DrainActivations();
             if (IsKnown(key)) return false;
             FrameId frame = AllocateFrame(out bool leftLock);
-            if (leftLock && IsKnown(key))
+            if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
+                CheckPage(owner, page);
                 return false;
             }
 
@@ -174,6 +175,9 @@ public unsafe partial class PageCache<TRules, TProbe>
     private bool IsKnown(PageKey key) =>
         _index.Entry(_index.FindSlot(key.ObjectId, key.Page)).IsFrame || _loads.ContainsKey(key.Packed);
 
+    /// <summary>Under the lock, which was left meanwhile: the object is still there, and the page is not.</summary>
+    private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
+
     private Found FindOrStart(
         ObjectId owner, ulong page, IPageSource? source, bool detached, out FrameId frame, out PageLoad? load,
         out Task<FrameId>? joined)
@@ -233,7 +237,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         {
             _misses++;
             frame = AllocateFrame(out bool leftLock);
-            if (leftLock && IsKnown(key))
+            if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
                 return Found.Changed;
@@ -466,11 +470,14 @@ public unsafe partial class PageCache<TRules, TProbe>
         private readonly long _end = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         private SpinWait _spin;
 
+        /// <summary>True when the time is up.</summary>
+        public readonly bool IsOver => Environment.TickCount64 > _end;
+
         /// <summary>Waits a little.</summary>
         /// <returns>False when the time is up.</returns>
         public bool Wait()
         {
-            if (Environment.TickCount64 > _end) return false;
+            if (IsOver) return false;
             _spin.SpinOnce();
             return true;
         }

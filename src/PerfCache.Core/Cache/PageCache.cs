@@ -60,7 +60,7 @@ public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules 
 /// </remarks>
 /// <typeparam name="TRules">The replacement rule.</typeparam>
 /// <typeparam name="TProbe">What tests hang into the critical steps.</typeparam>
-public unsafe partial class PageCache<TRules, TProbe> : IDisposable
+public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCache
     where TRules : struct, IFlagRules
     where TProbe : struct, ICacheProbe
 {
@@ -96,7 +96,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         _options = options;
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
-        _meter = new MemoryMeter(bytesMax);
+        CapacityBytesMax = bytesMax;
+        _meter = new MemoryMeter(options.CapacityBytes);
         uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax);
         uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax);
         if (frames < PageCacheOptions.PagesMin)
@@ -129,14 +130,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
 
         TakeUnusedOffline(frames);
         _readsAhead = _streams is not null;
+        _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
         _rules = rules;
         _rules.Attach(_space);
-        if (options.BackgroundReclaim) StartReclaimer();
+        SetWaterMarks();
+        PageCacheMetrics.Add(this);
     }
 
     /// <summary>The bound in bytes.</summary>
     public long CapacityBytes { get; private set; }
+
+    /// <summary>The most bytes that <see cref="Resize"/> may ask for.</summary>
+    public long CapacityBytesMax { get; }
 
     /// <summary>Native bytes in use: page data and metadata.</summary>
     public long UsedBytes => _meter.OutstandingBytes;
@@ -241,6 +247,15 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
     }
 
+    CacheMeasurement IMeasuredCache.Measure()
+    {
+        lock (_lock)
+        {
+            // Nothing is lent yet.
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0);
+        }
+    }
+
     /// <summary>Checks the invariants of every structure. O(frames + index), under the lock: for tests, while no other
     /// thread uses the cache.</summary>
     /// <exception cref="InvariantException">An invariant does not hold.</exception>
@@ -252,9 +267,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
             _space.Validate();
             _rules.Validate();
             _memory.Validate();
+            ValidatePlaces();
             Invariant.Check(
                 _meter.OutstandingBytes <= _meter.LimitBytes, nameof(PageCache<TRules>),
                 $"at most {_meter.LimitBytes} bytes", _meter.OutstandingBytes);
+            Invariant.Check(
+                _meter.LimitBytes == CapacityBytes, nameof(PageCache<TRules>),
+                $"the meter's limit to be {CapacityBytes} bytes", _meter.LimitBytes);
         }
     }
 
