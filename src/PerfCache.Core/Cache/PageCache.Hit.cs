@@ -131,7 +131,13 @@ public unsafe partial class PageCache<TRules, TProbe>
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (effect.IsNone) return;
         // Only if it is not yet so: a store would take the line away from all other readers.
-        if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
+        if ((byte)word != effect.Referenced)
+        {
+            head.Referenced = effect.Referenced;
+            // A page that was read ahead is not referenced: its first hit comes by here.
+            if (_readsAhead) NoteFirstUse(frame);
+        }
+
         if (effect.Defers) Defer(frame, word);
     }
 
