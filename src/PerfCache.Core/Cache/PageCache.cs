@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.ObjectPool;
 using PerfCache.Frames;
@@ -74,6 +75,11 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
     private readonly NativeArray<FrameHead> _heads;
     private readonly ActivationBuffers _activations;
     private readonly MemoryMeter _meter;
+    private readonly bool _countsHits;
+    private readonly ulong _usualHit;
+    private readonly int _pageBytes;
+    private readonly int _pageShift;
+    private readonly byte* _pageBase;
     private readonly Dictionary<ulong, PageLoad> _loads = [];
     private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
     private TRules _rules;
@@ -94,6 +100,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
+        _countsHits = options.CountHits;
+        _usualHit = _countsHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
+        _pageBytes = options.PageBytes;
+        _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
         _meter = new MemoryMeter(bytesMax);
@@ -116,6 +126,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             _memory.EnsureFrames(frames);
+            _pageBase = _memory.Address(FrameId.None);
         }
         catch (NativeMemoryException)
         {
@@ -139,7 +150,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
     public long UsedBytes => _meter.OutstandingBytes;
 
     /// <summary>Bytes of a page.</summary>
-    public int PageBytes => _options.PageBytes;
+    public int PageBytes => _pageBytes;
 
     /// <summary>The cache's name.</summary>
     public string Name => _options.Name;
