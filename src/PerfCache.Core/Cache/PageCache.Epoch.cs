@@ -8,7 +8,8 @@ namespace PerfCache.Cache;
 /// <summary>Readers without locked operations: they announce an epoch instead of pinning.</summary>
 /// <remarks>
 /// <code>
-/// reader    E1 own slot := epoch      C1 to C3 as a copy      E2 use the bytes      E3 own slot := 0, a release
+/// reader    E0 acquire the epoch   E1 own slot := epoch   C1 to C3 as a copy   E2 use the bytes
+///           E3 own slot := 0, a release
 /// reclaim   V1 to V3, frames to limbo
 ///   (lock)  R1 epoch + 1              R2 barrier in all threads
 ///           R3 wait until each slot is 0 or at least the new epoch                  R4 limbo frames are free
@@ -82,7 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     internal FrameId FindForReader(ObjectId owner, ulong page, ref long announced)
     {
         if (_readersPin) return FrameId.None;
-        Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E1
+        Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
         FrameId frame = FindSettled(owner, page);
         TProbe.At(CacheStep.Checked);
         return frame;
@@ -94,7 +95,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         FrameId frame = FrameId.None;
         if (!_readersPin)
         {
-            Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E1
+            Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
             frame = FindChecked(owner, page, out _);
         }
 
@@ -116,14 +117,17 @@ public unsafe partial class PageCache<TRules, TProbe>
         long epoch = NextEpoch();
         if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R3
         {
-            uint bound = Math.Max(64, FrameCount / 16);
-            if (_space.Limbo.Count > bound) _readersPin = true;
+            if (LimboIsFull) _readersPin = true;
             return;
         }
 
         for (FrameId frame = _space.Limbo.PopTail(); !frame.IsNone; frame = _space.Limbo.PopTail()) _pool.Free(frame); // R4
         _readersPin = false;
     }
+
+    /// <summary>So many frames wait for readers that no more may: a sixteenth of the cache, or a quarter of a small one.
+    /// </summary>
+    private bool LimboIsFull => _space.Limbo.Count > Math.Max(FrameCount / 16, Math.Min(64, FrameCount / 4));
 
     /// <summary>R1 and R2.</summary>
     private long NextEpoch()

@@ -83,9 +83,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (IsKnown(key, out uint address)) return false;
             uint leavesRemoved = _index.LeavesRemoved;
             FrameId frame = AllocateFrame(out bool leftLock);
-            if (leftLock && IsKnown(key, out address))
+            if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
+                CheckPage(owner, page);
                 return false;
             }
 
@@ -222,6 +223,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         return _index.Entry(address).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
     }
 
+    /// <summary>Under the lock, which was left meanwhile: the object is still there, and the page is not.</summary>
+    private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
+
     private Found FindOrStart(
         ObjectId owner, ulong page, IPageSource? source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined)
     {
@@ -250,7 +254,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
             DrainActivations();
             frame = AllocateFrame(out bool leftLock);
-            if (leftLock && IsKnown(key))
+            if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
                 return Found.Changed;
@@ -314,7 +318,8 @@ public unsafe partial class PageCache<TRules, TProbe>
                 PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, countsAsAccess: true);
             }
         }
-        catch (NativeMemoryException failure)
+        // The index could not grow, most likely; whatever it is, nobody may be left waiting.
+        catch (Exception failure)
         {
             load.End()?.SetException(failure);
             throw;
@@ -471,11 +476,14 @@ public unsafe partial class PageCache<TRules, TProbe>
         private readonly long _end = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         private SpinWait _spin;
 
+        /// <summary>True when the time is up.</summary>
+        public readonly bool IsOver => Environment.TickCount64 > _end;
+
         /// <summary>Waits a little.</summary>
         /// <returns>False when the time is up.</returns>
         public bool Wait()
         {
-            if (Environment.TickCount64 > _end) return false;
+            if (IsOver) return false;
             _spin.SpinOnce();
             return true;
         }

@@ -11,6 +11,12 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Held frames that one reclaim looks at: those that were let go meanwhile return to the rule.</summary>
     private const int HeldLookedAtMax = 64;
 
+    /// <summary>How often reclaim is tried without any effect, as the kernel does (mm/memcontrol.c).</summary>
+    private const int ReclaimTriesMax = 16;
+
+    /// <summary>Frames that go through limbo together, so that they share the wait for readers.</summary>
+    private const uint LimboBatch = 32;
+
     private Thread? _reclaimer;
     private AutoResetEvent? _reclaimerWork;
     private uint _lowWater;
@@ -24,7 +30,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         leftLock = _pool.FreeCount == 0 && ReclaimForMiss();
         FrameId frame = _pool.Allocate();
         _space.PrivateCount++;
-        if (_reclaimerWork is not null && _pool.FreeCount < _lowWater) _reclaimerWork.Set();
+        // Once on the way down: waking it with every miss would cost more than reclaiming does.
+        if (_pool.FreeCount + 1 == _lowWater) _reclaimerWork?.Set();
         return frame;
     }
 
@@ -33,12 +40,15 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         Deadline deadline = new(_options.Patience);
         bool leftLock = false;
+        int tries = 0;
         while (true)
         {
+            uint inHand = _space.RuleFrameCount;
             if (ReclaimOnce()) return leftLock;
             // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
             // rule has none left, only time can help, if anything is on its way.
-            if (_space.RuleFrameCount > 0 && deadline.Wait()) continue;
+            if (!LimboIsFull
+                && (_space.RuleFrameCount < inHand || (_space.RuleFrameCount > 0 && ++tries < ReclaimTriesMax))) continue;
             if (!CanHope() || !deadline.Wait()) break;
             leftLock = true;
             _lock.Exit();
@@ -52,14 +62,41 @@ public unsafe partial class PageCache<TRules, TProbe>
             + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
     }
 
-    /// <summary>One call of the rule, with what belongs to it.</summary>
+    /// <summary>One call of the rule, with what belongs to it; none while frames that were evicted before wait for a reader
+    /// that has stalled, which would empty the cache to no avail.</summary>
     /// <returns>True when a frame is free.</returns>
     private bool ReclaimOnce()
     {
         ReturnHeld();
+        if (_space.Limbo.Count > 0)
+        {
+            EmptyLimbo();
+            if (_pool.FreeCount > 0) return true;
+            if (LimboIsFull) return false;
+        }
+
         _rules.Reclaim();
-        if (_space.Limbo.Count > 0) EmptyLimbo();
+        if (_space.UsesLimbo)
+        {
+            while (_space.Limbo.Count < LimboBatch && _space.RuleFrameCount > FrameCount / 2 && _rules.Reclaim() > 0) { }
+            if (_space.Limbo.Count > 0) EmptyLimbo();
+        }
+
         return _pool.FreeCount > 0;
+    }
+
+    /// <summary>Calls the rule until a frame is free: a call may find nothing but frames in use, which the next one does
+    /// not see any more.</summary>
+    /// <returns>False when there is nothing to reclaim at the moment.</returns>
+    private bool ReclaimUntilFree()
+    {
+        for (uint calls = _space.RuleFrameCount + 1; calls > 0; calls--)
+        {
+            if (ReclaimOnce()) return true;
+            if (_space.RuleFrameCount == 0 || LimboIsFull) break;
+        }
+
+        return false;
     }
 
     /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
@@ -68,28 +105,31 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
     private void ReturnHeld()
     {
-        FrameId frame = _space.Held.Tail;
-        for (int i = 0; i < HeldLookedAtMax && !frame.IsNone; i++)
+        uint count = Math.Min(HeldLookedAtMax, _space.Held.Count);
+        for (uint i = 0; i < count; i++)
         {
-            FrameId next = _space.Held.Younger(frame);
+            FrameId frame = _space.Held.Tail;
             FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
-            if (state.Pins == 0 && !state.HasAny(FrameState.HoldMask))
+            if (state.Pins > 0 || state.HasAny(FrameState.HoldMask))
             {
-                _space.LetGo(frame);
-                if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
-                else _space.FreeDead(frame);
+                // To the other end, so that a few that stay do not hide those behind them.
+                _space.Held.MoveToHead(frame);
+                continue;
             }
 
-            frame = next;
+            _space.LetGo(frame);
+            if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
+            else _space.FreeDead(frame);
         }
     }
 
-    private void StartReclaimer()
+    /// <summary>Sets the marks for the size, and starts the background thread if there shall be one and is none.</summary>
+    private void SetWaterMarks()
     {
         // Between the marks lies a batch of the reclaim, at most a sixteenth of the cache.
         _lowWater = Math.Min(32, FrameCount / 32);
         _highWater = 2 * _lowWater;
-        if (_lowWater == 0) return;
+        if (_lowWater == 0 || !_options.BackgroundReclaim || _reclaimer is not null) return;
         _reclaimerWork = new AutoResetEvent(false);
         _reclaimer = new Thread(ReclaimInBackground) { IsBackground = true, Name = $"{Name} reclaimer" };
         _reclaimer.Start();
@@ -142,40 +182,12 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <returns>False when none could be.</returns>
     private bool GiveUpFrames()
     {
-        // What a column grows by, and then some: an eighth of the index.
-        long wanted = Math.Max(64 * 1024, _index.NativeBytes / 6);
-        int count = (int)Math.Min(wanted / PageBytes + 1, _space.RuleFrameCount + _pool.FreeCount);
+        int count = (int)Math.Min((BytesOfNextIndexGrowth / PageBytes) + 1, _space.RuleFrameCount + _pool.FreeCount);
         return TakeOffline(count, EvictionReason.Reclaimed) > 0;
     }
 
-    private void TakeUnusedOffline(uint frames)
-    {
-        while (_space.FrameCount > frames)
-        {
-            _space.Offline.PushHead(_pool.AllocateLast());
-            _space.SetFrameCount(_space.FrameCount - 1);
-        }
-    }
-
-    /// <summary>Under the lock: evicts and takes frames out of service, and their memory back.</summary>
-    /// <returns>The number of frames.</returns>
-    private int TakeOffline(int count, EvictionReason reason)
-    {
-        int taken = 0;
-        _space.ReasonOfReclaim = reason;
-        while (taken < count && FrameCount > PageCacheOptions.PagesMin)
-        {
-            if (_pool.FreeCount == 0 && !ReclaimOnce() && (_space.RuleFrameCount == 0 || !ReclaimOnce())) break;
-            FrameId frame = _pool.Allocate();
-            _memory.Discard([frame]);
-            _space.Offline.PushHead(frame);
-            _space.SetFrameCount(FrameCount - 1);
-            taken++;
-        }
-
-        _space.ReasonOfReclaim = EvictionReason.Reclaimed;
-        return taken;
-    }
+    /// <summary>What columns grow by, and then some: they grow by an eighth.</summary>
+    private long BytesOfNextIndexGrowth => Math.Max(64 * 1024, _index.NativeBytes / 6);
 
     /// <summary>Leaves the lock, and tells of what was evicted under it.</summary>
     private void Exit()

@@ -46,6 +46,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             long removed = InvalidateCore(owner, 0, PageKey.PageMax);
             _index.RemoveObject(owner);
             _sources[owner.Value] = null;
+            TakeBackFrames();
             return removed;
         }
         finally
@@ -138,6 +139,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void Release()
     {
         _released = true;
+        PageCacheMetrics.Remove(this);
         _space.Dispose();
         _memory.Dispose();
         _activations.Dispose();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics.CodeAnalysis;
 using PerfCache.Frames;
 
 namespace PerfCache.Cache;
@@ -66,21 +67,31 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         _lock.Exit();
         while (mine && new FrameState(Volatile.Read(ref word)).Pins > 1) // W2
         {
-            if (deadline.Wait()) continue;
-            Enter();
-            Interlocked.And(ref word, ~FrameState.Locked);
-            _lock.Exit();
-            lease.Dispose();
-            throw new TimeoutException(
-                $"{Name}: {_frames.Key(frame)} still has readers after {_options.Patience.TotalSeconds:0.###} s");
+            if (!deadline.Wait()) GiveUpWrite(frame, lease);
         }
 
         // W3. Readers without pins are not counted above: those who found the page before W1 must have passed.
-        while (mine && _space.UsesLimbo && !AllReadersPassed(NextEpoch())) Thread.Yield();
+        while (mine && _space.UsesLimbo && !AllReadersPassed(NextEpoch()))
+        {
+            if (!deadline.Wait()) GiveUpWrite(frame, lease);
+        }
+
         if (!mine) lease.Dispose();
         else PageLease.HandOver(lease);
         if (mine) TProbe.At(CacheStep.Locked);
         return mine;
+    }
+
+    /// <summary>Takes W1 back: readers were there for too long.</summary>
+    [DoesNotReturn]
+    private void GiveUpWrite(FrameId frame, PageLease lease)
+    {
+        Enter();
+        Interlocked.And(ref _heads[frame.Value].Word, ~FrameState.Locked);
+        _lock.Exit();
+        PageKey key = _frames.Key(frame);
+        lease.Dispose();
+        throw new TimeoutException($"{Name}: {key} still has readers after {_options.Patience.TotalSeconds:0.###} s");
     }
 
     private void NoteDirty(FrameId frame) => _dirtyCount++;

@@ -61,7 +61,7 @@ public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules 
 /// </remarks>
 /// <typeparam name="TRules">The replacement rule.</typeparam>
 /// <typeparam name="TProbe">What tests hang into the critical steps.</typeparam>
-public unsafe partial class PageCache<TRules, TProbe> : IDisposable
+public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCache
     where TRules : struct, IFlagRules
     where TProbe : struct, ICacheProbe
 {
@@ -106,7 +106,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
-        _meter = new MemoryMeter(bytesMax);
+        CapacityBytesMax = bytesMax;
+        _meter = new MemoryMeter(options.CapacityBytes);
         uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax);
         uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax);
         if (frames < PageCacheOptions.PagesMin)
@@ -137,14 +138,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
 
         TakeUnusedOffline(frames);
+        _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
         _rules = rules;
         _rules.Attach(_space);
-        if (options.BackgroundReclaim) StartReclaimer();
+        SetWaterMarks();
+        PageCacheMetrics.Add(this);
     }
 
     /// <summary>The bound in bytes.</summary>
     public long CapacityBytes { get; private set; }
+
+    /// <summary>The most bytes that <see cref="Resize"/> may ask for.</summary>
+    public long CapacityBytesMax { get; }
 
     /// <summary>Native bytes in use: page data and metadata.</summary>
     public long UsedBytes => _meter.OutstandingBytes;
@@ -163,6 +169,18 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
 
     /// <summary>What kind of memory the pages are in, and what the system granted.</summary>
     public PageMemoryReport DescribeMemory() => _memory.Describe();
+
+    /// <summary>Makes the system back all page memory now, so that no later access waits for it. Pages in use keep their
+    /// bytes; the cache may be used meanwhile.</summary>
+    /// <param name="progress">Told of the bytes done so far, or null.</param>
+    /// <param name="cancellation">Stops it; what is done stays.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="NativeMemoryException">The system has not got the memory.</exception>
+    public void Prefault(IProgress<long>? progress = null, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _memory.Prefault(new FrameId(1), _memory.FrameCount, progress, cancellation);
+    }
 
     /// <summary>Adds an object whose pages may be cached.</summary>
     /// <param name="source">Where its pages come from, or null when the caller puts them in.</param>
@@ -193,14 +211,17 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
     }
 
-    /// <summary>Adds an object with the pages of a source.</summary>
+    /// <summary>Adds an object with the pages of a source, dense unless it is very large for this cache.</summary>
     /// <param name="source">Where its pages come from.</param>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
     public ObjectId AddObject(IPageSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
-        return AddObject(source, pages, dense: pages <= PageIndex.DensePageMax);
+        // A directory of the whole object may take a 32nd of the bound; the tree of a larger one takes what is resident.
+        ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
+        return AddObject(
+            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);
     }
 
     /// <summary>Counts since the cache was made.</summary>
@@ -230,6 +251,15 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
         }
     }
 
+    CacheMeasurement IMeasuredCache.Measure()
+    {
+        lock (_lock)
+        {
+            // Nothing is lent yet.
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0);
+        }
+    }
+
     /// <summary>Checks the invariants of every structure. O(frames + index), under the lock: for tests, while no other
     /// thread uses the cache.</summary>
     /// <exception cref="InvariantException">An invariant does not hold.</exception>
@@ -241,9 +271,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable
             _space.Validate();
             _rules.Validate();
             _memory.Validate();
+            ValidatePlaces();
             Invariant.Check(
                 _meter.OutstandingBytes <= _meter.LimitBytes, nameof(PageCache<TRules>),
                 $"at most {_meter.LimitBytes} bytes", _meter.OutstandingBytes);
+            Invariant.Check(
+                _meter.LimitBytes == CapacityBytes, nameof(PageCache<TRules>),
+                $"the meter's limit to be {CapacityBytes} bytes", _meter.LimitBytes);
         }
     }
 

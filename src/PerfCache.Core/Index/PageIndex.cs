@@ -36,6 +36,7 @@ internal sealed partial class PageIndex : IDisposable
     private ObjectRow[] _objects = [];
     private DirectoryView[] _directories = [];
     private uint _objectCount;
+    private readonly List<NativeColumn<uint>> _retiredDirectories = [];
 
     internal PageIndex(FrameTable frames, MemoryMeter meter)
     {
@@ -51,7 +52,8 @@ internal sealed partial class PageIndex : IDisposable
 
     internal ShadowStore Shadows { get; }
 
-    /// <summary>True to keep the directory of a removed object mapped.</summary>
+    /// <summary>True to keep the directory of a removed object mapped, without memory, until another object gets it.
+    /// </summary>
     internal bool KeepsDirectories { get; init; }
 
     /// <summary>All slots, by address.</summary>
@@ -70,6 +72,7 @@ internal sealed partial class PageIndex : IDisposable
         {
             long bytes = _blocks.NativeBytes;
             for (uint i = 0; i < _objectCount; i++) bytes += _objects[i].DirectoryColumn?.CommittedBytes ?? 0;
+            foreach (NativeColumn<uint> directory in _retiredDirectories) bytes += directory.CommittedBytes;
             return bytes;
         }
     }
@@ -86,8 +89,10 @@ internal sealed partial class PageIndex : IDisposable
         ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true };
         if (dense)
         {
-            row.DirectoryColumn = new NativeColumn<uint>("object directory", (long)leafMax, _meter);
+            row.DirectoryColumn = TakeRetiredDirectory((long)leafMax)
+                ?? new NativeColumn<uint>("object directory", (long)leafMax, _meter);
             row.Directory = row.DirectoryColumn.View;
+            row.DirectoryLength = (ulong)row.DirectoryColumn.Length;
         }
 
         if (_objectCount == _objects.Length)
@@ -102,6 +107,7 @@ internal sealed partial class PageIndex : IDisposable
 
         _objects[_objectCount] = row;
         _directories[_objectCount].Leaves = row.Directory;
+        Volatile.Write(ref _directories[_objectCount].Length, row.DirectoryLength);
         return new ObjectId(_objectCount++);
     }
 
@@ -273,15 +279,42 @@ internal sealed partial class PageIndex : IDisposable
     {
         ref ObjectRow row = ref _objects[owner.Value];
         row.InUse = false;
-        // Readers without the lock may be looking at its directory, all zero by now: it goes with the index.
-        if (KeepsDirectories) return;
-        _directories[owner.Value] = default;
-        row.DirectoryColumn?.Dispose();
-        row = default;
+        if (!KeepsDirectories)
+        {
+            _directories[owner.Value] = default;
+            row.DirectoryColumn?.Dispose();
+            row = default;
+            return;
+        }
+
+        // Readers without the lock may be looking at the directory, which is all zero by now. It stays where it is; once
+        // it is another object's, they find pages of that one at worst, and see it by the key.
+        if (row.DirectoryColumn is null) return;
+        row.DirectoryLength = 0;
+        Volatile.Write(ref _directories[owner.Value].Length, 0);
+        row.DirectoryColumn.TryDiscard();
+        _retiredDirectories.Add(row.DirectoryColumn);
+        row.DirectoryColumn = null;
+    }
+
+    /// <summary>The shortest directory of a removed object that is long enough, or null.</summary>
+    private NativeColumn<uint>? TakeRetiredDirectory(long leafMax)
+    {
+        NativeColumn<uint>? best = null;
+        foreach (NativeColumn<uint> directory in _retiredDirectories)
+        {
+            if (directory.LengthMax >= leafMax && (best is null || directory.LengthMax < best.LengthMax))
+                best = directory;
+        }
+
+        if (best is not null) _retiredDirectories.Remove(best);
+        return best;
     }
 
     public void Dispose()
     {
+        foreach (NativeColumn<uint> directory in _retiredDirectories) directory.Dispose();
+        _retiredDirectories.Clear();
         _blocks.Dispose();
         for (uint i = 0; i < _objectCount; i++) _objects[i].DirectoryColumn?.Dispose();
         _objectCount = 0;
@@ -289,7 +322,7 @@ internal sealed partial class PageIndex : IDisposable
         _directories = [];
     }
 
-    /// <summary>What a hit reads of a dense object: 16 bytes, four objects a cache line. Lengths only grow.</summary>
+    /// <summary>What a hit reads of a dense object: 16 bytes, four objects a cache line.</summary>
     private struct DirectoryView
     {
         /// <summary>The same as in the object's row.</summary>

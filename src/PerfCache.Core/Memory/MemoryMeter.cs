@@ -26,7 +26,7 @@ public sealed class MemoryMeter
     public static MemoryMeter Process { get; } = new();
 
     /// <summary>The most bytes that may be outstanding.</summary>
-    public long LimitBytes { get; }
+    public long LimitBytes { get; private set; }
 
     /// <summary>Bytes committed and not yet given back.</summary>
     public long OutstandingBytes => Interlocked.Read(ref _outstandingBytes);
@@ -37,16 +37,28 @@ public sealed class MemoryMeter
     /// <summary>Adds <paramref name="bytes"/>, or says that the limit forbids it.</summary>
     internal bool TryCharge(long bytes)
     {
-        long now = Interlocked.Add(ref _outstandingBytes, bytes);
-        if (now > LimitBytes)
+        // An exchange, not an addition that is taken back: nobody may read more than the limit.
+        long now = Interlocked.Read(ref _outstandingBytes);
+        while (true)
         {
-            Interlocked.Add(ref _outstandingBytes, -bytes);
-            return false;
+            if (now + bytes > LimitBytes) return false;
+            long seen = Interlocked.CompareExchange(ref _outstandingBytes, now + bytes, now);
+            if (seen == now) break;
+            now = seen;
         }
+
+        now += bytes;
 
         // Lossy on a race between two peaks, never by more than the smaller one: it is a figure for people.
         if (now > Interlocked.Read(ref _peakBytes)) Interlocked.Exchange(ref _peakBytes, now);
         return true;
+    }
+
+    /// <summary>Changes the limit, for those who own the meter and let nobody else charge it meanwhile.</summary>
+    internal void SetLimit(long limitBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(limitBytes);
+        LimitBytes = limitBytes;
     }
 
     /// <summary>Takes <paramref name="bytes"/> off again.</summary>

@@ -85,6 +85,22 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
         if (length > Length) Grow(length, exact: true);
     }
 
+    /// <summary>
+    /// Gives the memory back and keeps the addresses: whoever still reads finds zeros. Where the system does not take it,
+    /// the column is as before.
+    /// </summary>
+    /// <remarks>All elements must be zero, so that the two cases look the same.</remarks>
+    /// <returns>True when the memory is gone and <see cref="Length"/> is 0.</returns>
+    internal bool TryDiscard()
+    {
+        if (_committedBytes == 0) return true;
+        if (OsMemory.Discard(_address, _committedBytes, file: -1, fileOffset: 0) != 0) return false;
+        _meter.Uncharge((long)_committedBytes);
+        _committedBytes = 0;
+        Length = 0;
+        return true;
+    }
+
     /// <summary>Gives all memory and address space back. Views of the column must not be used any more.</summary>
     public void Dispose()
     {

@@ -94,6 +94,13 @@ public sealed class FramePool
         FreeCount += (uint)frames.Length;
     }
 
+    /// <summary>The free frames, in no order: for tests and validation.</summary>
+    internal IEnumerable<FrameId> FreeFrames()
+    {
+        for (uint row = _chain; row != 0; row = _links[row].Next) yield return new FrameId(row);
+        for (uint i = _untouchedEnd - _untouched; i < _untouchedEnd; i++) yield return new FrameId(_first + i);
+    }
+
     /// <summary>Checks P1 and P2. O(free frames): for tests.</summary>
     /// <exception cref="InvariantException">An invariant does not hold.</exception>
     public void Validate()

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Items;
 using PerfCache.Memory;
 using PerfCache.Policies.Replacement;
 
@@ -20,6 +21,21 @@ public sealed class LayoutTests
         new object[] { typeof(FrameOwner), 4, new[] { "Domain:0", "Node:2" } },
         new object[] { typeof(BlockCounts), 4, new[] { "Packed:0" } },
         new object[] { typeof(BlockLink), 8, new[] { "Previous:0", "Next:4" } },
+        new object[]
+        {
+            typeof(ItemHead), 64,
+            new[]
+            {
+                "Cas:0", "ExpiryTicks:8", "Hash:16", "NextInBucket:20", "Length:24", "Flags:28", "Checksum:32", "Place:36",
+                "Rest:40", "KeyCell:44", "AccessTime:48", "Marks:52", "Generation:53", "KeyLength:54", "KeyStart:55",
+            },
+        },
+        new object[] { typeof(ItemLink), 8, new[] { "Previous:0", "Next:4" } },
+        new object[] { typeof(KeyCell), 32, new[] { "Next:0", "Bytes:4" } },
+        new object[]
+        {
+            typeof(ItemFrame), 16, new[] { "Row:0", "Next:4", "Previous:8", "UsedSlots:12", "Class:14", "Shard:15" },
+        },
     ];
 
     [TestCaseSource(nameof(Structs))]

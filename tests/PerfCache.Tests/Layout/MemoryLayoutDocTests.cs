@@ -5,7 +5,9 @@ using System.Text.RegularExpressions;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Items;
 using PerfCache.Memory;
+using PerfCache.Policies.Items;
 using PerfCache.Policies.Replacement;
 using PerfCache.Tests.Repository;
 
@@ -21,6 +23,7 @@ internal sealed class MemoryLayoutDocTests
 {
     private const string Document = "docs/memory-layout.md";
     private const string ResidentSection = "What a resident page costs";
+    private const string ItemSection = "What an item costs";
 
     // Of a section's rows: name to number.
     private static readonly Dictionary<string, Dictionary<string, double>> s_ofTheCode = new()
@@ -40,6 +43,19 @@ internal sealed class MemoryLayoutDocTests
             ["key"] = sizeof(ulong),
             ["link"] = Unsafe.SizeOf<BlockLink>(),
             ["a block"] = IndexBlocks.BytesPerBlock,
+        },
+        ["Items"] = new()
+        {
+            ["head"] = Unsafe.SizeOf<ItemHead>(),
+            ["list link"] = Unsafe.SizeOf<ItemLink>(),
+            ["frame link"] = Unsafe.SizeOf<ItemLink>(),
+            ["a row"] = ItemRows.RowBytes,
+            ["key cell"] = Unsafe.SizeOf<KeyCell>(),
+            ["bytes of a key in its head"] = ItemHead.KeyStartBytes,
+            ["bytes of a key in a cell"] = KeyCell.KeyBytes,
+            ["bucket of the index"] = sizeof(uint),
+            ["row of a frame"] = Unsafe.SizeOf<ItemFrame>(),
+            ["smallest slot"] = SizeClasses.SlotBytesMin,
         },
         ["Widths and limits"] = new()
         {
@@ -79,6 +95,40 @@ internal sealed class MemoryLayoutDocTests
             // Columns are rounded to pages of the operating system, which are not 4 KiB everywhere.
             Assert.That(BytesPerResidentPage(frames), Is.EqualTo(bytes).Within(0.05), $"at {name} frames");
         }
+    }
+
+    [Test]
+    public void AnItemCostsWhatTheTableSays()
+    {
+        Dictionary<string, double> rows = Tables(RepositoryTree.ReadText(Document))[ItemSection];
+        Assert.That(rows, Is.Not.Empty);
+        foreach ((string keyBytes, double bytes) in rows)
+        {
+            Assert.That(
+                MetadataBytesPerItem(int.Parse(keyBytes, CultureInfo.InvariantCulture)), Is.EqualTo(bytes).Within(0.5),
+                $"with keys of {keyBytes} bytes");
+        }
+    }
+
+    private static double MetadataBytesPerItem(int keyBytes)
+    {
+        const int ItemCount = 100_000;
+        MemoryMeter meter = new();
+        using ItemStore<SecondChanceItems> store = new(
+            new ItemStoreOptions { CapacityBytes = 64 << 20, ShardCount = 1, HashSeed = 1 }, meter: meter);
+        byte[] key = new byte[keyBytes];
+        for (int i = 0; i < ItemCount; i++)
+        {
+            BitConverter.TryWriteBytes(key, i);
+            store.Store(key, new byte[100], new ItemWrite(), 0, out _);
+        }
+
+        ItemStatistics counts = store.Statistics;
+        Assert.That(counts.Items, Is.EqualTo(ItemCount));
+        Assert.That(
+            counts.MetadataBytes + store.Pages.CommittedBytes + store.Pages.BookkeepingBytes,
+            Is.EqualTo(meter.OutstandingBytes), "what is reported is what is out");
+        return (double)counts.MetadataBytes / ItemCount;
     }
 
     private static double BytesPerResidentPage(uint frames)

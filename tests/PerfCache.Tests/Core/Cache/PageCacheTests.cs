@@ -226,6 +226,21 @@ public sealed class PageCacheTests
     }
 
     [Test]
+    public void PrefaultingBacksAllMemoryAndKeepsWhatIsThere()
+    {
+        using PageCache<Fifo> cache = New(new Fifo(), frames: 256);
+        ObjectId owner = cache.AddObject(source: null, pageCountMax: 100);
+        cache.TryAdd(owner, 5, Bytes(5));
+        Progress progress = new();
+        cache.Prefault(progress);
+        Assert.That(progress.Last, Is.EqualTo(256L * PageBytes));
+        using (PageLease lease = Found(cache, owner, 5)) Assert.That(lease.Span.SequenceEqual(Bytes(5)), Is.True);
+        long? resident = cache.DescribeMemory().ResidentBytes;
+        if (resident is not null) Assert.That(resident, Is.GreaterThanOrEqualTo(256L * PageBytes));
+        Assert.Throws<OperationCanceledException>(() => cache.Prefault(null, new CancellationToken(canceled: true)));
+    }
+
+    [Test]
     public void EvictionsAreTold()
     {
         List<(ulong Page, EvictionReason Reason)> told = [];
@@ -316,6 +331,13 @@ public sealed class PageCacheTests
     {
         Assert.That(cache.TryGet(owner, page, out PageLease lease), Is.True);
         return lease;
+    }
+
+    private sealed class Progress : IProgress<long>
+    {
+        public long Last { get; private set; }
+
+        public void Report(long value) => Last = value;
     }
 
     private sealed class CountingSource : IPageSource

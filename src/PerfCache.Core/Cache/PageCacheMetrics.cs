@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics.Metrics;
+
+namespace PerfCache.Cache;
+
+/// <summary>
+/// The metrics of all caches with page data in the process, for System.Diagnostics.Metrics: OpenTelemetry, dotnet-counters
+/// or a listener of one's own.
+/// </summary>
+/// <remarks>
+/// <code>
+/// cache.requests         counter {request}     tag cache.request.type: hit, miss
+/// cache.evictions        counter {eviction}    by reclaim; what somebody invalidated is not one
+/// cache.entries          up-down {entry}       resident pages
+/// cache.estimated_size   gauge   By            native bytes, metadata included; exact, in spite of the name
+/// cache.refaults         counter {refault}     insertions that found a shadow
+/// cache.activations      counter {activation}
+/// cache.deactivations    counter {deactivation}
+/// cache.lock_waits       counter {wait}        threads that waited for the cache's lock
+/// cache.dirty_pages      up-down {page}        changed and not written
+/// cache.held_frames      up-down {frame}       found in use by reclaim, and set aside
+/// cache.lent_pages       up-down {page}        lent to a neighbour: 0 as long as nothing lends
+/// </code>
+/// The first four have the names and tags of the metrics proposed for .NET's own memory cache, whose meter is
+/// Microsoft.Extensions.Caching.Memory.MemoryCache, so that one dashboard shows both. Every measurement has the tag
+/// cache.name. Hits are reported where the cache counts them (<see cref="PageCacheOptions.CountHits"/>), and left out
+/// elsewhere: 0 would be a lie.
+/// <para>All instruments are observable: a cache is asked, under its lock, when somebody collects, and pays nothing at
+/// any other time. A cache is known here from when it is made until its memory is given back; one that was forgotten
+/// without Dispose is not kept alive.</para>
+/// </remarks>
+public static class PageCacheMetrics
+{
+    /// <summary>The name of the meter.</summary>
+    public const string MeterName = "PerfCache.PageCache";
+
+    private const string NameTag = "cache.name";
+    private const string TypeTag = "cache.request.type";
+
+    private static readonly Meter s_meter = new(MeterName);
+    private static readonly List<WeakReference<IMeasuredCache>> s_caches = [];
+
+    static PageCacheMetrics()
+    {
+        s_meter.CreateObservableCounter("cache.requests", Requests, "{request}", "Look-ups of pages.");
+        Counter("cache.evictions", "{eviction}", "Pages evicted by reclaim.", m => m.Statistics.Evictions);
+        UpDown("cache.entries", "{entry}", "Resident pages.", m => m.ResidentCount);
+        s_meter.CreateObservableGauge(
+            "cache.estimated_size", () => Each(m => m.UsedBytes), "By", "Native bytes in use, metadata included.");
+        Counter("cache.refaults", "{refault}", "Insertions that found a shadow.", m => m.Statistics.Refaults);
+        Counter("cache.activations", "{activation}", "Pages that became active.", m => m.Statistics.Activations);
+        Counter("cache.deactivations", "{deactivation}", "Pages that became inactive.", m => m.Statistics.Deactivations);
+        Counter("cache.lock_waits", "{wait}", "Threads that waited for the lock.", m => m.Statistics.LockWaits);
+        UpDown("cache.dirty_pages", "{page}", "Pages changed and not written.", m => m.DirtyCount);
+        UpDown("cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames);
+        UpDown("cache.lent_pages", "{page}", "Pages lent to a neighbour.", m => m.LentCount);
+    }
+
+    internal static void Add(IMeasuredCache cache)
+    {
+        lock (s_caches) s_caches.Add(new WeakReference<IMeasuredCache>(cache));
+    }
+
+    /// <summary>Forgets a cache, and those that were garbage-collected.</summary>
+    internal static void Remove(IMeasuredCache cache)
+    {
+        lock (s_caches)
+            s_caches.RemoveAll(known => !known.TryGetTarget(out IMeasuredCache? target) || ReferenceEquals(target, cache));
+    }
+
+    private static void Counter(string name, string unit, string description, Func<CacheMeasurement, long> read) =>
+        s_meter.CreateObservableCounter(name, () => Each(read), unit, description);
+
+    private static void UpDown(string name, string unit, string description, Func<CacheMeasurement, long> read) =>
+        s_meter.CreateObservableUpDownCounter(name, () => Each(read), unit, description);
+
+    private static List<Measurement<long>> Requests()
+    {
+        List<Measurement<long>> requests = [];
+        foreach (IMeasuredCache cache in Caches())
+        {
+            CacheMeasurement measured = cache.Measure();
+            if (measured.CountsHits) requests.Add(Request(cache, "hit", measured.Statistics.Hits));
+            requests.Add(Request(cache, "miss", measured.Statistics.Misses));
+        }
+
+        return requests;
+    }
+
+    private static Measurement<long> Request(IMeasuredCache cache, string type, long count) => new(
+        count, new KeyValuePair<string, object?>(NameTag, cache.Name), new KeyValuePair<string, object?>(TypeTag, type));
+
+    private static List<Measurement<long>> Each(Func<CacheMeasurement, long> read)
+    {
+        List<Measurement<long>> values = [];
+        foreach (IMeasuredCache cache in Caches())
+            values.Add(new(read(cache.Measure()), new KeyValuePair<string, object?>(NameTag, cache.Name)));
+        return values;
+    }
+
+    /// <summary>The caches of the moment; their own locks are taken after this one is left.</summary>
+    private static List<IMeasuredCache> Caches()
+    {
+        List<IMeasuredCache> caches = [];
+        lock (s_caches)
+        {
+            foreach (WeakReference<IMeasuredCache> known in s_caches)
+                if (known.TryGetTarget(out IMeasuredCache? cache)) caches.Add(cache);
+        }
+
+        return caches;
+    }
+}
+
+/// <summary>A cache as the metrics see it, without its type parameters.</summary>
+internal interface IMeasuredCache
+{
+    /// <summary>The value of the tag cache.name.</summary>
+    string Name { get; }
+
+    /// <summary>All values of one moment; also after the cache was disposed.</summary>
+    CacheMeasurement Measure();
+}
+
+/// <summary>What a collection of metrics reads of a cache.</summary>
+internal readonly record struct CacheMeasurement(
+    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Memory;
+
+namespace PerfCache.Items;
+
+/// <summary>
+/// The frames of a store, for all of its shards: their rows, the bitmaps of their slots, and the supply from which a
+/// shard takes runs of neighbouring frames that stay its own.
+/// </summary>
+/// <remarks>
+/// The supply has a lock of its own, taken inside a shard's. A row is touched by its shard alone, under its lock; the
+/// shard's number is written before the run is handed out and never again.
+/// </remarks>
+internal sealed class ItemFrames : IDisposable
+{
+    /// <summary>In no run yet.</summary>
+    internal const byte Fresh = 0;
+
+    /// <summary>The owner of the memory has taken the frame out of the store.</summary>
+    internal const byte Withdrawn = 253;
+
+    /// <summary>Given up, so that its bytes can be metadata.</summary>
+    internal const byte Retired = 254;
+
+    /// <summary>In a shard, and nothing is in it.</summary>
+    internal const byte Free = 255;
+
+    private readonly Lock _lock = new();
+    private readonly NativeColumn<ItemFrame> _rows;
+    private readonly NativeColumn<uint> _usedSlots;
+    private readonly bool _ownsPages;
+
+    internal ItemFrames(PageMemory pages, bool ownsPages, MemoryMeter meter)
+    {
+        Pages = pages;
+        _ownsPages = ownsPages;
+        Classes = new SizeClasses(pages.PageBytes);
+        BitmapWords = (uint)(Classes.SlotsMax + 31) / 32;
+        _rows = new NativeColumn<ItemFrame>("frames of items", pages.FrameMax + 1L, meter);
+        _usedSlots = new NativeColumn<uint>("slots of items", (pages.FrameMax + 1L) * BitmapWords, meter);
+        Rows = _rows.View;
+        UsedSlots = _usedSlots.View;
+    }
+
+    internal PageMemory Pages { get; }
+
+    internal SizeClasses Classes { get; }
+
+    internal NativeArray<ItemFrame> Rows { get; }
+
+    /// <summary>A bit a slot, <see cref="BitmapWords"/> words a frame.</summary>
+    internal NativeArray<uint> UsedSlots { get; }
+
+    internal uint BitmapWords { get; }
+
+    /// <summary>The number of frames that are in runs.</summary>
+    internal uint Count { get; private set; }
+
+    internal long NativeBytes => _rows.CommittedBytes + _usedSlots.CommittedBytes;
+
+    /// <summary>
+    /// What a frame costs: its page, its row, its bitmap, and a byte for the books of the page memory.
+    /// </summary>
+    internal long BytesPerFrame => Pages.PageBytes + ItemFrame.SizeBytes + (BitmapWords * sizeof(uint)) + 1;
+
+    /// <summary>Gives a shard a run of new frames.</summary>
+    /// <returns>How many: as many as asked for, unless there are no more.</returns>
+    internal uint TakeRun(byte shard, uint count, out uint first)
+    {
+        lock (_lock)
+        {
+            first = Count + 1;
+            count = Math.Min(count, Pages.FrameMax - Count);
+            if (count == 0) return 0;
+            try
+            {
+                _rows.EnsureLengthExact(first + (long)count);
+                _usedSlots.EnsureLengthExact((first + (long)count) * BitmapWords);
+                Pages.EnsureFrames(Count + count);
+            }
+            catch (NativeMemoryException)
+            {
+                return 0;
+            }
+
+            for (uint frame = first; frame < first + count; frame++) Rows[frame].Shard = shard;
+            Count += count;
+            return count;
+        }
+    }
+
+    /// <summary>The shard of a frame, or -1 when the frame is in no run.</summary>
+    internal int ShardOf(FrameId frame)
+    {
+        lock (_lock) return frame.Value - 1 < Count ? Rows[frame.Value].Shard : -1;
+    }
+
+    /// <summary>Gives all memory back, the page data too unless somebody else owns it.</summary>
+    public void Dispose()
+    {
+        // A late question for a frame's shard must find none.
+        lock (_lock) Count = 0;
+        _rows.Dispose();
+        _usedSlots.Dispose();
+        if (_ownsPages) Pages.Dispose();
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics.Metrics;
+using PerfCache.Cache;
+using PerfCache.Frames;
+using PerfCache.Policies.Replacement;
+
+namespace PerfCache.Tests.Core.Cache;
+
+/// <summary>Goal: a listener sees what the statistics say, of each cache by its name, until the cache is gone.</summary>
+[TestFixture]
+public sealed class PageCacheMetricsTests
+{
+    [Test]
+    public void AListenerSeesWhatTheStatisticsSay()
+    {
+        using PageCache<LinuxRules<Linux6>> cache = New("metrics one", countHits: true);
+        ObjectId owner = cache.AddObject(source: null, pageCountMax: 10_000);
+        for (uint round = 0; round < 5; round++)
+        {
+            for (uint page = 0; page < 100; page++)
+            {
+                if (!cache.Touch(owner, page + (round * 10))) cache.TryAdd(owner, page + (round * 10), [1]);
+                cache.Touch(owner, page % 20);
+            }
+        }
+
+        cache.TryAdd(owner, 9000, [1]);
+        using (cache.GetForWrite(owner, 9000))
+        {
+        }
+
+        Dictionary<string, long> seen = Collect("metrics one");
+        PageCacheStatistics statistics = cache.Statistics;
+        Assert.That(statistics.Evictions, Is.GreaterThan(0));
+        Assert.That(statistics.Refaults, Is.GreaterThan(0));
+        Assert.That(seen, Is.EqualTo(new Dictionary<string, long>
+        {
+            ["cache.requests hit"] = statistics.Hits,
+            ["cache.requests miss"] = statistics.Misses,
+            ["cache.evictions"] = statistics.Evictions,
+            ["cache.entries"] = cache.ResidentCount,
+            ["cache.estimated_size"] = cache.UsedBytes,
+            ["cache.refaults"] = statistics.Refaults,
+            ["cache.activations"] = statistics.Activations,
+            ["cache.deactivations"] = statistics.Deactivations,
+            ["cache.lock_waits"] = statistics.LockWaits,
+            ["cache.dirty_pages"] = 1,
+            ["cache.held_frames"] = statistics.HeldFrames,
+            ["cache.lent_pages"] = 0,
+        }));
+    }
+
+    [Test]
+    public void CachesAreToldApartAndLeaveWhenTheyAreDisposed()
+    {
+        using PageCache<LinuxRules<Linux6>> one = New("metrics left", countHits: false);
+        using (PageCache<LinuxRules<Linux6>> other = New("metrics right", countHits: false))
+        {
+            one.TryAdd(one.AddObject(source: null, pageCountMax: 64), 1, [1]);
+            Assert.That(Collect("metrics left")["cache.entries"], Is.EqualTo(1));
+            Assert.That(Collect("metrics right")["cache.entries"], Is.Zero);
+            Assert.That(Collect("metrics left").ContainsKey("cache.requests hit"), Is.False, "hits are not counted");
+        }
+
+        Assert.That(Collect("metrics right"), Is.Empty);
+        Assert.That(Collect("metrics left"), Is.Not.Empty);
+    }
+
+    private static PageCache<LinuxRules<Linux6>> New(string name, bool countHits) => new(
+        PageCacheOptions.ForFrames(64) with { Name = name, CountHits = countHits, BackgroundReclaim = false },
+        new LinuxRules<Linux6>());
+
+    private static Dictionary<string, long> Collect(string cacheName)
+    {
+        Dictionary<string, long> seen = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Meter.Name == PageCacheMetrics.MeterName) self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            Dictionary<string, object?> tag = new(tags.ToArray());
+            if (!Equals(tag["cache.name"], cacheName)) return;
+            string suffix = tag.TryGetValue("cache.request.type", out object? type) ? $" {type}" : "";
+            seen.Add(instrument.Name + suffix, value);
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return seen;
+    }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using PerfCache.Cache;
+
+namespace PerfCache.Tests.Stress;
+
+/// <summary>
+/// Threads that do everything to one small cache at once, and look at every byte that they get.
+/// </summary>
+/// <remarks>
+/// Readers take pages by lease, by epoch and by copy, and load what is missing. A writer stamps pages, an adder puts them
+/// in, and one thread turns everything over: it invalidates pages, ranges and objects, removes objects and adds new ones,
+/// and resizes the cache. A <em>violation</em> is a page whose bytes are not one generation of it; a
+/// <em>failure</em> is an exception that nobody provoked.
+/// </remarks>
+internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
+    where TRules : struct, IFlagRules
+    where TProbe : struct, ICacheProbe
+{
+    private const int PageBytes = 4096;
+    private const int ReaderCount = 3;
+    private const int ObjectCount = 4;
+    private const uint PagesOfObject = 120;
+    private const long DirtyMax = 6;
+    private const long BytesMin = 420 << 10;
+    private const long BytesMax = 680 << 10;
+
+    private readonly PageCache<TRules, TProbe> _cache;
+    private readonly StampedSource[] _objects = new StampedSource[ObjectCount];
+    private readonly bool _goesOnAfterFailures;
+    private readonly ulong _seed;
+    private ulong _objectNumber;
+    private volatile bool _stop;
+    private string? _violation;
+    private Exception? _failure;
+    private long _pagesSeen;
+
+    internal PageCacheStress(TRules rules, int seed, bool goesOnAfterFailures = false)
+    {
+        _goesOnAfterFailures = goesOnAfterFailures;
+        _seed = (ulong)seed * 1000;
+        _objectNumber = _seed;
+        _cache = new PageCache<TRules, TProbe>(
+            new PageCacheOptions { CapacityBytes = BytesMax, CapacityBytesMax = BytesMax, CountHits = true }, rules);
+        for (int i = 0; i < ObjectCount; i++) AddObject(i);
+    }
+
+    /// <summary>The first violation, or null.</summary>
+    internal string? Violation => Volatile.Read(ref _violation);
+
+    /// <summary>The first failure, or null.</summary>
+    internal Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Pages that were looked at.</summary>
+    internal long PagesSeen => Interlocked.Read(ref _pagesSeen);
+
+    internal PageCacheStatistics Statistics => _cache.Statistics;
+
+    /// <summary>Runs for a time, or until the first violation.</summary>
+    /// <returns>The name of a thread that did not end, or null.</returns>
+    internal string? Run(TimeSpan duration)
+    {
+        List<Thread> threads = [];
+        for (int i = 0; i < ReaderCount; i++) threads.Add(Start($"reader {i}", i, Read));
+        threads.Add(Start("writer", 10, Repeat(Write)));
+        threads.Add(Start("adder", 11, Repeat(Add)));
+        threads.Add(Start("turner", 12, Repeat(TurnOver)));
+        long start = Stopwatch.GetTimestamp();
+        // The first thread ends when all are told to.
+        while (!_stop && !threads[0].Join(TimeSpan.FromMilliseconds(5)))
+            if (Stopwatch.GetElapsedTime(start) >= duration) _stop = true;
+        string? hanging = null;
+        foreach (Thread thread in threads)
+            if (!thread.Join(TimeSpan.FromSeconds(60))) hanging ??= thread.Name;
+        return hanging;
+    }
+
+    /// <summary>All invariants, once no thread is there any more.</summary>
+    internal void Validate() => _cache.Validate();
+
+    /// <summary>Ends the cache, which fails if anything is still pinned.</summary>
+    public void Dispose() => _cache.Dispose();
+
+    private Thread Start(string name, int number, Action run)
+    {
+        Thread thread = new(() =>
+        {
+            StallPoints.Seed(_seed + (ulong)number);
+            run();
+        })
+        {
+            IsBackground = true,
+            Name = name,
+        };
+        thread.Start();
+        return thread;
+    }
+
+    private Action Repeat(Action<StampedSource, ulong> step) => () =>
+    {
+        while (!_stop) Try(step);
+    };
+
+    private void Read()
+    {
+        byte[] copy = new byte[PageBytes];
+        while (!_stop)
+        {
+            using CacheReader<TRules, TProbe> reader = _cache.OpenReader();
+            for (int i = 0; i < 500 && !_stop; i++) Try((source, page) => ReadOnce(reader, copy, source, page));
+        }
+    }
+
+    private void ReadOnce(CacheReader<TRules, TProbe> reader, byte[] copy, StampedSource source, ulong page)
+    {
+        switch (StallPoints.Next() % 8)
+        {
+            case 0 or 1 when _cache.TryGet(source.Id, page, out PageLease lease):
+                using (lease) LookTwice("lease", source, page, lease.Span);
+                break;
+            case 2 or 3 when reader.TryGet(source.Id, page, out EpochLease lease):
+                using (lease) LookTwice("epoch lease", source, page, lease.Span);
+                break;
+            case 4 or 5 when _cache.TryCopy(source.Id, page, 0, copy):
+                Look("copy", source, page, copy);
+                break;
+            case 6:
+                using (PageLease lease = _cache.Get(source.Id, page)) LookTwice("loaded lease", source, page, lease.Span);
+                break;
+            case 7:
+                _cache.Touch(source.Id, page);
+                break;
+        }
+    }
+
+    private void Write(StampedSource source, ulong page)
+    {
+        using (WriteLease lease = _cache.GetForWrite(source.Id, page))
+        {
+            Look("write lease", source, page, lease.Span);
+            uint generation = StallPoints.Next();
+            // First a part, so that the page is two generations for a while.
+            source.Stamp(generation, page, lease.Span[..(PageBytes / 2)]);
+            StallPoints.Stall(generation >> 29);
+            source.Stamp(generation, page, lease.Span);
+        }
+
+        if (StallPoints.Next() % 2 == 0) _cache.Invalidate(source.Id, page);
+        // Nobody writes back here, and changed pages stay.
+        if (_cache.DirtyCount <= DirtyMax) return;
+        foreach (StampedSource each in _objects) _cache.InvalidateObject(each.Id);
+    }
+
+    private void Add(StampedSource source, ulong page)
+    {
+        byte[] bytes = new byte[PageBytes];
+        source.Stamp(StallPoints.Next(), page, bytes);
+        if (_cache.TryAdd(source.Id, page, bytes) || !_cache.Contains(source.Id, page)) return;
+        using PageLease lease = _cache.GetOrAdd(source.Id, page, source);
+        LookTwice("added lease", source, page, lease.Span);
+    }
+
+    private void TurnOver(StampedSource source, ulong page)
+    {
+        uint random = StallPoints.Next();
+        switch (random % 64)
+        {
+            case 0:
+                int place = Array.IndexOf(_objects, source);
+                AddObject(place);
+                source.IsRemoved = true;
+                _cache.RemoveObject(source.Id);
+                break;
+            case 1:
+                _cache.InvalidateObject(source.Id);
+                break;
+            case 2 or 3:
+                _cache.Resize(BytesMin + ((random >> 8) % (BytesMax - BytesMin)));
+                break;
+            case < 12:
+                _cache.InvalidateRange(source.Id, page, 5);
+                break;
+            default:
+                _cache.Invalidate(source.Id, page);
+                break;
+        }
+
+        // Only this thread resizes.
+        if (_cache.UsedBytes > _cache.CapacityBytes)
+            throw new InvalidOperationException($"{_cache.UsedBytes} bytes used of {_cache.CapacityBytes}");
+        StallPoints.Stall(8);
+    }
+
+    private void AddObject(int place)
+    {
+        StampedSource source = new(++_objectNumber, dense: place % 2 == 0);
+        source.Id = _cache.AddObject(source, source.PageCount, source.IsDense);
+        Volatile.Write(ref _objects[place], source);
+    }
+
+    /// <summary>One step with a page of some object; half of the steps choose among few.</summary>
+    private void Try(Action<StampedSource, ulong> step)
+    {
+        uint random = StallPoints.Next();
+        StampedSource source = Volatile.Read(ref _objects[random % ObjectCount]);
+        ulong page = source.Page((random >> 8) % ((random & 128) == 0 ? PagesOfObject / 10 : PagesOfObject));
+        try
+        {
+            step(source, page);
+        }
+        catch (PageLoadException failure) when (failure.Message.Contains("on purpose", StringComparison.Ordinal))
+        {
+        }
+        catch (ArgumentOutOfRangeException) when (source.IsRemoved)
+        {
+        }
+        catch (Exception failure)
+        {
+            Interlocked.CompareExchange(ref _failure, failure, null);
+            if (!_goesOnAfterFailures) _stop = true;
+        }
+    }
+
+    private void LookTwice(string how, StampedSource source, ulong page, ReadOnlySpan<byte> bytes)
+    {
+        int first = Look(how, source, page, bytes);
+        uint random = StallPoints.Next();
+        if (random % 4 == 0) StallPoints.Stall(random >> 27);
+        int second = Look(how, source, page, bytes);
+        if (first != second) Report($"{how} of page {page}: generation {first}, then {second}, under one lease");
+    }
+
+    private int Look(string how, StampedSource source, ulong page, ReadOnlySpan<byte> bytes)
+    {
+        Interlocked.Increment(ref _pagesSeen);
+        int generation = source.GenerationOf(page, bytes);
+        if (generation < 0) Report($"{how} of page {page} of object {source.Id.Value}: torn, or another page's bytes");
+        return generation;
+    }
+
+    private void Report(string violation)
+    {
+        Interlocked.CompareExchange(ref _violation, violation, null);
+        _stop = true;
+    }
+}

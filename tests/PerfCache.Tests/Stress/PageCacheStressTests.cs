@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Cache;
+using PerfCache.Policies.Replacement;
+
+namespace PerfCache.Tests.Stress;
+
+/// <summary>
+/// Goal: whatever many threads do to a cache, nobody sees a torn page or another page's bytes, nothing hangs, and every
+/// invariant holds afterwards. Method: <see cref="PageCacheStress{TRules, TProbe}"/> with stalls at every step; the same
+/// run with one check of the protocol left out must see a violation, else it would prove nothing.
+/// </summary>
+[TestFixture]
+public sealed class PageCacheStressTests
+{
+    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(1.5);
+
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithLinux6([Values(1, 2)] int seed) => RunWell(new LinuxRules<Linux6>(), seed, s_short);
+
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithFifo() => RunWell(new Fifo(), seed: 3, s_short);
+
+    [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageCacheStressTests.ForMinutes"), Category("Stress")]
+    [CancelAfter(1_200_000)]
+    public void ForMinutes([Range(10, 15)] int seed)
+    {
+        RunWell(new LinuxRules<Linux6>(), seed, TimeSpan.FromSeconds(30));
+        RunWell(new Fifo(), seed, TimeSpan.FromSeconds(15));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public void ALeaseWithoutACheckAfterThePinIsCaught() => RunUntilViolation<NoCheckAfterPin>();
+
+    [Test, CancelAfter(120_000)]
+    public void ACopyWithoutALookAtTheVersionIsCaught() => RunUntilViolation<NoVersionAfterCopy>();
+
+    [Test, CancelAfter(120_000)]
+    public void AReclaimThatDoesNotWaitForReadersIsCaught() => RunUntilViolation<NoWaitBeforeReuse>();
+
+    private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration) where TRules : struct, IFlagRules
+    {
+        using PageCacheStress<TRules, StallProbe> stress = new(rules, seed);
+        string? hanging = stress.Run(duration);
+        Assert.That(hanging, Is.Null, "this thread did not end");
+        Assert.That(stress.Violation, Is.Null, $"seed {seed}");
+        Assert.That(stress.Failure, Is.Null, $"seed {seed}");
+        stress.Validate();
+        PageCacheStatistics statistics = stress.Statistics;
+        TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen; {statistics}");
+        Assert.That(stress.PagesSeen, Is.GreaterThan(1000));
+        Assert.That(statistics.Evictions, Is.GreaterThan(100));
+        Assert.That(statistics.LoadFailures, Is.GreaterThan(0));
+    }
+
+    private static void RunUntilViolation<TProbe>() where TProbe : struct, ICacheProbe
+    {
+        PageCacheStress<LinuxRules<Linux6>, TProbe> stress = new(new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true);
+        string? hanging = stress.Run(TimeSpan.FromSeconds(40));
+        TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen until: {stress.Violation}");
+        Assert.That(hanging, Is.Null, "this thread did not end");
+        Assert.That(stress.Violation, Is.Not.Null, "the bug was not seen");
+        stress.Dispose();
+    }
+}
