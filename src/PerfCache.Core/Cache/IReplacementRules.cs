@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
 
@@ -35,6 +36,10 @@ public readonly record struct HitEffect
 
     /// <summary>The value that the referenced byte gets.</summary>
     public byte Referenced => (byte)_code;
+
+    /// <summary>True when a frame in this state has the mark, and the rule need not be called; False for None.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool LeavesAsIs(ulong word) => _code == (byte)word;
 
     /// <summary>The hit sets the referenced byte, or finds it set.</summary>
     public static HitEffect Mark(byte referenced) => new(referenced);
@@ -98,7 +103,20 @@ public interface IReplacementRules
 /// that serves hits without one constrains its rule to this interface; <see cref="MetadataCache{TRules, TMode}"/> takes a
 /// lock or has one thread, and accepts both kinds.
 /// </summary>
-public interface IFlagRules : IReplacementRules;
+public interface IFlagRules : IReplacementRules
+{
+    /// <summary>
+    /// Bits of the state word that are all a hit needs to see: where they are <see cref="SettledState"/>,
+    /// <see cref="IReplacementRules.OnHit"/> would change nothing. A constant; 0 for a rule that has no such state, whose
+    /// hits are always asked.
+    /// </summary>
+    /// <remarks>The state that most hits find: it is recognised together with "live, not locked", by one compare.
+    /// </remarks>
+    static virtual ulong SettledMask => 0;
+
+    /// <summary>The value of the bits of <see cref="SettledMask"/> in that state; a constant.</summary>
+    static virtual ulong SettledState => 0;
+}
 
 /// <summary>
 /// A rule that moves frames on a hit (lru, 2q, arc, lirs, lfu, w-tinylfu, belady): every hit runs under the lock.

@@ -153,8 +153,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         {
             for (int i = 0; i < pages.Length; i++)
             {
-                if (!leases[i].IsEmpty || !TryGetSlow(owner, pages[i], out leases[i])) continue;
-                found++;
+                if (!leases[i].IsEmpty) continue;
+                leases[i] = TryGetSlow(owner, pages[i]);
+                if (!leases[i].IsEmpty) found++;
             }
         }
         catch

@@ -84,7 +84,21 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         if (_readersPin) return FrameId.None;
         Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
-        FrameId frame = FindChecked(owner, page, out _);
+        FrameId frame = FindSettled(owner, page);
+        TProbe.At(CacheStep.Checked);
+        return frame;
+    }
+
+    /// <summary>What <see cref="FindForReader"/> leaves: hits that change the frame, and objects that have a tree.</summary>
+    internal FrameId FindForReaderSlow(ObjectId owner, ulong page, ref long announced)
+    {
+        FrameId frame = FrameId.None;
+        if (!_readersPin)
+        {
+            Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
+            frame = FindChecked(owner, page, out _);
+        }
+
         if (frame.IsNone) Volatile.Write(ref announced, 0);
         TProbe.At(CacheStep.Checked);
         return frame;
@@ -92,7 +106,9 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     internal bool TryGetForReader(ObjectId owner, ulong page, out PageLease lease) => TryGet(owner, page, out lease);
 
-    internal byte* AddressOf(FrameId frame) => _memory.Address(frame);
+    /// <summary>As <see cref="PageMemory.Address"/>, from this object's own fields.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* AddressOf(FrameId frame) => _pageBase + ((nuint)frame.Value << _pageShift);
 
     /// <summary>R1 to R4, under the lock; gives up when a reader takes too long.</summary>
     private void EmptyLimbo()
@@ -150,12 +166,14 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
 {
     private readonly PageCache<TRules, TProbe> _cache;
     private readonly uint _row;
+    private readonly long* _announced;
     private bool _closed;
 
     internal CacheReader(PageCache<TRules, TProbe> cache, uint row)
     {
         _cache = cache;
         _row = row;
+        _announced = (long*)Unsafe.AsPointer(ref cache.ReaderEpoch(row));
     }
 
     /// <summary>Reads a page if it is resident.</summary>
@@ -167,12 +185,14 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGet(ObjectId owner, ulong page, out EpochLease lease)
     {
-        ref long announced = ref _cache.ReaderEpoch(_row);
+        ref long announced = ref *_announced;
         Invariant.Assert(announced == 0, "cache reader", "one lease at a time", announced);
         FrameId frame = _cache.FindForReader(owner, page, ref announced);
-        if (frame.IsNone) return TryGetPinned(owner, page, out lease);
-        lease = new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
-        return true;
+        // By value: a variable whose address is given away cannot stay in registers.
+        lease = frame.IsNone
+            ? GetSlow(owner, page, ref announced)
+            : new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
+        return !lease.IsEmpty;
     }
 
     /// <summary>Closes the reader; its lease must have been disposed.</summary>
@@ -184,44 +204,57 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryGetPinned(ObjectId owner, ulong page, out EpochLease lease)
+    private EpochLease GetSlow(ObjectId owner, ulong page, ref long announced)
     {
-        lease = default;
-        if (!_cache.TryGetForReader(owner, page, out PageLease pinned)) return false;
-        lease = new EpochLease(pinned);
-        return true;
+        FrameId frame = _cache.FindForReaderSlow(owner, page, ref announced);
+        if (!frame.IsNone) return new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
+        return _cache.TryGetForReader(owner, page, out PageLease pinned) ? new EpochLease(pinned, _cache.PageBytes) : default;
     }
 }
 
 /// <summary>A page for a short time, on one thread: read it and dispose it, without waiting for anything.</summary>
+/// <remarks>Four fields, so that the compiler keeps them in registers.</remarks>
 public readonly unsafe ref struct EpochLease
 {
-    private readonly ref long _announced;
+    /// <summary>The announced epoch; for a page that is pinned after all, the state word of its frame.</summary>
+    private readonly long* _word;
     private readonly byte* _bytes;
     private readonly int _length;
-    private readonly PageLease _pinned;
+    private readonly bool _isPinned;
 
     internal EpochLease(ref long announced, byte* bytes, int length)
     {
-        _announced = ref announced;
+        // Native memory: it does not move.
+        _word = (long*)Unsafe.AsPointer(ref announced);
         _bytes = bytes;
         _length = length;
     }
 
-    internal EpochLease(PageLease pinned) => _pinned = pinned;
+    internal EpochLease(PageLease pinned, int length)
+    {
+        _word = (long*)pinned.Word;
+        _bytes = pinned.Address;
+        _length = length;
+        _isPinned = true;
+        PageLease.HandOver(pinned);
+    }
+
+    /// <summary>True for the default value, which holds no page.</summary>
+    internal bool IsEmpty => _bytes is null;
 
     /// <summary>The bytes of the page.</summary>
     public ReadOnlySpan<byte> Span
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => _bytes is null ? _pinned.Span : new ReadOnlySpan<byte>(_bytes, _length);
+        get => new(_bytes, _length);
     }
 
     /// <summary>Lets the page go.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Dispose()
     {
-        if (_bytes is null) _pinned.Dispose();
-        else Volatile.Write(ref _announced, 0); // E3
+        if (_word is null) return;
+        if (_isPinned) Interlocked.Add(ref *(ulong*)_word, FrameState.PinsMask); // L6
+        else Volatile.Write(ref *_word, 0); // E3
     }
 }

@@ -26,10 +26,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGet(ObjectId owner, ulong page, out PageLease lease)
     {
-        FrameId frame = TryPin(owner, page);
-        if (frame.IsNone) return TryGetSlow(owner, page, out lease);
-        lease = Lease(frame);
-        return true;
+        FrameId frame = TryPinSettled(owner, page);
+        // By value: a variable whose address is given away cannot stay in registers.
+        lease = frame.IsNone ? TryGetSlow(owner, page) : Lease(frame);
+        return !lease.IsEmpty;
     }
 
     /// <summary>Looks the page up, checks it and tells the rule, as a hit does, without holding it or reading it.</summary>
@@ -37,8 +37,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Touch(ObjectId owner, ulong page)
     {
-        FrameId frame = FindChecked(owner, page, out _);
-        return !frame.IsNone || TouchSlow(owner, page);
+        return !FindSettled(owner, page).IsNone || TouchSlow(owner, page);
     }
 
     /// <summary>Copies bytes of a resident page without holding it: the copy is checked by the frame's version.</summary>
@@ -65,12 +64,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (((now ^ word) & Same) == 0 || TProbe.Omits(CacheCheck.VersionAfterCopy)) return true;
         }
 
-        if (!TryGetSlow(owner, page, out PageLease lease)) return false;
-        using (lease)
-        {
-            lease.Span.Slice(offset, destination.Length).CopyTo(destination);
-            return true;
-        }
+        using PageLease lease = TryGetSlow(owner, page);
+        if (lease.IsEmpty) return false;
+        lease.Span.Slice(offset, destination.Length).CopyTo(destination);
+        return true;
     }
 
     /// <summary>True when the page is resident. Changes nothing, and the rule hears nothing.</summary>
@@ -83,9 +80,47 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
+    /// <summary>
+    /// L1 to L4 for the usual hit: the object has a directory, and the hit leaves the frame as it is. This alone is
+    /// compiled into the callers; everything else lies behind one call, so that the loop around a hit keeps its variables
+    /// in registers.
+    /// </summary>
+    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin"/> is the next to ask.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId TryPinSettled(ObjectId owner, ulong page)
+    {
+        SlotEntry entry = _index.FindEntryDense(owner, page); // L1
+        if (!entry.IsFrame) return FrameId.None;
+        FrameId frame = entry.Frame;
+        TProbe.At(CacheStep.Found);
+        ref FrameHead head = ref _heads[frame.Value];
+        ulong word = Interlocked.Add(ref head.Word, FrameState.OnePin); // L2
+        TProbe.At(CacheStep.Pinned);
+        if ((IsUsualHit(word, LiveAndLocked | PinsFull) && head.Key == new PageKey(owner, page)) // L3, L4
+            || TProbe.Omits(CacheCheck.AfterPin))
+        {
+            return frame;
+        }
+
+        Interlocked.Add(ref head.Word, FrameState.PinsMask);
+        return FrameId.None;
+    }
+
+    /// <summary>C1 to C3 for the usual hit, as <see cref="TryPinSettled"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId FindSettled(ObjectId owner, ulong page)
+    {
+        SlotEntry entry = _index.FindEntryDense(owner, page); // C1
+        if (!entry.IsFrame) return FrameId.None;
+        FrameId frame = entry.Frame;
+        TProbe.At(CacheStep.Found);
+        ref FrameHead head = ref _heads[frame.Value];
+        ulong word = Volatile.Read(ref head.Word); // C2
+        return IsUsualHit(word, LiveAndLocked) && head.Key == new PageKey(owner, page) ? frame : FrameId.None; // C3
+    }
+
     /// <summary>L1 to L4, and what the hit does to the frame, unless it is a repetition that does not count.</summary>
     /// <returns>The frame, pinned, or none: then nothing is proved.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId TryPin(ObjectId owner, ulong page, bool countsAsAccess = true)
     {
         SlotEntry entry = _index.FindEntryShared(owner, page); // L1
@@ -99,7 +134,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             || TProbe.Omits(CacheCheck.AfterPin))
         {
             if (countsAsAccess) NoteHit(frame, ref head, word);
-            else if (_options.CountHits) _hits.Add(1);
+            else if (_countsHits) _hits.Add(1);
             return frame;
         }
 
@@ -108,7 +143,6 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>C1 to C3, and what the hit does to the frame.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId FindChecked(ObjectId owner, ulong page, out ulong word)
     {
         SlotEntry entry = _index.FindEntryShared(owner, page); // C1
@@ -123,13 +157,31 @@ public unsafe partial class PageCache<TRules, TProbe>
         return frame;
     }
 
+    /// <summary>True when a frame in this state is live and nobody's alone, and a hit changes nothing and is not
+    /// counted.</summary>
+    /// <param name="word">The state.</param>
+    /// <param name="mask">The bits of which only "live" may be set.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsUsualHit(ulong word, ulong mask)
+    {
+        // Where hits are counted, the state asked for is one that there is not: one compare decides all.
+        if (TRules.SettledMask != 0) return (word & (mask | TRules.SettledMask)) == _usualHit;
+        HitEffect effect = TRules.OnHit(new FrameState(word));
+        return (word & mask) == _usualHit && (effect.IsNone || effect.LeavesAsIs(word));
+    }
+
     /// <summary>The rule's part of a hit: mostly nothing, sometimes a byte, rarely word to the rule.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void NoteHit(FrameId frame, ref FrameHead head, ulong word)
     {
-        if (_options.CountHits) _hits.Add(1);
+        if (_countsHits) _hits.Add(1);
         HitEffect effect = TRules.OnHit(new FrameState(word));
-        if (effect.IsNone) return;
+        if (!effect.LeavesAsIs(word) && !effect.IsNone) NoteChange(frame, ref head, effect, word);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void NoteChange(FrameId frame, ref FrameHead head, HitEffect effect, ulong word)
+    {
         // Only if it is not yet so: a store would take the line away from all other readers.
         if ((byte)word != effect.Referenced)
         {
@@ -141,7 +193,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (effect.Defers) Defer(frame, word);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Defer(FrameId frame, ulong word)
     {
         if (!_activations.Add(frame, new FrameState(word).Version)) return;
@@ -166,7 +217,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private PageLease Lease(FrameId frame) => new(ref _heads[frame.Value], _memory.Address(frame), PageBytes);
+    private PageLease Lease(FrameId frame) => new(ref _heads[frame.Value], AddressOf(frame), _pageBytes);
 
     private static void ThrowNotInPage(int offset, int length) => throw new ArgumentOutOfRangeException(
         nameof(offset), $"bytes {offset} to {(long)offset + length} are not within one page");

@@ -31,8 +31,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease Get(ObjectId owner, ulong page)
     {
-        FrameId frame = TryPin(owner, page);
-        return frame.IsNone ? GetSlow(owner, page, SourceOf(owner)) : Lease(frame);
+        FrameId frame = TryPinSettled(owner, page);
+        return frame.IsNone ? GetFromSource(owner, page) : Lease(frame);
     }
 
     /// <summary>The page as a lease: found, or filled by <paramref name="source"/>, which is asked instead of the object's
@@ -45,7 +45,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease GetOrAdd(ObjectId owner, ulong page, IPageSource source)
     {
-        FrameId frame = TryPin(owner, page);
+        FrameId frame = TryPinSettled(owner, page);
         return frame.IsNone ? GetSlow(owner, page, source) : Lease(frame);
     }
 
@@ -60,13 +60,28 @@ public unsafe partial class PageCache<TRules, TProbe>
     public bool TryAdd(ObjectId owner, ulong page, ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > PageBytes) ThrowNotInPage(0, bytes.Length);
+        return TryAdd(owner, page, new BytesFiller(bytes));
+    }
+
+    /// <summary>Puts a page in that is not resident, its bytes made in place.</summary>
+    /// <param name="owner">An object of this cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="filler">Called once if the page comes in, under the cache's lock.</param>
+    /// <returns>False when the page is resident or is being loaded: then nothing has changed.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    /// <exception cref="InvalidOperationException">Every frame is held.</exception>
+    /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
+    public bool TryAdd<TFiller>(ObjectId owner, ulong page, TFiller filler)
+        where TFiller : struct, IPageFiller, allows ref struct
+    {
         PageKey key = new(owner, page);
         Enter();
         try
         {
             CheckPage(owner, page);
             DrainActivations();
-            if (IsKnown(key)) return false;
+            if (IsKnown(key, out uint address)) return false;
+            uint leavesRemoved = _index.LeavesRemoved;
             FrameId frame = AllocateFrame(out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
@@ -75,10 +90,12 @@ public unsafe partial class PageCache<TRules, TProbe>
                 return false;
             }
 
-            Span<byte> whole = _memory.Page(frame);
-            bytes.CopyTo(whole); // B1
-            if (bytes.Length < whole.Length) whole[bytes.Length..].Clear();
-            PublishOrFree(frame, key, pins: 0, countsAsAccess: true);
+            FillOrFree(frame, ref filler); // B1
+            // The slot that was looked up before is still the page's, unless reclaim removed leaves meanwhile.
+            if (address >= IndexBlocks.SlotCount && leavesRemoved == _index.LeavesRemoved)
+                Publish(frame, key, address, pins: 0, countsAsAccess: true);
+            else
+                PublishOrFree(frame, key, pins: 0, countsAsAccess: true);
             return true;
         }
         finally
@@ -87,9 +104,39 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryGetSlow(ObjectId owner, ulong page, out PageLease lease)
+    private void FillOrFree<TFiller>(FrameId frame, ref TFiller filler)
+        where TFiller : struct, IPageFiller, allows ref struct
     {
+        try
+        {
+            filler.Fill(_memory.Page(frame));
+        }
+        catch
+        {
+            FreePrivate(frame);
+            throw;
+        }
+    }
+
+    /// <summary>Copies bytes into a page and zeroes the rest.</summary>
+    private readonly ref struct BytesFiller(ReadOnlySpan<byte> bytes) : IPageFiller
+    {
+        private readonly ReadOnlySpan<byte> _bytes = bytes;
+
+        public void Fill(Span<byte> page)
+        {
+            _bytes.CopyTo(page);
+            if (_bytes.Length < page.Length) page[_bytes.Length..].Clear();
+        }
+    }
+
+    /// <summary>What <see cref="TryGet"/> does where it did not find the page at once.</summary>
+    /// <returns>An empty lease when the page is not resident.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageLease TryGetSlow(ObjectId owner, ulong page)
+    {
+        FrameId frame = TryPin(owner, page);
+        if (!frame.IsNone) return Lease(frame);
         Deadline deadline = new(_options.Patience);
         while (true)
         {
@@ -97,17 +144,11 @@ public unsafe partial class PageCache<TRules, TProbe>
             try
             {
                 CheckPage(owner, page);
-                if (!TryPinUnderLock(owner, page, out FrameId frame, out bool writing) && !writing)
-                {
-                    _misses++;
-                    lease = default;
-                    return false;
-                }
-
+                if (TryPinUnderLock(owner, page, out frame, out bool writing)) return Lease(frame);
                 if (!writing)
                 {
-                    lease = Lease(frame);
-                    return true;
+                    _misses++;
+                    return default;
                 }
             }
             finally
@@ -122,14 +163,20 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TouchSlow(ObjectId owner, ulong page)
     {
-        if (!TryGetSlow(owner, page, out PageLease lease)) return false;
-        lease.Dispose();
-        return true;
+        if (!FindChecked(owner, page, out _).IsNone) return true;
+        using PageLease lease = TryGetSlow(owner, page);
+        return !lease.IsEmpty;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source) =>
-        GetSlow(owner, page, source, countsAsAccess: true, out _);
+    private PageLease GetFromSource(ObjectId owner, ulong page) => GetSlow(owner, page, SourceOf(owner));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source)
+    {
+        FrameId frame = TryPin(owner, page);
+        return frame.IsNone ? GetSlow(owner, page, source, countsAsAccess: true, out _) : Lease(frame);
+    }
 
     private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source, bool countsAsAccess, out bool missed)
     {
@@ -178,8 +225,16 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: the page is resident, or somebody loads it.</summary>
-    private bool IsKnown(PageKey key) =>
-        _index.Entry(_index.FindSlot(key.ObjectId, key.Page)).IsFrame || _loads.ContainsKey(key.Packed);
+    private bool IsKnown(PageKey key) => IsKnown(key, out _);
+
+    /// <summary>As <see cref="IsKnown(PageKey)"/>.</summary>
+    /// <param name="key">The page.</param>
+    /// <param name="address">Its slot, good as long as no leaf is removed.</param>
+    private bool IsKnown(PageKey key, out uint address)
+    {
+        address = _index.FindSlot(key.ObjectId, key.Page);
+        return _index.Entry(address).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
+    }
 
     /// <summary>Under the lock, which was left meanwhile: the object is still there, and the page is not.</summary>
     private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
@@ -403,13 +458,13 @@ public unsafe partial class PageCache<TRules, TProbe>
         frame = entry.Frame;
         word = Interlocked.Add(ref head.Word, FrameState.OnePin);
         if (countsAsAccess) NoteHitUnderLock(frame, ref head, word);
-        else if (_options.CountHits) _hits.Add(1);
+        else if (_countsHits) _hits.Add(1);
         return true;
     }
 
     private void NoteHitUnderLock(FrameId frame, ref FrameHead head, ulong word)
     {
-        if (_options.CountHits) _hits.Add(1);
+        if (_countsHits) _hits.Add(1);
         if (_readsAhead) NoteFirstUse(frame);
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (effect.IsNone) return;
@@ -433,6 +488,12 @@ public unsafe partial class PageCache<TRules, TProbe>
             throw;
         }
 
+        Publish(frame, key, address, pins, countsAsAccess, mark);
+    }
+
+    private void Publish(
+        FrameId frame, PageKey key, uint address, int pins, bool countsAsAccess, ReadaheadMark mark = default)
+    {
         if (_readsAhead) SetMark(frame, mark);
         ref FrameHead head = ref _heads[frame.Value];
         head.Key = key; // B2

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.ObjectPool;
 using PerfCache.Frames;
@@ -76,6 +77,11 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     private readonly NativeArray<FrameHead> _heads;
     private readonly ActivationBuffers _activations;
     private readonly MemoryMeter _meter;
+    private readonly bool _countsHits;
+    private readonly ulong _usualHit;
+    private readonly int _pageBytes;
+    private readonly int _pageShift;
+    private readonly byte* _pageBase;
     private readonly Dictionary<ulong, PageLoad> _loads = [];
     private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
     private TRules _rules;
@@ -96,6 +102,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
+        _countsHits = options.CountHits;
+        _usualHit = _countsHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
+        _pageBytes = options.PageBytes;
+        _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
         CapacityBytesMax = bytesMax;
@@ -120,6 +130,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
+            _pageBase = _memory.Address(FrameId.None);
         }
         catch (NativeMemoryException)
         {
@@ -150,7 +161,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     public long UsedBytes => _meter.OutstandingBytes;
 
     /// <summary>Bytes of a page.</summary>
-    public int PageBytes => _options.PageBytes;
+    public int PageBytes => _pageBytes;
 
     /// <summary>The cache's name.</summary>
     public string Name => _options.Name;

@@ -78,6 +78,9 @@ public readonly unsafe struct PageLease : IDisposable, IEquatable<PageLease>
     /// <summary>Where the bytes are.</summary>
     internal byte* Address => _bytes;
 
+    /// <summary>The state word of the frame, which has the pin.</summary>
+    internal ulong* Word => &_head->Word;
+
     /// <inheritdoc/>
     public bool Equals(PageLease other) => _head == other._head;
 

@@ -124,6 +124,7 @@ internal sealed partial class PageIndex
         {
             row.DirectoryColumn.EnsureLength((long)leaf + 1);
             row.DirectoryLength = (ulong)row.DirectoryColumn.Length;
+            Volatile.Write(ref _directories[owner.Value].Length, row.DirectoryLength);
             block = _blocks.Allocate();
             row.Directory[leaf] = block;
         }

@@ -34,6 +34,7 @@ internal sealed partial class PageIndex : IDisposable
     private readonly NativeArray<BlockCounts> _counts;
     private readonly NativeArray<uint> _addresses;
     private ObjectRow[] _objects = [];
+    private DirectoryView[] _directories = [];
     private uint _objectCount;
     private readonly List<NativeColumn<uint>> _retiredDirectories = [];
 
@@ -94,8 +95,19 @@ internal sealed partial class PageIndex : IDisposable
             row.DirectoryLength = (ulong)row.DirectoryColumn.Length;
         }
 
-        if (_objectCount == _objects.Length) Array.Resize(ref _objects, Math.Max(4, _objects.Length * 2));
+        if (_objectCount == _objects.Length)
+        {
+            int more = Math.Max(4, _objects.Length * 2);
+            Array.Resize(ref _objects, more);
+            DirectoryView[] directories = new DirectoryView[more];
+            _directories.CopyTo(directories, 0);
+            // Readers look without the lock.
+            Volatile.Write(ref _directories, directories);
+        }
+
         _objects[_objectCount] = row;
+        _directories[_objectCount].Leaves = row.Directory;
+        Volatile.Write(ref _directories[_objectCount].Length, row.DirectoryLength);
         return new ObjectId(_objectCount++);
     }
 
@@ -134,11 +146,32 @@ internal sealed partial class PageIndex : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal SlotEntry FindEntryShared(ObjectId owner, ulong page)
     {
+        SlotEntry entry = FindEntryDense(owner, page);
+        return entry.IsEmpty ? FindEntrySparse(owner, page) : entry;
+    }
+
+    /// <summary>As <see cref="FindEntryShared"/>, where the object has a directory that reaches so far.</summary>
+    /// <returns>An empty entry for all other pages.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal SlotEntry FindEntryDense(ObjectId owner, ulong page)
+    {
+        DirectoryView[] directories = _directories;
+        if (owner.Value >= (uint)directories.Length) return default;
+        ref DirectoryView directory = ref directories[owner.Value];
+        ulong leaf = page >> IndexBlocks.SlotBits;
+        if (leaf >= directory.Length) return default;
+        uint block = directory.Leaves[leaf];
+        return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
+    }
+
+    /// <summary>As <see cref="FindEntryShared"/>, where the object has a tree.</summary>
+    /// <returns>An empty entry for pages of other objects.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal SlotEntry FindEntrySparse(ObjectId owner, ulong page)
+    {
         ObjectRow[] objects = _objects;
         if (owner.Value >= (uint)objects.Length) return default;
-        ref ObjectRow row = ref objects[owner.Value];
-        ulong leaf = page >> IndexBlocks.SlotBits;
-        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockShared(ref row, leaf);
+        uint block = FindBlockShared(ref objects[owner.Value], page >> IndexBlocks.SlotBits);
         return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
     }
 
@@ -268,6 +301,7 @@ internal sealed partial class PageIndex : IDisposable
         row.InUse = false;
         if (!KeepsDirectories)
         {
+            _directories[owner.Value] = default;
             row.DirectoryColumn?.Dispose();
             row = default;
             return;
@@ -277,6 +311,7 @@ internal sealed partial class PageIndex : IDisposable
         // it is another object's, they find pages of that one at worst, and see it by the key.
         if (row.DirectoryColumn is null) return;
         row.DirectoryLength = 0;
+        Volatile.Write(ref _directories[owner.Value].Length, 0);
         row.DirectoryColumn.TryDiscard();
         _retiredDirectories.Add(row.DirectoryColumn);
         row.DirectoryColumn = null;
@@ -304,6 +339,17 @@ internal sealed partial class PageIndex : IDisposable
         for (uint i = 0; i < _objectCount; i++) _objects[i].DirectoryColumn?.Dispose();
         _objectCount = 0;
         _objects = [];
+        _directories = [];
+    }
+
+    /// <summary>What a hit reads of a dense object: 16 bytes, four objects a cache line.</summary>
+    private struct DirectoryView
+    {
+        /// <summary>The same as in the object's row.</summary>
+        public NativeArray<uint> Leaves;
+
+        /// <summary>The same as in the object's row, or less for a moment.</summary>
+        public ulong Length;
     }
 
     /// <summary>What the index knows of an object.</summary>

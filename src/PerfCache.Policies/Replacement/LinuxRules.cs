@@ -107,6 +107,13 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     public readonly int AdditionCount => _additionCount;
 
     /// <inheritdoc/>
+    /// <remarks>Active and referenced: where the pages are that are hit most.</remarks>
+    public static ulong SettledMask => FrameState.Active | FrameState.ReferencedMask;
+
+    /// <inheritdoc/>
+    public static ulong SettledState => FrameState.Active | 1;
+
+    /// <inheritdoc/>
     /// <remarks>mm/swap.c, folio_mark_accessed.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static HitEffect OnHit(FrameState state)
