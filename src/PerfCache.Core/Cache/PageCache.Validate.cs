@@ -10,7 +10,6 @@ namespace PerfCache.Cache;
 /// rule's hands.</para>
 /// <para>V2: the mark of a held frame says what the list of held frames says.</para>
 /// <para>V3: a load under way, stale ones included, has one private frame, and nobody else has one.</para>
-/// <para>V4: the count of dirty pages is the number of live frames that are dirty.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
 {
@@ -22,7 +21,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         Mark(places, _space.Offline.FromHead());
         Mark(places, _space.Held.FromHead());
         uint nowhere = 0;
-        long dirty = 0;
         uint held = 0;
         for (uint row = 1; row <= _frames.FrameCount; row++)
         {
@@ -30,7 +28,6 @@ public unsafe partial class PageCache<TRules, TProbe>
             FrameState state = _frames.State(frame);
             if (_space.IsHeld(frame)) held++;
             else if (state.IsLive) places[row]++;
-            if (state.IsLive && state.Has(FrameState.Dirty)) dirty++;
             Invariant.Check(places[row] <= 1, "page cache", $"V1: frame {row} in one place", places[row]);
             if (places[row] == 0) nowhere++;
         }
@@ -41,7 +38,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         Invariant.Check(
             _loads.Count <= _space.PrivateCount, "page cache", $"V3: at least {_loads.Count} private frames",
             _space.PrivateCount);
-        Invariant.Check(dirty == DirtyCount, "page cache", $"V4: {DirtyCount} dirty pages", dirty);
     }
 
     private static void Mark(byte[] places, IEnumerable<FrameId> frames)

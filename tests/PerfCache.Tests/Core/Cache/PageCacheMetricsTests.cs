@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.Metrics;
 using PerfCache.Cache;
+using PerfCache.Cache.Sources;
 using PerfCache.Frames;
 using PerfCache.Policies.Replacement;
 
@@ -24,8 +25,8 @@ public sealed class PageCacheMetricsTests
             }
         }
 
-        cache.TryAdd(owner, 9000, [1]);
-        using (cache.GetForWrite(owner, 9000))
+        ObjectId written = cache.AddObject(new ModelledPageSource(new ModelledPageSourceOptions { PageCount = 10 }));
+        using (cache.GetForWrite(written, 3))
         {
         }
 
