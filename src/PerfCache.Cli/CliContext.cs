@@ -30,12 +30,19 @@ internal sealed record CliContext
     /// <summary>Replays a trace.</summary>
     public ReplayTrace Replay { get; init; } = TraceReplay.Run;
 
+    /// <summary>Replays a trace against the cache with page data.</summary>
+    public ReplayLive ReplayLive { get; init; } = LiveReplay.Run;
+
     /// <summary>Checks a policy's name and parameters before a long run.</summary>
     public Action<PolicySpec> CheckPolicy { get; init; } = spec => PolicyCatalog.Check(spec);
 }
 
 /// <summary>Replays a trace: <see cref="TraceReplay.Run"/>, or the same over a test's own cells.</summary>
 internal delegate IReadOnlyList<ReplayResult> ReplayTrace(ITraceSource source, ReplayOptions options,
+    Action<ReplayProgress>? progress, CancellationToken cancellation);
+
+/// <summary>Replays a trace live: <see cref="LiveReplay.Run"/>, or a test's own.</summary>
+internal delegate IReadOnlyList<ReplayResult> ReplayLive(ITraceSource source, ReplayOptions options, LiveOptions live,
     Action<ReplayProgress>? progress, CancellationToken cancellation);
 
 /// <summary>The exit codes that scripts rely on.</summary>

@@ -16,6 +16,9 @@ internal sealed record ReplayRequest
 
     public required ReplayOptions Options { get; init; }
 
+    /// <summary>How to replay against the cache with page data, or null for the replay without.</summary>
+    public LiveOptions? Live { get; init; }
+
     public string? Outcomes { get; init; }
 
     public string? Resident { get; init; }
@@ -71,7 +74,7 @@ internal sealed class ReplayCommand : CliCommand
         "Threads in all; 1 disturbs the timing least; default: the processors");
 
     private readonly Option<string> _pageBytes = Text("--page-bytes", "N",
-        "Page size at which block requests are split; default: 4096");
+        "Page size at which block requests are split, and with --live that of the cache; default: 4096");
 
     private readonly Option<bool> _split = new("--split") { Description = "Split block requests into pages" };
 
@@ -93,6 +96,8 @@ internal sealed class ReplayCommand : CliCommand
         Description = "Print one JSON object a line and nothing else on standard output",
     };
 
+    private readonly LiveArguments _live = new();
+
     private readonly string[] _args;
 
     /// <summary>Makes the command.</summary>
@@ -104,7 +109,7 @@ internal sealed class ReplayCommand : CliCommand
         Option[] options =
         [
             _policy, _frames, _size, _format, _limit, _jobs, _pageBytes, _split, _csvColumns, _outcomes, _resident,
-            _report, _csv, _json,
+            _report, _csv, _json, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -116,6 +121,7 @@ internal sealed class ReplayCommand : CliCommand
         perfcache replay disk.vscsi.gz --policy linux-6,lru --size 0.1%,1%,10% --report disk.html
         perfcache replay zipf:objects=1000000,alpha=0.9,requests=10000000,seed=7 --frames 10000,100000 --json
         zcat pages.gz | perfcache replay - --format text --policy lru --frames 4096 --outcomes hits.txt
+        perfcache replay disk.vscsi.gz --live --threads 2 --policy linux-6 --size 10% --load-latency-us 80
         """;
 
     /// <inheritdoc/>
@@ -130,6 +136,11 @@ internal sealed class ReplayCommand : CliCommand
 
         Formats:
         {Lines(TraceFormats.Names.Select(format => $"{format.Name,-9} {format.Description}"))}
+
+        --live runs the cache that programs embed, with its page data. Misses are all timed, from
+        the moment that they are known until the page is let go; of the hits one in {LiveReplay.HitsPerSample}, clock included,
+        because a clock on each would cost as much as the hit. GB/s counts the pages handed out. With --threads 1
+        --reclaim direct it counts what a replay without --live counts; otherwise the threads' order varies the counts.
 
         Exit code: 0 success; 1 failed or stopped by Ctrl-C (what is finished is printed); 2 wrong usage, bad input,
         or an output file that cannot be opened.
@@ -157,10 +168,19 @@ internal sealed class ReplayCommand : CliCommand
         }
 
         if (traces.Count(trace => trace == "-") > 1) throw new UsageException("standard input can be given once");
+        TraceOptions traceOptions = TraceOptionsOf(result);
         ReplayRequest request = new()
         {
             Traces = traces.Length == 0 ? [DefaultTrace] : traces,
-            TraceOptions = TraceOptionsOf(result),
+            TraceOptions = traceOptions,
+            Live = _live.OptionsOf(result, traceOptions.PageBytes,
+            [
+                (_outcomes, "leave it out, or replay without --live"),
+                (_resident, "leave it out, or replay without --live"),
+                (_report, "use --json"),
+                (_csv, "use --json"),
+                (_jobs, "use --threads"),
+            ]),
             Options = OptionsOf(result, context),
             Outcomes = result.GetValue(_outcomes),
             Resident = result.GetValue(_resident),
@@ -200,7 +220,8 @@ internal sealed class ReplayCommand : CliCommand
         if (frames is not null && size is not null) throw new UsageException("give --frames or --size, not both");
         ReplayOptions options = new()
         {
-            Policies = Checked("--policy", () => PolicySpec.ParseList(result.GetValue(_policy) ?? DefaultPolicies)),
+            Policies = Checked("--policy",
+                () => PolicySpec.ParseList(result.GetValue(_policy) ?? PoliciesByDefault(result))),
             Sizes = frames is not null
                 ? Checked("--frames", () => CacheSize.ParseFrames(frames))
                 : Checked("--size", () => CacheSize.ParsePercentages(size ?? DefaultSizes)),
@@ -210,6 +231,7 @@ internal sealed class ReplayCommand : CliCommand
             Checked("--policy", () =>
             {
                 context.CheckPolicy(policy);
+                if (_live.IsAskedFor(result)) LiveReplay.CheckPolicy(policy);
                 return policy;
             });
         }
@@ -221,11 +243,14 @@ internal sealed class ReplayCommand : CliCommand
             : options;
     }
 
+    private string PoliciesByDefault(ParseResult result) =>
+        _live.IsAskedFor(result) ? LiveArguments.DefaultPolicies : DefaultPolicies;
+
     private string DefaultsOf(ParseResult result, bool hasTrace)
     {
         List<string> defaults = [];
         if (!hasTrace) defaults.Add(DefaultTrace);
-        if (result.GetValue(_policy) is null) defaults.Add("--policy " + DefaultPolicies);
+        if (result.GetValue(_policy) is null) defaults.Add("--policy " + PoliciesByDefault(result));
         if (result.GetValue(_frames) is null && result.GetValue(_size) is null) defaults.Add("--size " + DefaultSizes);
         return string.Join(' ', defaults);
     }

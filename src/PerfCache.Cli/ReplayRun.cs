@@ -60,8 +60,7 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         {
             try
             {
-                Print(ReplayProgressBar.Run(context, source.Name,
-                    progress => context.Replay(source, options, progress, context.Cancellation)));
+                Print(ReplayProgressBar.Run(context, source.Name, progress => Replay(source, options, progress)));
             }
             catch (TraceFormatException e)
             {
@@ -84,6 +83,11 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
 
         return exitCode;
     }
+
+    private IReadOnlyList<ReplayResult> Replay(
+        ITraceSource source, ReplayOptions options, Action<ReplayProgress>? progress) => request.Live is null
+            ? context.Replay(source, options, progress, context.Cancellation)
+            : context.ReplayLive(source, options, request.Live, progress, context.Cancellation);
 
     private void Print(IReadOnlyList<ReplayResult> results)
     {
@@ -110,7 +114,8 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         else
         {
             if (_results.Count > 0) context.Out.WriteLine();
-            ReplayTable.Write(context.Out, context.OutIsTerminal, results);
+            if (request.Live is null) ReplayTable.Write(context.Out, context.OutIsTerminal, results);
+            else LiveTable.Write(context.Out, context.OutIsTerminal, results);
         }
 
         context.Out.Flush();

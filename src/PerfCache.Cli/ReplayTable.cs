@@ -26,16 +26,22 @@ internal static class ReplayTable
         writer.WriteLine($"{first.Trace}: {Number(first.Requests)} requests, "
             + $"{Number(first.CompulsoryMisses)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
             + (first.Complete ? "" : " (incomplete: stopped here)"));
+        WriteRows(writer, isTerminal, s_columns, results.Select(Cells));
+    }
 
+    /// <summary>Writes a table whose first column is the policy.</summary>
+    internal static void WriteRows(
+        TextWriter writer, bool isTerminal, IReadOnlyList<string> columns, IEnumerable<string[]> rows)
+    {
         if (isTerminal)
         {
-            Render(writer, AnsiSupport.Detect, ColorSystemSupport.Detect, Build(results, TableBorder.Simple));
+            Render(writer, AnsiSupport.Detect, ColorSystemSupport.Detect, Build(columns, rows, TableBorder.Simple));
             return;
         }
 
         // Programs and diffs read pipes: no rules, no colours, no spaces at the ends of lines.
         using StringWriter plain = new();
-        Render(plain, AnsiSupport.No, ColorSystemSupport.NoColors, Build(results, new PlainBorder()));
+        Render(plain, AnsiSupport.No, ColorSystemSupport.NoColors, Build(columns, rows, new PlainBorder()));
         foreach (string line in plain.ToString().Split('\n'))
         {
             if (!string.IsNullOrWhiteSpace(line)) writer.WriteLine(line.TrimEnd());
@@ -55,10 +61,10 @@ internal static class ReplayTable
         console.Write(table);
     }
 
-    private static Table Build(IReadOnlyList<ReplayResult> results, TableBorder border)
+    private static Table Build(IReadOnlyList<string> columns, IEnumerable<string[]> rows, TableBorder border)
     {
         Table table = new() { Border = border };
-        foreach (string name in s_columns)
+        foreach (string name in columns)
         {
             TableColumn column = new(new Text(name, new Style(decoration: Decoration.Bold)))
             {
@@ -69,26 +75,23 @@ internal static class ReplayTable
             table.AddColumn(column);
         }
 
-        foreach (ReplayResult result in results)
-        {
-            string[] cells =
-            [
-                result.Policy + (result.Complete ? "" : " (incomplete)"),
-                Number(result.Frames),
-                Fixed(100.0 * result.Frames / Math.Max(1, result.CompulsoryMisses), "0.00") + "%",
-                Fixed(100 * result.MissRatio, "0.000") + "%",
-                Number(result.Misses),
-                Number(result.ColdMisses),
-                Number(result.Refaults),
-                Number(result.Activations),
-                Fixed(result.RequestsPerSecond / 1e6, "0.0"),
-                Fixed((double)result.NativeBytes / Math.Max(1, result.Frames), "N1"),
-            ];
-            table.AddRow(cells.Select(cell => new Text(cell)));
-        }
-
+        foreach (string[] row in rows) table.AddRow(row.Select(cell => new Text(cell)));
         return table;
     }
+
+    private static string[] Cells(ReplayResult result) =>
+    [
+        result.Policy + (result.Complete ? "" : " (incomplete)"),
+        Number(result.Frames),
+        Fixed(100.0 * result.Frames / Math.Max(1, result.CompulsoryMisses), "0.00") + "%",
+        Fixed(100 * result.MissRatio, "0.000") + "%",
+        Number(result.Misses),
+        Number(result.ColdMisses),
+        Number(result.Refaults),
+        Number(result.Activations),
+        Fixed(result.RequestsPerSecond / 1e6, "0.0"),
+        Fixed((double)result.NativeBytes / Math.Max(1, result.Frames), "N1"),
+    ];
 
     /// <summary>
     /// No lines at all; unlike <see cref="TableBorder.None"/> it keeps the columns' padding.
@@ -103,7 +106,7 @@ internal static class ReplayTable
         };
     }
 
-    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+    internal static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static string Fixed(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+    internal static string Fixed(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -29,6 +29,15 @@ public enum CacheStep
 
     /// <summary>A writer has the frame for itself and has not changed it.</summary>
     Locked,
+
+    /// <summary>Write-back has chosen pages and has not copied them.</summary>
+    WriteChosen,
+
+    /// <summary>Write-back has copied the pages and has not written them.</summary>
+    WriteCopied,
+
+    /// <summary>The source has written the pages, and they still count as being written.</summary>
+    WriteDone,
 }
 
 /// <summary>A check that a seeded bug leaves out, for a test that must notice.</summary>
@@ -42,6 +51,15 @@ public enum CacheCheck
 
     /// <summary>R4: readers without pins, before a frame is reused.</summary>
     WaitBeforeReuse,
+
+    /// <summary>D1: the pin that keeps writers away while a page is copied.</summary>
+    PinBeforeCopy,
+
+    /// <summary>D5: a page that was changed during its write stays dirty.</summary>
+    StaysDirty,
+
+    /// <summary>Invalidation waits for writes that are under way.</summary>
+    WaitForWrite,
 }
 
 /// <summary>

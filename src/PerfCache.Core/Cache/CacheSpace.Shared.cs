@@ -63,8 +63,12 @@ public sealed partial class CacheSpace
         Frames.Owner(frame).Held = 0;
     }
 
+    /// <summary>True when reclaim has set a dirty frame aside since this was last cleared.</summary>
+    internal bool MetDirty { get; set; }
+
     private void Hold(FrameId frame)
     {
+        MetDirty |= Frames.State(frame).Has(FrameState.Dirty);
         Frames.Owner(frame).Held = 1;
         Held.PushHead(frame);
     }

@@ -45,6 +45,12 @@ public interface IPageSource
     ValueTask WriteAsync(
         ulong firstPage, IReadOnlyList<ReadOnlyMemory<byte>> pages, CancellationToken cancellation);
 
+    /// <summary>How many bytes of a page are the source's: fewer than a page only for a short last page that is to stay
+    /// short. Write-back hands over no more, unless there is something behind them that is not zero.</summary>
+    /// <param name="page">The page's number.</param>
+    /// <param name="pageBytes">Bytes of a page.</param>
+    int ValidBytes(ulong page, int pageBytes) => pageBytes;
+
     /// <summary>Makes all that was written durable.</summary>
     /// <param name="cancellation">A source may ignore it.</param>
     ValueTask FlushAsync(CancellationToken cancellation);

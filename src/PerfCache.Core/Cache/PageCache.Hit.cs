@@ -119,9 +119,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         return IsUsualHit(word, LiveAndLocked) && head.Key == new PageKey(owner, page) ? frame : FrameId.None; // C3
     }
 
-    /// <summary>L1 to L4, and what the hit does to the frame.</summary>
+    /// <summary>L1 to L4, and what the hit does to the frame, unless it is a repetition that does not count.</summary>
     /// <returns>The frame, pinned, or none: then nothing is proved.</returns>
-    private FrameId TryPin(ObjectId owner, ulong page)
+    private FrameId TryPin(ObjectId owner, ulong page, bool countsAsAccess = true)
     {
         SlotEntry entry = _index.FindEntryShared(owner, page); // L1
         if (!entry.IsFrame) return FrameId.None;
@@ -133,7 +133,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (((word & (LiveAndLocked | PinsFull)) == FrameState.Live && head.Key == new PageKey(owner, page)) // L3, L4
             || TProbe.Omits(CacheCheck.AfterPin))
         {
-            NoteHit(frame, ref head, word);
+            if (countsAsAccess) NoteHit(frame, ref head, word);
+            else if (_options.CountHits) _hits.Add(1);
             return frame;
         }
 

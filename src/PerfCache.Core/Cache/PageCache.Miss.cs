@@ -41,7 +41,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <param name="page">The page's number in it.</param>
     /// <param name="source">Where to get the page.</param>
     /// <returns>The lease; dispose it.</returns>
-    /// <inheritdoc cref="Get" path="/exception"/>
+    /// <inheritdoc cref="Get(ObjectId, ulong)" path="/exception"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease GetOrAdd(ObjectId owner, ulong page, IPageSource source)
     {
@@ -172,14 +172,20 @@ public unsafe partial class PageCache<TRules, TProbe>
     private PageLease GetFromSource(ObjectId owner, ulong page) => GetSlow(owner, page, SourceOf(owner));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source)
+    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source) =>
+        GetSlow(owner, page, source, countsAsAccess: true, out _);
+
+    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source, bool countsAsAccess, out bool missed)
     {
-        FrameId pinned = TryPin(owner, page);
+        missed = false;
+        FrameId pinned = TryPin(owner, page, countsAsAccess);
         if (!pinned.IsNone) return Lease(pinned);
         Deadline deadline = new(_options.Patience);
         while (true)
         {
-            Found found = FindOrStart(owner, page, source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined);
+            Found found = FindOrStart(owner, page, source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined,
+                countsAsAccess);
+            missed |= found is not (Found.Resident or Found.BeingWritten);
             switch (found)
             {
                 case Found.Resident:
@@ -227,7 +233,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
 
     private Found FindOrStart(
-        ObjectId owner, ulong page, IPageSource? source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined)
+        ObjectId owner, ulong page, IPageSource? source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined,
+        bool countsAsAccess = true)
     {
         PageKey key = new(owner, page);
         load = null;
@@ -236,11 +243,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         try
         {
             CheckPage(owner, page);
-            if (TryPinUnderLock(owner, page, out frame, out bool writing)) return Found.Resident;
+            if (TryPinUnderLock(owner, page, out frame, out bool writing, countsAsAccess)) return Found.Resident;
             if (writing) return Found.BeingWritten;
             _misses++;
             if (_loads.TryGetValue(key.Packed, out load))
             {
+                load.CountsAsAccess |= countsAsAccess;
                 joined = load.Join();
                 return Found.BeingLoaded;
             }
@@ -262,6 +270,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
             load = _loadPool.Get();
             load.Start(key, frame);
+            load.CountsAsAccess = countsAsAccess;
             _loads.Add(key.Packed, load);
             return Found.Started;
         }
@@ -315,7 +324,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             else
             {
                 _loads.Remove(load.Key.Packed);
-                PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, countsAsAccess: true);
+                PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, load.CountsAsAccess);
             }
         }
         // The index could not grow, most likely; whatever it is, nobody may be left waiting.
@@ -382,7 +391,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: pins the page if it is resident and nobody writes it.</summary>
-    private bool TryPinUnderLock(ObjectId owner, ulong page, out FrameId frame, out bool writing)
+    private bool TryPinUnderLock(
+        ObjectId owner, ulong page, out FrameId frame, out bool writing, bool countsAsAccess = true)
     {
         SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
         frame = FrameId.None;
@@ -396,7 +406,8 @@ public unsafe partial class PageCache<TRules, TProbe>
             throw new InvalidOperationException($"{Name}: {head.Key} has {1 << 15} leases; some are never disposed");
         frame = entry.Frame;
         word = Interlocked.Add(ref head.Word, FrameState.OnePin);
-        NoteHitUnderLock(frame, ref head, word);
+        if (countsAsAccess) NoteHitUnderLock(frame, ref head, word);
+        else if (_options.CountHits) _hits.Add(1);
         return true;
     }
 
@@ -478,6 +489,8 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         /// <summary>True when the time is up.</summary>
         public readonly bool IsOver => Environment.TickCount64 > _end;
+        /// <summary>What is left of the time.</summary>
+        public readonly TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _end - Environment.TickCount64));
 
         /// <summary>Waits a little.</summary>
         /// <returns>False when the time is up.</returns>

@@ -52,14 +52,15 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (!CanHope() || !deadline.Wait()) break;
             leftLock = true;
             _lock.Exit();
-            Thread.Sleep(1);
+            // Where only dirty frames are left, whoever needs one writes them. What the lock protects is as it was.
+            if (!WriteSome(ofHeld: true, deadline.Left)) Thread.Sleep(1);
             _lock.Enter();
             ObjectDisposedException.ThrowIf(_disposed, this);
         }
 
         throw new InvalidOperationException(
             $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
-            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger");
+            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{WhyDirty()}");
     }
 
     /// <summary>One call of the rule, with what belongs to it; none while frames that were evicted before wait for a reader
@@ -82,6 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (_space.Limbo.Count > 0) EmptyLimbo();
         }
 
+        if (_space.MetDirty) _flusherWork?.Set();
         return _pool.FreeCount > 0;
     }
 
@@ -100,7 +102,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
-    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || HasWritesUnderWay;
+    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || _dirtyCount > 0;
 
     /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
     private void ReturnHeld()
@@ -108,19 +110,21 @@ public unsafe partial class PageCache<TRules, TProbe>
         uint count = Math.Min(HeldLookedAtMax, _space.Held.Count);
         for (uint i = 0; i < count; i++)
         {
+            // Those that stay go to the other end: however many they are, each comes up again and again.
             FrameId frame = _space.Held.Tail;
-            FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
-            if (state.Pins > 0 || state.HasAny(FrameState.HoldMask))
-            {
-                // To the other end, so that a few that stay do not hide those behind them.
-                _space.Held.MoveToHead(frame);
-                continue;
-            }
-
-            _space.LetGo(frame);
-            if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
-            else _space.FreeDead(frame);
+            if (!TryReturnHeld(frame)) _space.Held.MoveToHead(frame);
         }
+    }
+
+    /// <returns>False when somebody still holds the frame.</returns>
+    private bool TryReturnHeld(FrameId frame)
+    {
+        FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
+        if (state.Pins != 0 || state.HasAny(FrameState.HoldMask)) return false;
+        _space.LetGo(frame);
+        if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
+        else _space.FreeDead(frame);
+        return true;
     }
 
     /// <summary>Sets the marks for the size, and starts the background thread if there shall be one and is none.</summary>

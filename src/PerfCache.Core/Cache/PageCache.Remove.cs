@@ -7,27 +7,21 @@ namespace PerfCache.Cache;
 public unsafe partial class PageCache<TRules, TProbe>
 {
     /// <summary>Forgets a page. Leases of it keep their bytes; changes that were not written are lost; a load under way
-    /// begins again, so whoever asks afterwards sees the source's newer state.</summary>
+    /// begins again, so whoever asks afterwards sees the source's newer state. A write to the source that is under way is
+    /// waited for, and none of these pages begins afterwards: nothing older than this call is written once it has
+    /// returned.</summary>
     /// <returns>True when the page was resident.</returns>
+    /// <exception cref="TimeoutException">A write has not ended within <see cref="PageCacheOptions.Patience"/>: pages that
+    /// are being written are still there.</exception>
     public bool Invalidate(ObjectId owner, ulong page) => InvalidateRange(owner, page, 1) > 0;
 
     /// <summary>Forgets a range of pages, as <see cref="Invalidate"/> does one.</summary>
     /// <returns>The number of pages that were resident.</returns>
     public long InvalidateRange(ObjectId owner, ulong firstPage, ulong pageCount)
     {
-        if (pageCount == 0) return 0;
-        Enter();
-        try
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (!_index.IsPage(owner, firstPage)) return 0;
-            ulong lastPage = pageCount - 1 > PageKey.PageMax - firstPage ? PageKey.PageMax : firstPage + pageCount - 1;
-            return InvalidateCore(owner, firstPage, lastPage);
-        }
-        finally
-        {
-            Exit();
-        }
+        if (pageCount == 0 || firstPage > PageKey.PageMax) return 0;
+        ulong lastPage = pageCount - 1 > PageKey.PageMax - firstPage ? PageKey.PageMax : firstPage + pageCount - 1;
+        return InvalidateAndWait(owner, firstPage, lastPage, thenRemoveObject: false);
     }
 
     /// <summary>Forgets all pages of an object, as <see cref="Invalidate"/> does one.</summary>
@@ -38,20 +32,41 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <returns>The number of pages that were resident.</returns>
     public long RemoveObject(ObjectId owner)
     {
-        Enter();
-        try
+        return InvalidateAndWait(owner, 0, PageKey.PageMax, thenRemoveObject: true);
+    }
+
+    /// <summary>Invalidates what is not being written, waits for the writes, and looks again: a page that is being written
+    /// stays until its write has ended, so that nobody reads it from the source before.</summary>
+    private long InvalidateAndWait(ObjectId owner, ulong firstPage, ulong lastPage, bool thenRemoveObject)
+    {
+        Deadline deadline = new(_options.Patience);
+        long removed = 0;
+        while (true)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (!_index.IsPage(owner, 0)) return 0;
-            long removed = InvalidateCore(owner, 0, PageKey.PageMax);
-            _index.RemoveObject(owner);
-            _sources[owner.Value] = null;
-            TakeBackFrames();
-            return removed;
-        }
-        finally
-        {
-            Exit();
+            Task<WriteShortfall?>? underWay;
+            Enter();
+            try
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                if (!_index.IsPage(owner, thenRemoveObject ? 0 : firstPage)) return removed;
+                removed += InvalidateCore(owner, firstPage, lastPage);
+                underWay = FindWrite(owner, firstPage, lastPage);
+                if (underWay is null || TProbe.Omits(CacheCheck.WaitForWrite))
+                {
+                    if (!thenRemoveObject) return removed;
+                    _index.RemoveObject(owner);
+                    _sources[owner.Value] = null;
+                    ForgetWrites(owner);
+                    TakeBackFrames();
+                    return removed;
+                }
+            }
+            finally
+            {
+                Exit();
+            }
+
+            WaitForWrite(underWay, ref deadline, owner);
         }
     }
 
@@ -70,7 +85,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _index.Walk(owner, firstPage, lastPage, (_, address, entry) =>
         {
             if (entry.IsShadow) _index.ClearShadow(address);
-            if (!entry.IsFrame) return;
+            if (!entry.IsFrame || IsBeingWritten(entry.Frame)) return;
             RemoveFrame(entry.Frame, EvictionReason.Invalidated);
             removed++;
         });
@@ -92,8 +107,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         _space.RemoveShared(frame, reason);
     }
 
-    /// <summary>Ends the cache: waits for leases, then gives all memory back. Call it once no thread uses the cache.
-    /// Changes that were not written are lost.</summary>
+    /// <summary>Ends the cache: waits for leases and for writes that are under way, then gives all memory back. Call it
+    /// once no thread uses the cache. Changes that were not written are lost: to keep them, call
+    /// <see cref="FlushAsync(CancellationToken)"/> first, which says what it could not write.</summary>
     /// <exception cref="TimeoutException">Leases are out after <see cref="PageCacheOptions.Patience"/>: the memory stays
     /// mapped, so that those who hold them read no one else's bytes, and Dispose may be called again.</exception>
     public void Dispose()
@@ -105,7 +121,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             // The index must not be looked at any more: the flag comes first, then every reader ends in the slow path.
             _disposed = true;
             long leases = CountLeases();
-            if (leases == 0 && _space.PrivateCount == 0)
+            if (leases == 0 && _space.PrivateCount == 0 && WritesUnderWay == 0)
             {
                 if (!_released) Release();
                 _lock.Exit();
@@ -115,11 +131,12 @@ public unsafe partial class PageCache<TRules, TProbe>
             _lock.Exit();
             if (deadline.Wait()) continue;
             throw new TimeoutException(
-                $"{Name}: {leases} leases are out and {_space.PrivateCount} loads under way "
+                $"{Name}: {leases} leases are out, {_space.PrivateCount} loads and {WritesUnderWay} writes under way "
                 + $"{_options.Patience.TotalSeconds:0.###} s after Dispose; dispose the leases, then call it again");
         }
 
         StopReclaimer();
+        StopFlusher();
         GC.SuppressFinalize(this);
     }
 
@@ -144,5 +161,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         _memory.Dispose();
         _activations.Dispose();
         _readerEpochs?.Dispose();
+        ReleaseWrites();
     }
 }

@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.CodeAnalysis;
 using PerfCache.Frames;
+using PerfCache.Memory;
 
 namespace PerfCache.Cache;
 
 /// <summary>Write leases: a page for one writer alone.</summary>
 public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
 {
-    private long _dirtyCount;
-
-    /// <summary>Pages that have been changed and not written to their source.</summary>
-    public long DirtyCount => Interlocked.Read(ref _dirtyCount);
-
-    private static bool HasWritesUnderWay => false;
-
     /// <summary>The page for this caller alone: no lease is out, and none is given until it is disposed. Found, or loaded
-    /// from the object's source.</summary>
+    /// from the object's source; in an object without a source, a page of zeros where there is none.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="page">The page's number in it.</param>
-    /// <returns>The lease; dispose it, and the page is dirty.</returns>
-    /// <inheritdoc cref="Get" path="/exception"/>
+    /// <returns>The lease; dispose it. If the object has a source, the page is dirty then and will be written. Without one
+    /// nothing is ever written: changes last as long as the page is resident, as those of <see cref="TryAdd"/> do.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
+    /// <exception cref="InvalidOperationException">The source cannot write, or every frame is held.</exception>
+    /// <exception cref="PageLoadException">The source failed; nothing of the page stays.</exception>
+    /// <exception cref="NativeMemoryException">The index, or at the first write the bookkeeping of writes, cannot grow
+    /// within the bound.</exception>
+    /// <exception cref="TimeoutException">Readers or another writer have kept the page for too long, or too many pages are
+    /// dirty and cannot be written (<see cref="WriteBackOptions.DirtyLimit"/>).</exception>
     public WriteLease GetForWrite(ObjectId owner, ulong page)
     {
         Deadline deadline = new(_options.Patience);
+        IPageSource? source = SourceOf(owner);
+        if (source is not null)
+        {
+            PrepareWrites(owner, source);
+            if (DirtyCount >= DirtyFramesMax) Throttle(ref deadline);
+        }
+
         while (true)
         {
-            PageLease lease = Get(owner, page);
+            PageLease lease = source is null ? GetOrZero(owner, page, ref deadline) : Get(owner, page);
             FrameId frame = _memory.FrameAt(lease.Address);
             if (TryLock(frame, lease, ref deadline)) return new WriteLease(this, frame, _memory.Address(frame), PageBytes);
             WaitForWriter(ref deadline, owner, page);
@@ -38,22 +46,33 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         try
         {
             ref ulong word = ref _heads[frame.Value].Word;
-            ulong now = Volatile.Read(ref word);
+            FrameState last = new(Volatile.Read(ref word));
+            // Only whoever holds the lock changes flags and version, so these stay while pins come and go.
+            bool becomesDirty = last.IsLive && WritesOf(_heads[frame.Value].Key.ObjectId) is not null;
             while (true)
             {
-                FrameState next = new FrameState(now).NextVersion().Without(FrameState.Locked).With(
-                    new FrameState(now).IsLive ? FrameState.Dirty : 0);
-                ulong seen = Interlocked.CompareExchange(ref word, next.Packed - FrameState.OnePin, now); // W5
-                if (seen == now) break;
-                now = seen;
+                FrameState next = last.NextVersion().Without(FrameState.Locked).With(becomesDirty ? FrameState.Dirty : 0);
+                ulong seen = Interlocked.CompareExchange(ref word, next.Packed - FrameState.OnePin, last.Packed); // W5
+                if (seen == last.Packed) break;
+                last = new FrameState(seen);
             }
 
-            FrameState last = new(now);
-            if (last.IsLive && !last.Has(FrameState.Dirty)) NoteDirty(frame);
+            if (becomesDirty && !last.Has(FrameState.Dirty)) NoteDirty(frame, last);
         }
         finally
         {
             Exit();
+        }
+    }
+
+    /// <summary>The page of an object without a source, made of zeros if it is not resident.</summary>
+    private PageLease GetOrZero(ObjectId owner, ulong page, ref Deadline deadline)
+    {
+        while (true)
+        {
+            if (TryGet(owner, page, out PageLease lease)) return lease;
+            // False when somebody is just loading it, from a source of his own.
+            if (!TryAdd(owner, page, [])) WaitForWriter(ref deadline, owner, page);
         }
     }
 
@@ -93,14 +112,6 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         lease.Dispose();
         throw new TimeoutException($"{Name}: {key} still has readers after {_options.Patience.TotalSeconds:0.###} s");
     }
-
-    private void NoteDirty(FrameId frame) => _dirtyCount++;
-
-    /// <summary>A page goes without being written.</summary>
-    private void NoteClean(FrameId frame)
-    {
-        if (_frames.State(frame).Has(FrameState.Dirty)) _dirtyCount--;
-    }
 }
 
 /// <summary>What a write lease calls when it ends, without knowing the cache's type parameters.</summary>
@@ -110,7 +121,8 @@ internal interface IPageWriter
     void EndWrite(FrameId frame);
 }
 
-/// <summary>A page for one writer alone; disposing it marks the page dirty and lets it go. Dispose it exactly once.</summary>
+/// <summary>A page for one writer alone; disposing it lets it go, dirty if it can be written anywhere. Dispose it exactly
+/// once.</summary>
 public readonly unsafe struct WriteLease : IDisposable, IEquatable<WriteLease>
 {
     private readonly IPageWriter? _cache;

@@ -52,6 +52,8 @@ public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules 
 /// write     W1 locked or of "locked"    W2 wait until the only pin is the writer's
 ///           W3 wait for readers without pins, as R1 to R3 do     W4 change the bytes
 ///           W5 version + 1, "locked" off, a release
+/// write-back  D1 not locked: a pin, "writeback" on, "dirty" off (lock)      D2 copy the bytes      D3 unpin, a release
+///           D4 write the copy           D5 "writeback" off, and "dirty" on if it failed (lock)
 /// </code>
 /// <para>L3 and V1 both work on one word, so either the pin comes first and the exchange fails, or the frame is dead and
 /// the reader sees it. L4 comes after L2: from then on the page cannot change. V2 keeps the next page's bytes (B1)
@@ -246,6 +248,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
                     ShadowsDropped = _space.Shadows.DroppedCount,
                     LockWaits = Interlocked.Read(ref _lockWaits),
                     HeldFrames = _space.Held.Count,
+                    DirtyPages = DirtyCount,
+                    PagesWritten = _pagesWritten,
+                    WriteRequests = Interlocked.Read(ref _writeRequests),
+                    WriteFailures = _writeFailures,
                 };
             }
         }
@@ -272,6 +278,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _rules.Validate();
             _memory.Validate();
             ValidatePlaces();
+            ValidateWrites();
             Invariant.Check(
                 _meter.OutstandingBytes <= _meter.LimitBytes, nameof(PageCache<TRules>),
                 $"at most {_meter.LimitBytes} bytes", _meter.OutstandingBytes);

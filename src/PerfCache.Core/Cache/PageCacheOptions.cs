@@ -44,6 +44,9 @@ public sealed record PageCacheOptions
     /// those who hold what it needs.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>When and how changed pages go to their source.</summary>
+    public WriteBackOptions WriteBack { get; init; } = new();
+
     /// <summary>Called for each page that leaves, after the fact and without a lock; it must not throw.</summary>
     public Action<ObjectId, ulong, EvictionReason>? Evicted { get; init; }
 
@@ -78,6 +81,8 @@ public sealed record PageCacheOptions
             throw Wrong(nameof(Patience), Patience, "from 0 to one day");
         if (string.IsNullOrWhiteSpace(Name)) throw Wrong(nameof(Name), $"'{Name}'", "a name that is not blank");
         if (Memory is null) throw Wrong(nameof(Memory), "null", "options of page memory");
+        if (WriteBack is null) throw Wrong(nameof(WriteBack), "null", "options of write-back");
+        WriteBack.Check();
     }
 
     private static ArgumentException Wrong(string option, object value, string possible) =>

@@ -44,6 +44,18 @@ public readonly record struct PageCacheStatistics
 
     /// <summary>Frames that reclaim found in use and set aside.</summary>
     public required long HeldFrames { get; init; }
+
+    /// <summary>Pages that are changed and not yet written.</summary>
+    public required long DirtyPages { get; init; }
+
+    /// <summary>Pages written to their sources.</summary>
+    public required long PagesWritten { get; init; }
+
+    /// <summary>Requests that wrote them: neighbours go together.</summary>
+    public required long WriteRequests { get; init; }
+
+    /// <summary>Pages whose write failed, each time anew.</summary>
+    public required long WriteFailures { get; init; }
 }
 
 /// <summary>A counter in stripes, a cache line each, so that threads which count at the same time seldom meet.</summary>

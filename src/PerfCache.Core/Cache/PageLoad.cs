@@ -43,6 +43,9 @@ internal sealed class PageLoad
     /// <summary>The page was invalidated meanwhile: what is being loaded may be old and must not be published.</summary>
     internal bool IsStale { get; set; }
 
+    /// <summary>Somebody who wants the page does not merely read on in it (<see cref="PageReader"/>).</summary>
+    internal bool CountsAsAccess { get; set; }
+
     /// <summary>The load has ended, well or not.</summary>
     internal bool HasEnded { get; private set; }
 
@@ -56,6 +59,7 @@ internal sealed class PageLoad
         Waiters = 0;
         Participants = 1;
         IsStale = false;
+        CountsAsAccess = true;
         HasEnded = false;
         _completion = null;
     }

@@ -87,7 +87,7 @@ public static class PolicyCatalog
         return new(spec.Text, frames, numbering, new LinuxRules<TProfile>(reclaim, batch));
     }
 
-    private static (int Reclaim, int Batch) LinuxBatches(PolicySpec spec, int cpuBatchDefault)
+    internal static (int Reclaim, int Batch) LinuxBatches(PolicySpec spec, int cpuBatchDefault)
     {
         const int Max = LinuxRules<Linux6>.BatchMax;
         return (spec.GetInt32("reclaim", LinuxRules<Linux6>.ReclaimBatchDefault, 1, Max),

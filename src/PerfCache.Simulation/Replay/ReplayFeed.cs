@@ -81,9 +81,10 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
 
 /// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
 internal sealed class ReaderFeed(
-    ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress) : IReplayFeed
+    ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress,
+    int blockLength = TraceBlock.DefaultCapacity) : IReplayFeed
 {
-    private readonly TraceBlock _block = new(maps.HasFiles ? TraceColumns.File : TraceColumns.None);
+    private readonly TraceBlock _block = new(maps.HasFiles ? TraceColumns.File : TraceColumns.None, blockLength);
 
     public long Requests { get; private set; }
 

@@ -61,6 +61,14 @@ public sealed record ReplayResult
     /// <summary>The part of <see cref="NativeBytes"/> that shadows alone keep alive: index blocks without a frame.</summary>
     public long ShadowBytes { get; init; }
 
+    /// <summary>What a replay against the cache with page data measured besides; null for every other replay. Then
+    /// <see cref="NativeBytes"/> has the page data in it.</summary>
+    public LiveMeasures? Live { get; init; }
+
+    /// <summary>Bytes of pages handed out in a second by a live replay, whether or not all of them were read; otherwise
+    /// 0.</summary>
+    public double BytesPerSecond => RequestsPerSecond * (Live?.PageBytes ?? 0);
+
     /// <summary>False when Ctrl-C stopped the replay before the end of the trace.</summary>
     public bool Complete { get; init; } = true;
 }

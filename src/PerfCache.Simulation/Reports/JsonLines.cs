@@ -46,7 +46,30 @@ public static class JsonLines
         json.WriteNumber("nativeBytes", result.NativeBytes);
         json.WriteNumber("mapBytes", result.MapBytes);
         json.WriteNumber("shadowBytes", result.ShadowBytes);
+        if (result.Live is not null) WriteLive(json, result, result.Live);
         if (!result.Complete) json.WriteBoolean("complete", false);
         json.WriteEndObject();
+    }
+
+    /// <summary>Added by a live replay; the other names mean what they always do.</summary>
+    private static void WriteLive(Utf8JsonWriter json, ReplayResult result, LiveMeasures live)
+    {
+        json.WriteBoolean("live", true);
+        json.WriteNumber("threads", live.Threads);
+        json.WriteString("reclaim", live.BackgroundReclaim ? "background" : "direct");
+        json.WriteNumber("pageBytes", live.PageBytes);
+        json.WriteNumber("bytesPerSecond", Math.Round(result.BytesPerSecond));
+        json.WriteNumber("hitsTimed", live.Hits.Count);
+        WriteLatencies(json, "hit", live.Hits);
+        WriteLatencies(json, "miss", live.Misses);
+        json.WriteNumber("lockWaits", live.LockWaits);
+    }
+
+    private static void WriteLatencies(Utf8JsonWriter json, string kind, LatencyHistogram latencies)
+    {
+        json.WriteNumber(kind + "P50Ns", latencies.Percentile(50));
+        json.WriteNumber(kind + "P99Ns", latencies.Percentile(99));
+        json.WriteNumber(kind + "P999Ns", latencies.Percentile(99.9));
+        json.WriteNumber(kind + "MaxNs", latencies.Highest);
     }
 }

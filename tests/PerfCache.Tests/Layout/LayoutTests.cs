@@ -20,6 +20,7 @@ public sealed class LayoutTests
         new object[] { typeof(FrameLink), 8, new[] { "Previous:0", "Next:4" } },
         new object[] { typeof(FrameOwner), 4, new[] { "Domain:0", "Node:2" } },
         new object[] { typeof(BlockCounts), 4, new[] { "Packed:0" } },
+        new object[] { typeof(DirtyLink), 12, new[] { "Younger:0", "Older:4", "Since:8" } },
         new object[] { typeof(BlockLink), 8, new[] { "Previous:0", "Next:4" } },
         new object[]
         {

@@ -56,9 +56,10 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
 
     internal PageCacheStatistics Statistics => _cache.Statistics;
 
-    /// <summary>Runs for a time, or until the first violation.</summary>
+    /// <summary>Runs for a time and until so many pages were looked at, which takes longer on a busy machine, or until the
+    /// first violation.</summary>
     /// <returns>The name of a thread that did not end, or null.</returns>
-    internal string? Run(TimeSpan duration)
+    internal string? Run(TimeSpan duration, long pagesMin, TimeSpan durationMax)
     {
         List<Thread> threads = [];
         for (int i = 0; i < ReaderCount; i++) threads.Add(Start($"reader {i}", i, Read));
@@ -68,7 +69,11 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         long start = Stopwatch.GetTimestamp();
         // The first thread ends when all are told to.
         while (!_stop && !threads[0].Join(TimeSpan.FromMilliseconds(5)))
-            if (Stopwatch.GetElapsedTime(start) >= duration) _stop = true;
+        {
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            _stop |= elapsed >= durationMax || (elapsed >= duration && PagesSeen >= pagesMin);
+        }
+
         string? hanging = null;
         foreach (Thread thread in threads)
             if (!thread.Join(TimeSpan.FromSeconds(60))) hanging ??= thread.Name;

@@ -12,7 +12,12 @@ namespace PerfCache.Tests.Stress;
 [TestFixture]
 public sealed class PageCacheStressTests
 {
+    private const long PagesMin = 4000;
+
     private static readonly TimeSpan s_short = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>For a machine that has much else to do; nothing waits for it elsewhere.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     [Test, CancelAfter(120_000)]
     public void NobodySeesAWrongByteWithLinux6([Values(1, 2)] int seed) => RunWell(new LinuxRules<Linux6>(), seed, s_short);
@@ -40,22 +45,22 @@ public sealed class PageCacheStressTests
     private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration) where TRules : struct, IFlagRules
     {
         using PageCacheStress<TRules, StallProbe> stress = new(rules, seed);
-        string? hanging = stress.Run(duration);
+        string? hanging = stress.Run(duration, PagesMin, duration + s_patience);
         Assert.That(hanging, Is.Null, "this thread did not end");
         Assert.That(stress.Violation, Is.Null, $"seed {seed}");
         Assert.That(stress.Failure, Is.Null, $"seed {seed}");
         stress.Validate();
         PageCacheStatistics statistics = stress.Statistics;
         TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen; {statistics}");
-        Assert.That(stress.PagesSeen, Is.GreaterThan(1000));
-        Assert.That(statistics.Evictions, Is.GreaterThan(100));
+        Assert.That(stress.PagesSeen, Is.GreaterThanOrEqualTo(PagesMin));
+        Assert.That(statistics.Evictions, Is.GreaterThan(20));
         Assert.That(statistics.LoadFailures, Is.GreaterThan(0));
     }
 
     private static void RunUntilViolation<TProbe>() where TProbe : struct, ICacheProbe
     {
         PageCacheStress<LinuxRules<Linux6>, TProbe> stress = new(new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true);
-        string? hanging = stress.Run(TimeSpan.FromSeconds(40));
+        string? hanging = stress.Run(s_patience, pagesMin: 0, s_patience);
         TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen until: {stress.Violation}");
         Assert.That(hanging, Is.Null, "this thread did not end");
         Assert.That(stress.Violation, Is.Not.Null, "the bug was not seen");

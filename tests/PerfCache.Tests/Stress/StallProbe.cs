@@ -17,18 +17,18 @@ internal static class StallPoints
     private static long s_progress;
 
     [ThreadStatic]
-    private static ulong t_random;
+    private static ulong s_random;
 
-    internal static void Seed(ulong seed) => t_random = (seed * 0x9E37_79B9_7F4A_7C15) | 1;
+    internal static void Seed(ulong seed) => s_random = (seed * 0x9E37_79B9_7F4A_7C15) | 1;
 
     /// <summary>The next number of this thread's xorshift.</summary>
     internal static uint Next()
     {
-        if (t_random == 0) Seed((ulong)Environment.CurrentManagedThreadId);
-        t_random ^= t_random << 13;
-        t_random ^= t_random >> 7;
-        t_random ^= t_random << 17;
-        return (uint)(t_random >> 32);
+        if (s_random == 0) Seed((ulong)Environment.CurrentManagedThreadId);
+        s_random ^= s_random << 13;
+        s_random ^= s_random >> 7;
+        s_random ^= s_random << 17;
+        return (uint)(s_random >> 32);
     }
 
     internal static void At(CacheStep step)

@@ -72,6 +72,14 @@ public sealed partial class FilePageSource : IPageSource, IDisposable
     /// <summary>Why they do not although it was asked for; otherwise null.</summary>
     public string? DirectIoRefusal { get; }
 
+    /// <inheritdoc/>
+    public int ValidBytes(ulong page, int pageBytes)
+    {
+        long rest = page >= PageCount ? 0 : LengthBytes - ((long)page * PageBytes);
+        // Behind the end there is nothing: what is written there is a page.
+        return rest <= 0 ? pageBytes : (int)Math.Min(rest, pageBytes);
+    }
+
     /// <summary>Asks for the file's length again.</summary>
     /// <returns>The number of pages that there are now.</returns>
     public ulong Refresh()

@@ -155,7 +155,8 @@ public sealed partial class ModelledPageSource : IPageSource
         return valid;
     }
 
-    private int ValidBytes(ulong page, int pageBytes) =>
+    /// <inheritdoc/>
+    public int ValidBytes(ulong page, int pageBytes) =>
         page == PageCount - 1 && _options.LastPageBytes > 0
             ? Math.Min(_options.LastPageBytes, pageBytes)
             : pageBytes;

@@ -96,6 +96,28 @@ public sealed class PageCacheTests
     }
 
     [Test]
+    public void FramesThatWereLetGoComeBackHoweverManyStayLeased()
+    {
+        using PageCache<Fifo> cache = New(new Fifo(), frames: 300);
+        ObjectId owner = cache.AddObject(source: null, pageCountMax: 10_000);
+        List<PageLease> leases = [];
+        for (uint page = 0; page < 250; page++)
+        {
+            cache.TryAdd(owner, page, Bytes(page));
+            leases.Add(Found(cache, owner, page));
+        }
+
+        for (uint page = 300; page < 1000; page++) cache.TryAdd(owner, page, Bytes(page));
+        Assert.That(cache.Statistics.HeldFrames, Is.EqualTo(250));
+        // The first 200, which reclaim set aside first, stay.
+        foreach (PageLease lease in leases.Skip(200)) lease.Dispose();
+        for (uint page = 1000; page < 2000; page++) cache.TryAdd(owner, page, Bytes(page));
+        Assert.That(cache.Statistics.HeldFrames, Is.EqualTo(200));
+        foreach (PageLease lease in leases.Take(200)) lease.Dispose();
+        cache.Validate();
+    }
+
+    [Test]
     public void WhenEveryFrameIsLeasedTheCallerIsTold()
     {
         using PageCache<Fifo> cache = New(new Fifo(), frames: 8, o => o with { Patience = TimeSpan.FromMilliseconds(50) });
@@ -173,7 +195,7 @@ public sealed class PageCacheTests
     public void AWriteLeaseIsExclusiveAndMarksThePageDirty()
     {
         using PageCache<LinuxRules<Linux6>> cache = New(frames: 16, o => o with { Patience = TimeSpan.FromMilliseconds(50) });
-        ObjectId owner = cache.AddObject(source: null, pageCountMax: 1000);
+        ObjectId owner = cache.AddObject(new StoredPages());
         cache.TryAdd(owner, 1, Bytes(1));
         using (PageLease reader = Found(cache, owner, 1))
             Assert.Throws<TimeoutException>(() => cache.GetForWrite(owner, 1));
