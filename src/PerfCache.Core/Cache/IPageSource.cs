@@ -16,7 +16,8 @@ public interface IPageSource
     ulong PageCount { get; }
 
     /// <summary>True when <see cref="ReadAsync"/> waits without a thread; otherwise the cache calls
-    /// <see cref="Read"/>.</summary>
+    /// <see cref="Read"/> for single pages, and <see cref="ReadAsync"/> for neighbours, on a thread that may wait.
+    /// </summary>
     bool IsAsync { get; }
 
     /// <summary>True when pages may be written back.</summary>
@@ -31,7 +32,7 @@ public interface IPageSource
     /// <summary>Reads neighbouring pages in one request.</summary>
     /// <param name="firstPage">The number of the first.</param>
     /// <param name="destinations">One whole page each, for this page and those that follow.</param>
-    /// <param name="cancellation">Cancelled when nobody waits any more; a source may ignore it.</param>
+    /// <param name="cancellation">Cancelled when the cache is disposed; a source may ignore it.</param>
     /// <returns>The valid bytes from the start of the first page: fewer than asked for at the end of the
     /// source.</returns>
     ValueTask<long> ReadAsync(

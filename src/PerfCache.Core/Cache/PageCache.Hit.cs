@@ -85,7 +85,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// compiled into the callers; everything else lies behind one call, so that the loop around a hit keeps its variables
     /// in registers.
     /// </summary>
-    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin"/> is the next to ask.</returns>
+    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin(ObjectId, ulong, bool)"/> is the
+    /// next to ask.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId TryPinSettled(ObjectId owner, ulong page)
     {
@@ -183,7 +184,13 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void NoteChange(FrameId frame, ref FrameHead head, HitEffect effect, ulong word)
     {
         // Only if it is not yet so: a store would take the line away from all other readers.
-        if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
+        if ((byte)word != effect.Referenced)
+        {
+            head.Referenced = effect.Referenced;
+            // A page that was read ahead is not referenced: its first hit comes by here.
+            if (_readsAhead) NoteFirstUse(frame);
+        }
+
         if (effect.Defers) Defer(frame, word);
     }
 

@@ -183,7 +183,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         Deadline deadline = new(_options.Patience);
         while (true)
         {
-            Found found = FindOrStart(owner, page, source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined,
+            Found found = FindOrStart(
+                owner, page, source, detached: false, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined,
                 countsAsAccess);
             missed |= found is not (Found.Resident or Found.BeingWritten);
             switch (found)
@@ -214,7 +215,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         BeingWritten,
         BeingLoaded,
         Started,
+
+        /// <summary>The lock was left meanwhile, and the page is known now.</summary>
         Changed,
+
+        /// <summary>Detached only: no frame without waiting.</summary>
+        NoFrame,
     }
 
     /// <summary>Under the lock: the page is resident, or somebody loads it.</summary>
@@ -233,57 +239,103 @@ public unsafe partial class PageCache<TRules, TProbe>
     private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
 
     private Found FindOrStart(
-        ObjectId owner, ulong page, IPageSource? source, out FrameId frame, out PageLoad? load, out Task<FrameId>? joined,
-        bool countsAsAccess = true)
+        ObjectId owner, ulong page, IPageSource? source, bool detached, out FrameId frame, out PageLoad? load,
+        out Task<FrameId>? joined, bool countsAsAccess = true)
     {
-        PageKey key = new(owner, page);
-        load = null;
-        joined = null;
+        RequestChain ahead = default;
+        Found found;
+        // A source is asked nothing under the lock.
+        ulong pageEnd = _readsAhead && source is not null ? source.PageCount : 0;
         Enter();
         try
         {
             CheckPage(owner, page);
-            if (TryPinUnderLock(owner, page, out frame, out bool writing, countsAsAccess)) return Found.Resident;
-            if (writing) return Found.BeingWritten;
+            found = FindOrStartUnderLock(
+                new PageKey(owner, page), source, detached, out frame, out load, out joined, countsAsAccess);
+            if (_readsAhead && found == Found.Started) NoteMiss(load!.Key, source!, pageEnd, ref ahead);
+        }
+        finally
+        {
+            Exit();
+        }
+
+        ahead.StartAll();
+        return found;
+    }
+
+    /// <summary>Under the lock: finds the page, joins its load or starts one.</summary>
+    /// <param name="key">The page.</param>
+    /// <param name="source">Where it comes from.</param>
+    /// <param name="detached">True when somebody else than the caller will do the load: the caller joins it as a waiter,
+    /// and does not wait for a frame.</param>
+    /// <param name="frame">The frame, pinned if the page is resident.</param>
+    /// <param name="load">The load, unless the page is resident.</param>
+    /// <param name="joined">What the caller waits for if it joined.</param>
+    /// <param name="countsAsAccess">False when the caller merely reads on in the page.</param>
+    private Found FindOrStartUnderLock(
+        PageKey key, IPageSource? source, bool detached, out FrameId frame, out PageLoad? load,
+        out Task<FrameId>? joined, bool countsAsAccess = true)
+    {
+        load = null;
+        joined = null;
+        if (TryPinUnderLock(key.ObjectId, key.Page, out frame, out bool writing, countsAsAccess)) return Found.Resident;
+        if (writing) return Found.BeingWritten;
+        if (_loads.TryGetValue(key.Packed, out load))
+        {
             _misses++;
-            if (_loads.TryGetValue(key.Packed, out load))
-            {
-                load.CountsAsAccess |= countsAsAccess;
-                joined = load.Join();
-                return Found.BeingLoaded;
-            }
+            load.CountsAsAccess |= countsAsAccess;
+            joined = load.Join();
+            if (load.Mark.IsUnread) NoteFirstUse(load);
+            return Found.BeingLoaded;
+        }
 
-            if (source is null)
-            {
-                throw new InvalidOperationException(
-                    $"{Name}: {key} is not resident and the object has no source to load it from; "
-                    + "add the page, or the object with a source");
-            }
+        if (source is null)
+        {
+            _misses++;
+            throw NoSource(key);
+        }
 
-            DrainActivations();
+        DrainActivations();
+        if (!detached)
+        {
+            _misses++;
             frame = AllocateFrame(out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
                 return Found.Changed;
             }
-
-            load = _loadPool.Get();
-            load.Start(key, frame);
-            load.CountsAsAccess = countsAsAccess;
-            _loads.Add(key.Packed, load);
-            return Found.Started;
         }
-        finally
+        else
         {
-            Exit();
+            // A caller that finds no frame asks again: only the last time is a miss.
+            if (!TryAllocateFrame(out frame)) return Found.NoFrame;
+            _misses++;
         }
+
+        load = StartLoad(key, frame, detached ? 0 : 1);
+        load.CountsAsAccess = countsAsAccess;
+        if (detached) joined = load.Join();
+        return Found.Started;
     }
+
+    private PageLoad StartLoad(PageKey key, FrameId frame, int pins)
+    {
+        PageLoad load = _loadPool.Get();
+        load.Start(key, frame, pins);
+        _loads.Add(key.Packed, load);
+        return load;
+    }
+
+    private InvalidOperationException NoSource(PageKey key) => new(
+        $"{Name}: {key} is not resident and the object has no source to load it from; "
+        + "add the page, or the object with a source");
 
     /// <summary>Reads the page into its private frame and publishes it.</summary>
     /// <returns>The frame with a pin for the caller, or none: the page was invalidated meanwhile, begin again.</returns>
     private FrameId Load(PageLoad load, IPageSource source)
     {
+        Exception? failure = null;
         try
         {
             Span<byte> bytes = _memory.Page(load.Frame);
@@ -292,13 +344,14 @@ public unsafe partial class PageCache<TRules, TProbe>
             bytes[valid..].Clear();
         }
         // Whatever the source throws is for whoever waits, not for the cache to judge.
-        catch (Exception failure)
+        catch (Exception e)
         {
-            FailLoad(load, failure);
-            throw new PageLoadException($"{Name}: loading {load.Key} failed: {failure.Message}", failure);
+            failure = e;
         }
 
-        return FinishLoad(load);
+        LoadEnd end = EndLoad(load, failure);
+        if (end.Failure is null) return end.Frame;
+        throw end.Failure is PageLoadException ? new PageLoadException(end.Failure.Message, failure) : end.Failure;
     }
 
     private static void CheckValid(long valid, long length)
@@ -307,61 +360,58 @@ public unsafe partial class PageCache<TRules, TProbe>
         throw new InvalidDataException($"the source says that {valid} bytes of {length} are valid");
     }
 
-    private FrameId FinishLoad(PageLoad load)
+    private LoadEnd EndLoad(PageLoad load, Exception? failure)
     {
         TProbe.At(CacheStep.Filled);
-        TaskCompletionSource<FrameId>? completion;
-        FrameId frame = load.Frame;
+        LoadEnd end;
         Enter();
         try
         {
-            completion = load.End();
-            if (load.IsStale)
-            {
-                FreePrivate(frame);
-                frame = FrameId.None;
-            }
-            else
-            {
-                _loads.Remove(load.Key.Packed);
-                PublishOrFree(frame, load.Key, pins: 1 + load.Waiters, load.CountsAsAccess);
-            }
-        }
-        // The index could not grow, most likely; whatever it is, nobody may be left waiting.
-        catch (Exception failure)
-        {
-            load.End()?.SetException(failure);
-            throw;
+            end = EndLoadUnderLock(load, failure);
         }
         finally
         {
-            LeaveLoad(load);
             Exit();
         }
 
-        completion?.SetResult(frame);
-        return frame;
+        end.Tell();
+        return end;
     }
 
-    private void FailLoad(PageLoad load, Exception failure)
+    /// <summary>Under the lock: publishes the page that was read, or frees its frame; the load is forgotten.</summary>
+    private LoadEnd EndLoadUnderLock(PageLoad load, Exception? failure)
     {
+        FrameId frame = load.Frame;
         PageKey key = load.Key;
-        TaskCompletionSource<FrameId>? completion;
-        Enter();
-        try
+        bool publish = failure is null && !load.IsStale;
+        if (!load.IsStale) _loads.Remove(key.Packed);
+        if (failure is not null)
         {
-            completion = load.End();
             _loadFailures++;
-            if (!load.IsStale) _loads.Remove(key.Packed);
-            FreePrivate(load.Frame);
-            LeaveLoad(load);
-        }
-        finally
-        {
-            Exit();
+            failure = new PageLoadException($"{Name}: loading {key} failed: {failure.Message}", failure);
         }
 
-        completion?.SetException(new PageLoadException($"{Name}: loading {key} failed: {failure.Message}", failure));
+        if (publish)
+        {
+            try
+            {
+                PublishOrFree(frame, key, load.PinsWanted, load.CountsAsAccess && load.PinsWanted > 0, load.Mark);
+            }
+            // The index could not grow, most likely; whatever it is, nobody may be left waiting.
+            catch (Exception e)
+            {
+                publish = false;
+                failure = e;
+            }
+        }
+        else
+        {
+            FreePrivate(frame);
+        }
+
+        LoadEnd end = load.End(publish, failure);
+        LeaveLoad(load);
+        return end;
     }
 
     /// <summary>Waits for a load that another thread does.</summary>
@@ -414,6 +464,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void NoteHitUnderLock(FrameId frame, ref FrameHead head, ulong word)
     {
         if (_countsHits) _hits.Add(1);
+        if (_readsAhead) NoteFirstUse(frame);
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (effect.IsNone) return;
         if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
@@ -421,7 +472,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: B2 to B4, and the rule's part. Frees the frame if the index cannot grow.</summary>
-    private void PublishOrFree(FrameId frame, PageKey key, int pins, bool countsAsAccess)
+    private void PublishOrFree(
+        FrameId frame, PageKey key, int pins, bool countsAsAccess, ReadaheadMark mark = default)
     {
         uint address;
         try
@@ -435,11 +487,13 @@ public unsafe partial class PageCache<TRules, TProbe>
             throw;
         }
 
-        Publish(frame, key, address, pins, countsAsAccess);
+        Publish(frame, key, address, pins, countsAsAccess, mark);
     }
 
-    private void Publish(FrameId frame, PageKey key, uint address, int pins, bool countsAsAccess)
+    private void Publish(
+        FrameId frame, PageKey key, uint address, int pins, bool countsAsAccess, ReadaheadMark mark = default)
     {
+        if (_readsAhead) SetMark(frame, mark);
         ref FrameHead head = ref _heads[frame.Value];
         head.Key = key; // B2
         head.Referenced = 0;
@@ -476,10 +530,11 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private void WaitForWriter(ref Deadline deadline, ObjectId owner, ulong page)
     {
-        if (deadline.Wait()) return;
-        throw new TimeoutException(
-            $"{Name}: {new PageKey(owner, page)} has been held by a writer for {_options.Patience.TotalSeconds:0.###} s");
+        if (!deadline.Wait()) throw WrittenTooLong(owner, page);
     }
+
+    private TimeoutException WrittenTooLong(ObjectId owner, ulong page) => new(
+        $"{Name}: {new PageKey(owner, page)} has been held by a writer for {_options.Patience.TotalSeconds:0.###} s");
 
     /// <summary>A wait that ends: spins, then yields, then sleeps, until the time is up.</summary>
     private struct Deadline(TimeSpan patience)

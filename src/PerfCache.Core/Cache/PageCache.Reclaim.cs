@@ -58,10 +58,12 @@ public unsafe partial class PageCache<TRules, TProbe>
             ObjectDisposedException.ThrowIf(_disposed, this);
         }
 
-        throw new InvalidOperationException(
-            $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
-            + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{WhyDirty()}");
+        throw AllInUse();
     }
+
+    private InvalidOperationException AllInUse() => new(
+        $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
+        + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{WhyDirty()}");
 
     /// <summary>One call of the rule, with what belongs to it; none while frames that were evicted before wait for a reader
     /// that has stalled, which would empty the cache to no avail.</summary>

@@ -115,6 +115,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     public void Dispose()
     {
         Deadline deadline = new(_options.Patience);
+        if (!_disposed) _shutdown.Cancel();
         while (true)
         {
             Enter();
@@ -162,5 +163,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _activations.Dispose();
         _readerEpochs?.Dispose();
         ReleaseWrites();
+        _streams?.Dispose();
+        _shutdown.Dispose();
     }
 }

@@ -128,11 +128,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
+            if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
             _pageBase = _memory.Address(FrameId.None);
         }
         catch (NativeMemoryException)
         {
+            _streams?.Dispose();
             _activations?.Dispose();
             _memory?.Dispose();
             _space?.Dispose();
@@ -140,6 +142,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         }
 
         TakeUnusedOffline(frames);
+        _readsAhead = _streams is not null;
         _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
         _rules = rules;
@@ -252,6 +255,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
                     PagesWritten = _pagesWritten,
                     WriteRequests = Interlocked.Read(ref _writeRequests),
                     WriteFailures = _writeFailures,
+                    ReadaheadPages = _readaheadPages,
+                    ReadaheadHits = Interlocked.Read(ref _readaheadHits),
+                    ReadaheadWasted = _readaheadWasted,
+                    ReadaheadDropped = _readaheadDropped,
                 };
             }
         }
@@ -297,9 +304,10 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         // frames give up their memory for it (GiveUpFramesFor).
         const long FixedBytes = 12 * 16 * 1024;
         const long IndexBytesPerFrame = 5;
-        const long PerRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1;
-        long rows = bytesMax / (_options.PageBytes + PerRow);
-        long left = bytes - (rows * PerRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
+            + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
+        long rows = bytesMax / (_options.PageBytes + perRow);
+        long left = bytes - (rows * perRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
 

@@ -40,6 +40,12 @@ public sealed record PageCacheOptions
     /// <summary>True to count hits, which costs a store a hit; misses and everything rarer are always counted.</summary>
     public bool CountHits { get; init; }
 
+    /// <summary>
+    /// The most pages that sequential reads are served ahead of need, at a time; 0 for no readahead. It costs 2 bytes a
+    /// frame.
+    /// </summary>
+    public int ReadaheadPagesMax { get; init; }
+
     /// <summary>How long <see cref="PageCache{TRules, TProbe}.Dispose"/> waits for leases, and a writer or a miss for
     /// those who hold what it needs.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
@@ -77,6 +83,8 @@ public sealed record PageCacheOptions
             throw Wrong(nameof(CapacityBytesMax), CapacityBytesMax, $"0 or at least CapacityBytes ({CapacityBytes})");
         if (ActivationBatch is < 1 or > ActivationBuffers.BatchMax)
             throw Wrong(nameof(ActivationBatch), ActivationBatch, $"1 to {ActivationBuffers.BatchMax}");
+        if (ReadaheadPagesMax is < 0 or > ReadaheadMark.DistanceMax)
+            throw Wrong(nameof(ReadaheadPagesMax), ReadaheadPagesMax, $"0 to {ReadaheadMark.DistanceMax}");
         if (Patience < TimeSpan.Zero || Patience > TimeSpan.FromDays(1))
             throw Wrong(nameof(Patience), Patience, "from 0 to one day");
         if (string.IsNullOrWhiteSpace(Name)) throw Wrong(nameof(Name), $"'{Name}'", "a name that is not blank");

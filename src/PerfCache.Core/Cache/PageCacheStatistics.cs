@@ -56,6 +56,20 @@ public readonly record struct PageCacheStatistics
 
     /// <summary>Pages whose write failed, each time anew.</summary>
     public required long WriteFailures { get; init; }
+
+    /// <summary>Pages whose load was begun before anybody asked for them.</summary>
+    public required long ReadaheadPages { get; init; }
+
+    /// <summary>Those of them that somebody then asked for; 0 unless
+    /// <see cref="PageCacheOptions.ReadaheadPagesMax"/>.</summary>
+    public required long ReadaheadHits { get; init; }
+
+    /// <summary>Those of them that left unread, counted when their frame takes another page; 0 unless
+    /// <see cref="PageCacheOptions.ReadaheadPagesMax"/>.</summary>
+    public required long ReadaheadWasted { get; init; }
+
+    /// <summary>Pages that were not read ahead because frames were short.</summary>
+    public required long ReadaheadDropped { get; init; }
 }
 
 /// <summary>A counter in stripes, a cache line each, so that threads which count at the same time seldom meet.</summary>

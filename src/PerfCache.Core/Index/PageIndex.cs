@@ -175,6 +175,26 @@ internal sealed partial class PageIndex : IDisposable
         return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
     }
 
+    /// <summary>As <see cref="View"/>, read without the lock, for objects that there may not be. Sparse objects have an
+    /// empty one.</summary>
+    internal IndexView ViewShared(ObjectId owner)
+    {
+        ObjectRow[] objects = _objects;
+        return owner.Value < (uint)objects.Length ? View(owner) : default;
+    }
+
+    /// <summary>The address of the slot in which <see cref="FindEntryShared"/> looks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint FindSlotShared(ObjectId owner, ulong page)
+    {
+        ObjectRow[] objects = _objects;
+        if (owner.Value >= (uint)objects.Length) return 0;
+        ref ObjectRow row = ref objects[owner.Value];
+        ulong leaf = page >> IndexBlocks.SlotBits;
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockShared(ref row, leaf);
+        return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
+    }
+
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal SlotEntry Entry(uint address) => new(_slots[address]);
@@ -373,6 +393,16 @@ internal readonly struct IndexView(NativeArray<uint> directory, ulong directoryL
         uint block = leaf < _directoryLength ? _directory[leaf] : 0;
         return (block << IndexBlocks.SlotBits) | (page & (IndexBlocks.SlotCount - 1));
     }
+
+    /// <summary>True when the view knows a leaf, if there is one, for this page; otherwise the page is to be looked up
+    /// in the index itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool Spans(ulong page) => page >> IndexBlocks.SlotBits < _directoryLength;
+
+    /// <summary>As <see cref="FindSlot"/>, for a page that the view spans.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint FindSlotSpanned(ulong page) =>
+        (_directory[page >> IndexBlocks.SlotBits] << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
 
     /// <summary>What the slot at an address holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

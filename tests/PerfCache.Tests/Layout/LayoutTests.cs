@@ -60,6 +60,7 @@ public sealed class LayoutTests
         Assert.That(Unsafe.SizeOf<FrameId>(), Is.EqualTo(4));
         Assert.That(Unsafe.SizeOf<SlotEntry>(), Is.EqualTo(4));
         Assert.That(Unsafe.SizeOf<ShadowEntry>(), Is.EqualTo(4));
+        Assert.That(Unsafe.SizeOf<ReadaheadMark>(), Is.EqualTo(ReadaheadMark.Bytes));
         Assert.That(
             Unsafe.SizeOf<FrameHead>() + Unsafe.SizeOf<FrameLink>() + sizeof(uint) + Unsafe.SizeOf<FrameOwner>(),
             Is.EqualTo(FrameTable.BytesPerFrame));

@@ -14,7 +14,7 @@ public delegate int PageLoader(ulong page, Span<byte> destination);
 /// <param name="page">Its number.</param>
 /// <param name="destination">A whole page, with arbitrary content; the loader's until its task has
 /// ended.</param>
-/// <param name="cancellation">Cancelled when nobody waits for the page any more.</param>
+/// <param name="cancellation">Cancelled when the cache is disposed.</param>
 /// <returns>The valid bytes: all, or fewer for the last page.</returns>
 public delegate ValueTask<int> AsyncPageLoader(
     ulong page, Memory<byte> destination, CancellationToken cancellation);
