@@ -5,8 +5,8 @@ using PerfCache.Benchmarks.Hits;
 
 // `c-floor` and `hits` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
-if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 // Nor is `file-reads`, for the same reason.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
+if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

@@ -85,8 +85,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// compiled into the callers; everything else lies behind one call, so that the loop around a hit keeps its variables
     /// in registers.
     /// </summary>
-    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin(ObjectId, ulong, bool)"/> is the
-    /// next to ask.</returns>
+    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin(ObjectId, ulong, bool)"/> is the next to ask.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId TryPinSettled(ObjectId owner, ulong page)
     {
@@ -135,7 +134,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             || TProbe.Omits(CacheCheck.AfterPin))
         {
             if (countsAsAccess) NoteHit(frame, ref head, word);
-            else if (_options.CountHits) _hits.Add(1);
+            else if (_countsHits) _hits.Add(1);
             return frame;
         }
 

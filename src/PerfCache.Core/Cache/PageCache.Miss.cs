@@ -172,15 +172,16 @@ public unsafe partial class PageCache<TRules, TProbe>
     private PageLease GetFromSource(ObjectId owner, ulong page) => GetSlow(owner, page, SourceOf(owner));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source) =>
-        GetSlow(owner, page, source, countsAsAccess: true, out _);
+    private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source)
+    {
+        FrameId frame = TryPin(owner, page);
+        return frame.IsNone ? GetSlow(owner, page, source, countsAsAccess: true, out _) : Lease(frame);
+    }
 
     private PageLease GetSlow(ObjectId owner, ulong page, IPageSource? source, bool countsAsAccess, out bool missed)
     {
-        missed = false;
-        FrameId pinned = TryPin(owner, page, countsAsAccess);
-        if (!pinned.IsNone) return Lease(pinned);
         Deadline deadline = new(_options.Patience);
+        missed = false;
         while (true)
         {
             Found found = FindOrStart(
@@ -457,7 +458,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         frame = entry.Frame;
         word = Interlocked.Add(ref head.Word, FrameState.OnePin);
         if (countsAsAccess) NoteHitUnderLock(frame, ref head, word);
-        else if (_options.CountHits) _hits.Add(1);
+        else if (_countsHits) _hits.Add(1);
         return true;
     }
 
