@@ -174,6 +174,57 @@ internal sealed class CopyPass(LinuxCache cache, ObjectId owner, uint[][] reques
     }
 }
 
+/// <summary>Several touches a call.</summary>
+internal sealed class BatchPass(LinuxCache cache, ObjectId owner, int batch, uint[][] requests, int rounds)
+    : HitPass(requests, rounds)
+{
+    private readonly ulong[] _pages = new ulong[batch];
+    private readonly bool[] _found = new bool[batch];
+
+    protected override int Block(int thread, ReadOnlySpan<uint> pages)
+    {
+        int hits = 0;
+        for (int start = 0; start < pages.Length; start += batch)
+        {
+            int length = Math.Min(batch, pages.Length - start);
+            for (int i = 0; i < length; i++) _pages[i] = pages[start + i];
+            hits += cache.TouchMany(owner, _pages.AsSpan(0, length), _found.AsSpan(0, length));
+        }
+
+        return hits;
+    }
+}
+
+/// <summary>Leases of several pages a call, and 64 bytes of each, at one place.</summary>
+internal sealed class BatchReadPass(LinuxCache cache, ObjectId owner, int batch, uint[][] requests, int rounds)
+    : HitPass(requests, rounds)
+{
+    private const int Offset = 2 * PageReads.Part;
+
+    private readonly ulong[] _pages = new ulong[batch];
+    private readonly PageLease[] _leases = new PageLease[batch];
+
+    protected override int Block(int thread, ReadOnlySpan<uint> pages)
+    {
+        int hits = 0;
+        long sum = 0;
+        for (int start = 0; start < pages.Length; start += batch)
+        {
+            int length = Math.Min(batch, pages.Length - start);
+            for (int i = 0; i < length; i++) _pages[i] = pages[start + i];
+            hits += cache.TryGetMany(owner, _pages.AsSpan(0, length), _leases.AsSpan(0, length), Offset);
+            for (int i = 0; i < length; i++)
+            {
+                sum += PageReads.Sum(_leases[i].Span.Slice(Offset, PageReads.Part));
+                _leases[i].Dispose();
+            }
+        }
+
+        Sink = sum;
+        return hits;
+    }
+}
+
 /// <summary>What is read of a page.</summary>
 internal static class PageReads
 {

@@ -46,8 +46,11 @@ internal static class HitRows
         Many("1m-touch", HitKind.Touch, 0.9),
         Many("1m-epoch", HitKind.Epoch, null),
         Many("1m-lease", HitKind.Lease, 1.0),
+        Batched("batch-16", 16, 0.5),
+        Batched("batch-32", 32, 0.35),
         new("bytes-64", "64 bytes in place of a cold page of 4 KiB, epoch, against a dictionary of arrays", 0.6,
             scale => Read(scale, PageReads.Part)),
+        new("bytes-64-batch", "the same in batches of 32 leases", 0.3, scale => Read(scale, PageReads.Part, batch: 32)),
         new("copy-4096", "copy a cold page of 4 KiB out, against a dictionary of arrays", 0.7,
             scale => Read(scale, 4096)),
     ];
@@ -92,6 +95,18 @@ internal static class HitRows
     private static Row Many(string name, HitKind kind, double? target) => new(
         name, $"{kind}, Zipf 0.99, 2 threads", target,
         scale => Hit(scale, kind, scale.Pages, scale.Operations, alpha: 0.99, threads: 2));
+
+    private static Row Batched(string name, int batch, double? target) => new(
+        name, $"touch, uniform, in batches of {batch}, 1 thread", target, scale =>
+        {
+            using LinuxCache cache = Filled(scale.Pages, out ObjectId owner);
+            uint[][] requests = Requests(scale.Pages, scale.Operations, alpha: 0, threads: 1);
+            DictionaryPass rival = new(Table(scale.Pages), requests, 1);
+            BatchPass candidate = new(cache, owner, batch, requests, 1);
+            PairedResult result = PairedCpuTime.Measure(
+                new Side("dictionary", rival.Run), new Side("batch", candidate.Run), 1, scale.Pairs, scale.WarmUps);
+            return RowResult.Of(result, failure: Allocations(result));
+        });
 
     private static Row Scaling(string name, HitKind kind, double? target) => new(
         name, $"hits of 2 threads by those of 1, {kind} of {FewPages} pages", target, scale => Scale(scale, kind));
@@ -142,7 +157,7 @@ internal static class HitRows
             Spread.Of(cores).Median, MoreIsBetter: true);
     }
 
-    private static RowResult Read(HitScale scale, int bytes)
+    private static RowResult Read(HitScale scale, int bytes, int batch = 1)
     {
         int pages = scale.ColdPages;
         ConcurrentDictionary<long, byte[]> table = new();
@@ -151,9 +166,9 @@ internal static class HitRows
         using LinuxCache cache = Filled(pages, out ObjectId owner);
         LinuxReader[] readers = [cache.OpenReader()];
         uint[][] requests = Requests(pages, scale.Operations / 2, 0, 1);
-        HitPass candidate = bytes == PageReads.Part
-            ? new EpochReadPass(readers, owner, requests, 1)
-            : new CopyPass(cache, owner, requests, 1);
+        HitPass candidate = bytes != PageReads.Part ? new CopyPass(cache, owner, requests, 1)
+            : batch > 1 ? new BatchReadPass(cache, owner, batch, requests, 1)
+            : new EpochReadPass(readers, owner, requests, 1);
         ArrayPass rival = new(table, bytes, requests, 1);
         PairedResult result = PairedCpuTime.Measure(
             new Side("arrays", rival.Run), new Side("cache", candidate.Run), 1, scale.Pairs, scale.WarmUps);
