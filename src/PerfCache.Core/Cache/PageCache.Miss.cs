@@ -27,7 +27,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <exception cref="InvalidOperationException">The object has no source, or every frame is held.</exception>
     /// <exception cref="PageLoadException">The source failed; nothing of the page stays.</exception>
     /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
-    /// <exception cref="TimeoutException">A writer has kept the page for itself for too long.</exception>
+    /// <exception cref="TimeoutException">A writer has kept the page for itself, or another thread has been loading it, for
+    /// longer than <see cref="PageCacheOptions.Patience"/>.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease Get(ObjectId owner, ulong page)
     {
@@ -417,16 +418,30 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Waits for a load that another thread does.</summary>
     /// <returns>The frame with a pin for the caller, or none: begin again.</returns>
+    /// <exception cref="TimeoutException">It takes too long; it goes on for the others.</exception>
     private FrameId Wait(Task<FrameId> joined, PageLoad load)
     {
+        FrameId frame;
         try
         {
-            return joined.GetAwaiter().GetResult();
+            frame = joined.WaitAsync(_options.Patience).GetAwaiter().GetResult();
         }
-        finally
+        // Only this wait ends so: what a source throws comes wrapped.
+        catch (TimeoutException)
+        {
+            PageKey key = load.Key;
+            Abandon(load);
+            throw new TimeoutException(
+                $"{Name}: another thread has been loading {key} for {_options.Patience.TotalSeconds:0.###} s");
+        }
+        catch
         {
             LeaveLoadUnlocked(load);
+            throw;
         }
+
+        LeaveLoadUnlocked(load);
+        return frame;
     }
 
     private void LeaveLoadUnlocked(PageLoad load)

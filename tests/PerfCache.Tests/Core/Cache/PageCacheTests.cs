@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.InteropServices;
 using PerfCache.Cache;
+using PerfCache.Cache.Sources;
 using PerfCache.Frames;
 using PerfCache.Policies.Replacement;
 
@@ -168,6 +169,34 @@ public sealed class PageCacheTests
         });
         Assert.That(source.Reads, Is.EqualTo(1));
         cache.Validate();
+    }
+
+    [Test]
+    public void WhoWaitsTooLongForAnothersLoadIsToldAndTheLoadGoesOn()
+    {
+        PageCache<LinuxRules<Linux6>> cache = New(frames: 16, o => o with { Patience = TimeSpan.FromMilliseconds(50) });
+        using ManualResetEventSlim begun = new();
+        using ManualResetEventSlim gate = new();
+        ObjectId owner = cache.AddObject(new LoaderPageSource(100, (page, bytes) =>
+        {
+            begun.Set();
+            gate.Wait(TimeSpan.FromSeconds(30));
+            Bytes(page).CopyTo(bytes);
+            return bytes.Length;
+        }));
+        Task<bool> loader = Task.Run(() =>
+        {
+            using PageLease lease = cache.Get(owner, 3);
+            return lease.Span.SequenceEqual(Bytes(3));
+        });
+        Assert.That(begun.Wait(TimeSpan.FromSeconds(30)), Is.True);
+        TimeoutException? told = Assert.Throws<TimeoutException>(() => cache.Get(owner, 3));
+        Assert.That(told!.Message, Does.Contain("another thread has been loading page 3 of object 0 for 0.05 s"));
+        gate.Set();
+        Assert.That(loader.GetAwaiter().GetResult(), Is.True);
+        cache.Validate();
+        cache.Dispose();
+        Assert.That(cache.UsedBytes, Is.Zero, "the one who gave up has left no pin");
     }
 
     [Test]
