@@ -24,7 +24,7 @@ public sealed partial class CacheSpace : IDisposable
     internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false)
     {
         IsShared = shared;
-        FrameCount = frameCount;
+        _frameCount = frameCount;
         Frames = new FrameTable(frameCount, extraRowCount, meter);
         try
         {
@@ -37,8 +37,8 @@ public sealed partial class CacheSpace : IDisposable
         }
 
         Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+        Shadows = Index.Shadows;
         if (!shared) return;
-        Held = new FrameList(Frames, "held frames");
         Limbo = new FrameList(Frames, "frames in limbo");
         Offline = new FrameList(Frames, "frames offline");
     }
@@ -46,24 +46,24 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>The frames.</summary>
     public FrameTable Frames { get; }
 
-    /// <summary>The shadows.</summary>
-    public ShadowStore Shadows => Index.Shadows;
+    /// <summary>The shadows, of the rule's own pages.</summary>
+    public ShadowStore Shadows { get; }
 
-    /// <summary>The number of frames: the size of the cache in pages.</summary>
-    public uint FrameCount { get; private set; }
+    /// <summary>The number of frames: the size of the cache in pages; in a partition, the most that it may have.</summary>
+    public uint FrameCount => _whole is null ? _frameCount : Math.Min(_frameCount, _whole._frameCount);
 
-    /// <summary>The number of free frames.</summary>
+    /// <summary>The number of free frames. Those of a partitioned cache are nobody's.</summary>
     public uint FreeCount => Pool.FreeCount;
 
-    /// <summary>The number of frames that hold a page.</summary>
-    public uint ResidentCount => FrameCount - Pool.FreeCount;
+    /// <summary>The number of frames that hold a page, or will when its load has ended.</summary>
+    public uint ResidentCount => _whole is null ? _frameCount - Pool.FreeCount : _chargedCount;
 
     /// <summary>The number of frames that are in the rule's hands: all that are not free, held by somebody else, or on
     /// their way in or out.</summary>
     public uint RuleFrameCount => ResidentCount - OutsideCount;
 
-    /// <summary>Leaves and inner blocks of the index.</summary>
-    public uint IndexBlockCount => Index.BlockCount;
+    /// <summary>Leaves and inner blocks of the index, of the rule's own pages.</summary>
+    public uint IndexBlockCount => Shadows.BlockCount;
 
     /// <summary>Activations, for the rule to count: pages that became active, by access or refault.</summary>
     public long Activations { get; set; }
@@ -82,10 +82,17 @@ public sealed partial class CacheSpace : IDisposable
     internal FramePool Pool { get; }
 
     /// <summary>Makes an empty list.</summary>
-    public FrameList NewList(string name) => new(Frames, name);
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public FrameList NewList(string name)
+    {
+        FrameList list = new(Frames, name);
+        _lists?.Add(list);
+        return list;
+    }
 
     /// <summary>Makes an empty pair of active and inactive list.</summary>
-    public ActiveInactiveLists NewActiveInactiveLists() => new(Frames);
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public ActiveInactiveLists NewActiveInactiveLists() => new(Frames, NewList("active list"), NewList("inactive list"));
 
     /// <summary>Hints that a frame will be evicted soon: the slot of its page is brought near.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -126,7 +133,7 @@ public sealed partial class CacheSpace : IDisposable
 
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
     /// <returns>False when there is no such leaf.</returns>
-    public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf() > 0;
+    public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf(Shadows) > 0;
 
     /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
     internal void Remove(FrameId frame)

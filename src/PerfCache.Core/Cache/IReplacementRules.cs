@@ -87,7 +87,8 @@ public interface IReplacementRules
     void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess);
 
     /// <summary>Chooses frames and evicts them, by <see cref="CacheSpace.Evict(FrameId, ShadowEntry)"/>.</summary>
-    /// <returns>The number of frames freed: at least one, unless none can be. A frame that the space would not free
+    /// <returns>The number of frames freed: at least one, unless none can be, and at most
+    /// <see cref="CacheSpace.ReclaimMax"/>. A frame that the space would not free
     /// (somebody holds it) is off the rule's hands; it comes back by <see cref="OnInsert"/> when it is let go.</returns>
     int Reclaim();
 

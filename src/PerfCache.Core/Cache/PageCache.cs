@@ -77,20 +77,17 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     private readonly NativeArray<FrameHead> _heads;
     private readonly ActivationBuffers _activations;
     private readonly MemoryMeter _meter;
-    private readonly bool _countsHits;
     private readonly ulong _usualHit;
     private readonly int _pageBytes;
     private readonly int _pageShift;
     private readonly byte* _pageBase;
     private readonly Dictionary<ulong, PageLoad> _loads = [];
     private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
-    private TRules _rules;
+    private readonly Partition _main;
     private IPageSource?[] _sources = [];
     private long _lockWaits;
-    private long _misses;
     private long _loadFailures;
     private long _insertions;
-    private long _refaults;
     private long _removals;
     private volatile bool _disposed;
 
@@ -102,8 +99,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
-        _countsHits = options.CountHits;
-        _usualHit = _countsHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
+        _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
+        _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
@@ -127,6 +124,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _pool = _space.Pool;
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
+            _main = new Partition(PartitionOptions.Main, new CacheSpace(_space, number: 0, uint.MaxValue), rules, _hits);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
@@ -145,8 +143,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _readsAhead = _streams is not null;
         _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
-        _rules = rules;
-        _rules.Attach(_space);
+        _partitions = [_main];
+        _main.Rules.Attach(_main.Space);
         SetWaterMarks();
         PageCacheMetrics.Add(this);
     }
@@ -170,7 +168,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     public uint FrameCount => _space.FrameCount;
 
     /// <summary>The number of pages that are resident.</summary>
-    public uint ResidentCount => _space.RuleFrameCount + _space.Held.Count;
+    public uint ResidentCount => _space.RuleFrameCount + _space.HeldCount;
 
     /// <summary>What kind of memory the pages are in, and what the system granted.</summary>
     public PageMemoryReport DescribeMemory() => _memory.Describe();
@@ -193,8 +191,11 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     /// most 2^40.</param>
     /// <param name="dense">True when most of its pages will be used, or it has few: it gets a directory that costs 4 bytes
     /// for 64 pages up to its highest page. False for sparse objects: a tree, which is slower.</param>
+    /// <param name="partition">The partition that its pages are charged to, for as long as it exists.</param>
+    /// <exception cref="ArgumentException">There is no such partition.</exception>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
-    public ObjectId AddObject(IPageSource? source, ulong pageCountMax, bool dense = true)
+    public ObjectId AddObject(
+        IPageSource? source, ulong pageCountMax, bool dense = true, PartitionId partition = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(pageCountMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(
@@ -202,15 +203,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            ObjectId owner = _index.AddObject(pageCountMax, dense);
+            Partition charged = Find(partition);
+            ObjectId owner = _index.AddObject(pageCountMax, dense, charged.Space.Shadows);
             if (owner.Value >= _sources.Length)
             {
                 IPageSource?[] more = new IPageSource?[Math.Max(4, _sources.Length * 2)];
                 _sources.CopyTo(more, 0);
+                Array.Resize(ref _partitionOfObject, more.Length);
                 // Readers of the array look without the lock.
                 Volatile.Write(ref _sources, more);
             }
 
+            _partitionOfObject[owner.Value] = (byte)charged.Space.Number;
+            charged.ObjectCount++;
             _sources[owner.Value] = source;
             return owner;
         }
@@ -218,15 +223,18 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
     /// <summary>Adds an object with the pages of a source, dense unless it is very large for this cache.</summary>
     /// <param name="source">Where its pages come from.</param>
+    /// <param name="partition">The partition that its pages are charged to, for as long as it exists.</param>
+    /// <exception cref="ArgumentException">There is no such partition.</exception>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
-    public ObjectId AddObject(IPageSource source)
+    public ObjectId AddObject(IPageSource source, PartitionId partition = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
         // A directory of the whole object may take a 32nd of the bound; the tree of a larger one takes what is resident.
         ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
         return AddObject(
-            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);
+            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32,
+            partition);
     }
 
     /// <summary>Counts since the cache was made.</summary>
@@ -238,19 +246,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             {
                 return new()
                 {
-                    Hits = _hits.Sum(),
-                    Misses = _misses,
+                    Hits = Sum(static partition => partition.Hits.Sum(), _goneHits),
+                    Misses = Sum(static partition => partition.Misses, _goneMisses),
                     LoadFailures = _loadFailures,
                     Insertions = _insertions,
-                    Refaults = _refaults,
-                    RefaultActivations = _space.RefaultActivations,
-                    Activations = _space.Activations,
-                    Deactivations = _space.Deactivations,
-                    Evictions = _space.Evictions,
+                    Refaults = Sum(static partition => partition.Refaults, _goneRefaults),
+                    RefaultActivations = _space.Sum(static space => space.RefaultActivations),
+                    Activations = _space.Sum(static space => space.Activations),
+                    Deactivations = _space.Sum(static space => space.Deactivations),
+                    Evictions = _space.Sum(static space => space.Evictions),
                     Removals = _removals,
-                    ShadowsDropped = _space.Shadows.DroppedCount,
+                    ShadowsDropped = _space.ShadowsDropped,
                     LockWaits = Interlocked.Read(ref _lockWaits),
-                    HeldFrames = _space.Held.Count,
+                    HeldFrames = _space.HeldCount,
                     DirtyPages = DirtyCount,
                     PagesWritten = _pagesWritten,
                     WriteRequests = Interlocked.Read(ref _writeRequests),
@@ -269,7 +277,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         lock (_lock)
         {
             // Nothing is lent yet.
-            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0);
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0,
+                _isPartitioned ? [.. Existing().Select(Measure)] : []);
         }
     }
 
@@ -282,7 +291,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _space.Validate();
-            _rules.Validate();
+            foreach (Partition partition in Existing()) partition.Rules.Validate();
             _memory.Validate();
             ValidatePlaces();
             ValidateWrites();

@@ -43,7 +43,8 @@ public struct FrameLink
 [StructLayout(LayoutKind.Explicit, Size = 4)]
 public struct FrameOwner
 {
-    /// <summary>The domain (a virtual machine, a tenant) that the frame is charged to.</summary>
+    /// <summary>The domain (a virtual machine, a partition of a cache) that the frame is charged to; of a frame that is
+    /// free, the last one.</summary>
     [FieldOffset(0)] public ushort Domain;
 
     /// <summary>The NUMA node of the frame's memory.</summary>
@@ -66,7 +67,8 @@ public struct FrameOwner
 ///             32  a frame, and 32 for each extra row
 /// </code>
 /// Rows: 0 is reserved; 1 to <see cref="FrameCount"/> are data frames; then come the extra rows that a rule asks for
-/// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused.
+/// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused. All but
+/// the first 16 of those have addresses only, and their links get memory when a list takes one.
 /// Columns are separate because the paths above want different ones: four heads or eight links share a cache line.
 /// <para>Equations that always hold, for each row r:</para>
 /// <para>F1: link(r).Next = 0 if and only if link(r).Previous = 0: a frame is on one list or on none.</para>
@@ -79,8 +81,11 @@ public sealed class FrameTable : IDisposable
     /// <summary>Metadata bytes of a frame, the index not included.</summary>
     public const int BytesPerFrame = 16 + 8 + 4 + 4;
 
-    /// <summary>Rows that serve as list heads.</summary>
-    public const uint ListMax = 16;
+    /// <summary>The most lists at a time: rows that serve as list heads.</summary>
+    public const uint ListMax = 1000;
+
+    /// <summary>List rows that have memory from the start.</summary>
+    private const uint ListsAtStart = 16;
 
     private readonly NativeColumn<FrameHead> _heads;
     private readonly NativeColumn<FrameLink> _links;
@@ -90,6 +95,7 @@ public sealed class FrameTable : IDisposable
     private readonly NativeArray<FrameLink> _link;
     private readonly NativeArray<uint> _slot;
     private readonly NativeArray<FrameOwner> _owner;
+    private readonly Stack<uint> _freeListRows = [];
     private uint _listCount;
 
     /// <summary>Makes a table whose frames are all free and were never used.</summary>
@@ -106,10 +112,11 @@ public sealed class FrameTable : IDisposable
         RowCount = 1 + frameCount + extraRowCount + ListMax;
         try
         {
-            _heads = Column<FrameHead>("frame heads", RowCount, meter);
-            _links = Column<FrameLink>("frame links", RowCount, meter);
-            _slots = Column<uint>("frame slots", RowCount, meter);
-            _owners = Column<FrameOwner>("frame owners", RowCount, meter);
+            uint rows = RowCount - ListMax + ListsAtStart;
+            _heads = Column<FrameHead>("frame heads", rows, RowCount, meter);
+            _links = Column<FrameLink>("frame links", rows, RowCount, meter);
+            _slots = Column<uint>("frame slots", rows, RowCount, meter);
+            _owners = Column<FrameOwner>("frame owners", rows, RowCount, meter);
         }
         catch (NativeMemoryException)
         {
@@ -208,11 +215,23 @@ public sealed class FrameTable : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchSlot(uint row) => _slot.Prefetch(row);
 
-    /// <summary>Takes the next unused list row.</summary>
+    /// <summary>Takes a list row that is not used.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     internal uint AllocateListRow()
     {
+        if (_freeListRows.TryPop(out uint freed)) return freed;
         Invariant.Check(_listCount < ListMax, "FrameTable", $"at most {ListMax} lists", _listCount);
-        return RowCount - ListMax + _listCount++;
+        uint row = RowCount - ListMax + _listCount;
+        _links.EnsureLengthExact(row + 1L);
+        _listCount++;
+        return row;
+    }
+
+    /// <summary>Gives the row of an empty list back.</summary>
+    internal void FreeListRow(uint row)
+    {
+        _link[row] = default;
+        _freeListRows.Push(row);
     }
 
     /// <summary>Gives all memory back.</summary>
@@ -224,9 +243,9 @@ public sealed class FrameTable : IDisposable
         _owners?.Dispose();
     }
 
-    private static NativeColumn<T> Column<T>(string purpose, uint rows, MemoryMeter meter) where T : unmanaged
+    private static NativeColumn<T> Column<T>(string purpose, uint rows, uint rowsMax, MemoryMeter meter) where T : unmanaged
     {
-        NativeColumn<T> column = new(purpose, rows, meter);
+        NativeColumn<T> column = new(purpose, rowsMax, meter);
         try
         {
             column.EnsureLengthExact(rows);

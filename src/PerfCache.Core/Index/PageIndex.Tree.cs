@@ -41,12 +41,13 @@ internal sealed partial class PageIndex
     internal void Validate()
     {
         _blocks.Validate();
-        Shadows.Validate();
-        uint shadowOnly = 0;
+        Dictionary<ShadowStore, (uint ShadowOnly, uint Blocks)> stores = new() { [Shadows] = default };
         for (uint i = 0; i < _objectCount; i++)
         {
             if (!_objects[i].InUse) continue;
             ObjectId owner = new(i);
+            ShadowStore store = _objects[i].Shadows;
+            (uint shadowOnly, uint blocks) = stores.GetValueOrDefault(store);
             Dictionary<uint, (int Frames, int Shadows)> leaves = [];
             Walk(owner, 0, PageKey.PageMax, (page, address, entry) =>
             {
@@ -64,10 +65,27 @@ internal sealed partial class PageIndex
                     counts.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", counts.Shadows);
                 if (frames == 0) shadowOnly++;
             }
+
+            stores[store] = (shadowOnly, blocks + (uint)leaves.Count + CountInner(_objects[i].Root, _objects[i].Height));
         }
 
-        Invariant.Check(
-            shadowOnly == Shadows.LeafCount, nameof(PageIndex), $"I4: {shadowOnly} shadow-only leaves", Shadows.LeafCount);
+        foreach ((ShadowStore store, (uint shadowOnly, uint blocks)) in stores)
+        {
+            store.Validate();
+            Invariant.Check(
+                shadowOnly == store.LeafCount, nameof(PageIndex), $"I4: {shadowOnly} shadow-only leaves", store.LeafCount);
+            Invariant.Check(blocks == store.BlockCount, nameof(PageIndex), $"S2: {blocks} blocks", store.BlockCount);
+        }
+    }
+
+    /// <summary>Inner blocks of a tree.</summary>
+    private uint CountInner(uint block, int level)
+    {
+        if (block == 0 || level == 0) return 0;
+        uint count = 1;
+        foreach (uint slot in _blocks.Slots(block))
+            if (slot != 0) count += CountInner(new SlotEntry(slot).Block, level - 1);
+        return count;
     }
 
     private void CheckFrame(ObjectId owner, ulong page, uint address, FrameId frame)
@@ -119,6 +137,7 @@ internal sealed partial class PageIndex
         Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
         ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
+        uint blocksBefore = _blocks.Count;
         uint block;
         if (row.DirectoryColumn is not null)
         {
@@ -133,6 +152,7 @@ internal sealed partial class PageIndex
             block = AddTreeLeaf(ref row, leaf);
         }
 
+        row.Shadows.BlockCount += _blocks.Count - blocksBefore;
         _blocks.LeafKey(block) = new PageKey(owner, page).Packed >> IndexBlocks.SlotBits;
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
@@ -177,7 +197,7 @@ internal sealed partial class PageIndex
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void LeafLostItsFrames(uint leaf)
     {
-        if (_blocks.Counts(leaf).Shadows > 0) Shadows.Enter(leaf);
+        if (_blocks.Counts(leaf).Shadows > 0) ShadowsOf(leaf).Enter(leaf);
         else RemoveLeaf(leaf);
     }
 
@@ -189,9 +209,11 @@ internal sealed partial class PageIndex
         ref ObjectRow row = ref _objects[key >> LeafKeyObjectShift];
         ulong leaf = key & ((1UL << LeafKeyObjectShift) - 1);
         LeavesRemoved++;
+        uint blocksBefore = _blocks.Count;
         _blocks.Free(block);
         if (row.DirectoryColumn is not null) row.Directory[leaf] = 0;
         else RemoveTreeLeaf(ref row, leaf);
+        row.Shadows.BlockCount -= blocksBefore - _blocks.Count;
     }
 
     private void RemoveTreeLeaf(ref ObjectRow row, ulong leaf)

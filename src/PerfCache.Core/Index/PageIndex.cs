@@ -37,6 +37,7 @@ internal sealed partial class PageIndex : IDisposable
     private DirectoryView[] _directories = [];
     private uint _objectCount;
     private readonly List<NativeColumn<uint>> _retiredDirectories = [];
+    private bool _isDivided;
 
     internal PageIndex(FrameTable frames, MemoryMeter meter)
     {
@@ -50,7 +51,15 @@ internal sealed partial class PageIndex : IDisposable
         Shadows = new ShadowStore(_blocks);
     }
 
+    /// <summary>The shadows of all objects that were not given another store.</summary>
     internal ShadowStore Shadows { get; }
+
+    /// <summary>Makes a further store, for objects whose shadows have a bound of their own.</summary>
+    internal ShadowStore NewShadowStore()
+    {
+        _isDivided = true;
+        return new ShadowStore(_blocks);
+    }
 
     /// <summary>True to keep the directory of a removed object mapped, without memory, until another object gets it.
     /// </summary>
@@ -81,12 +90,13 @@ internal sealed partial class PageIndex : IDisposable
     /// <param name="pageCountMax">The most pages; rounded up to whole leaves, so that a leaf has no page that is not
     /// the object's, and a miss needs to check only when it makes one.</param>
     /// <param name="dense">True for a directory, false for a tree.</param>
-    internal ObjectId AddObject(ulong pageCountMax, bool dense)
+    /// <param name="shadows">Where its shadows are bounded; null for <see cref="Shadows"/>.</param>
+    internal ObjectId AddObject(ulong pageCountMax, bool dense, ShadowStore? shadows = null)
     {
         if (_objectCount > ObjectId.ValueMax)
             throw new NativeMemoryException($"page index: more than {ObjectId.ValueMax} objects");
         ulong leafMax = (pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount;
-        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true };
+        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true, Shadows = shadows ?? Shadows };
         if (dense)
         {
             row.DirectoryColumn = TakeRetiredDirectory((long)leafMax)
@@ -219,12 +229,12 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref uint counts = ref _counts[leaf].Packed;
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
-        if (BlockCounts.IsShadowOnly(counts)) Shadows.Leave(leaf);
+        if (BlockCounts.IsShadowOnly(counts)) ShadowsOf(leaf).Leave(leaf);
         counts += BlockCounts.OneUsed - (old.IsEmpty ? 0 : BlockCounts.OneShadow);
         return old.Shadow;
     }
 
-    /// <summary>Replaces the frames of a batch by shadows with consecutive ages.</summary>
+    /// <summary>Replaces the frames of a batch by shadows with consecutive ages. All shadows are in one store.</summary>
     internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, in ShadowFormat format, ulong firstAge, uint list)
     {
         NativeArray<uint> slots = _slots;
@@ -252,7 +262,7 @@ internal sealed partial class PageIndex : IDisposable
         ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = shadow.Packed;
         counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
-        if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(leaf);
+        if (BlockCounts.IsShadowOnly(counts)) ShadowsOf(leaf).Enter(leaf);
     }
 
     /// <summary>Empties a slot that holds a frame.</summary>
@@ -274,25 +284,33 @@ internal sealed partial class PageIndex : IDisposable
         _slots[address] = 0;
         counts -= BlockCounts.OneShadow;
         if (counts > 0) return;
-        Shadows.Leave(leaf);
+        ShadowsOf(leaf).Leave(leaf);
         RemoveLeaf(leaf);
     }
 
     /// <summary>Drops the shadow-only leaf that lost its last frame longest ago.</summary>
+    /// <param name="shadows">The store whose leaf it is.</param>
     /// <returns>The number of shadows dropped; 0 when there is no such leaf.</returns>
-    internal int DropOldestShadowLeaf()
+    internal int DropOldestShadowLeaf(ShadowStore shadows)
     {
-        uint leaf = Shadows.Oldest;
+        uint leaf = shadows.Oldest;
         if (leaf == 0) return 0;
         int count = (int)_blocks.Counts(leaf).Shadows;
         Invariant.Assert(
             LeafScan.Frames(_blocks.Slots(leaf)) == 0, nameof(PageIndex), "I4: a leaf without frames", leaf);
-        Shadows.Leave(leaf);
+        shadows.Leave(leaf);
         _blocks.Slots(leaf).Clear();
         RemoveLeaf(leaf);
-        Shadows.DroppedCount += count;
+        shadows.DroppedCount += count;
         return count;
     }
+
+    /// <summary>The store of the object that a leaf is of.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ShadowStore ShadowsOf(uint leaf) => _isDivided ? ShadowsOfDivided(leaf) : Shadows;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ShadowStore ShadowsOfDivided(uint leaf) => _objects[_blocks.LeafKey(leaf) >> LeafKeyObjectShift].Shadows;
 
     /// <summary>Marks an object whose slots are all empty as gone; its number is not used again.</summary>
     internal void RemoveObject(ObjectId owner)
@@ -369,6 +387,10 @@ internal sealed partial class PageIndex : IDisposable
 
         public bool InUse;
         public ulong PageCountMax;
+
+        /// <summary>Where its shadows are bounded and its blocks counted.</summary>
+        public ShadowStore Shadows;
+
         public NativeColumn<uint>? DirectoryColumn;
     }
 }

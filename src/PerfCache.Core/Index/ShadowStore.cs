@@ -20,18 +20,28 @@ namespace PerfCache.Index;
 /// distance is within the active list, which is at most all pages; assuming one slot in eight of a leaf is a shadow,
 /// pages/8 leaves hold that many shadows.
 /// </para>
-/// <para>Implementation. A ring through the link of block 0; the index calls <see cref="Enter"/> and
+/// <para>
+/// Several stores. Each partition of a cache has its own: a leaf belongs to one object and an object to one partition,
+/// so whoever leaves many shadows behind pushes out his own. The kernel does the same for its control groups.
+/// </para>
+/// <para>Implementation. A ring through an anchor that is no leaf; the index calls <see cref="Enter"/> and
 /// <see cref="Leave"/> whenever a leaf becomes or ceases to be shadow-only.</para>
-/// <para>S1: the ring holds exactly the leaves with shadows and without frames, <see cref="LeafCount"/> of them.</para>
+/// <para>S1: the ring holds exactly the leaves of the store's objects with shadows and without frames,
+/// <see cref="LeafCount"/> of them.</para>
+/// <para>S2: <see cref="BlockCount"/> is the number of blocks of the store's objects.</para>
 /// </remarks>
 public sealed class ShadowStore
 {
     private readonly IndexBlocks _blocks;
+    private BlockLink _anchor;
 
     internal ShadowStore(IndexBlocks blocks) => _blocks = blocks;
 
     /// <summary>Leaves that hold nothing but shadows.</summary>
     public uint LeafCount { get; private set; }
+
+    /// <summary>Leaves and inner blocks of the objects whose shadows these are.</summary>
+    internal uint BlockCount { get; set; }
 
     /// <summary>Native bytes that only shadows hold: those leaves, whole.</summary>
     public long NativeBytes => (long)LeafCount * IndexBlocks.BytesPerBlock;
@@ -40,16 +50,15 @@ public sealed class ShadowStore
     public long DroppedCount { get; internal set; }
 
     /// <summary>The leaf that lost its last frame longest ago, or 0.</summary>
-    internal uint Oldest => _blocks.Link(0).Next;
+    internal uint Oldest => _anchor.Next;
 
     /// <summary>A leaf has lost its last frame and holds shadows.</summary>
     internal void Enter(uint leaf)
     {
-        ref BlockLink anchor = ref _blocks.Link(0);
-        uint youngest = anchor.Previous;
+        uint youngest = _anchor.Previous;
         _blocks.Link(leaf) = new BlockLink { Previous = youngest, Next = 0 };
-        _blocks.Link(youngest).Next = leaf;
-        anchor.Previous = leaf;
+        LinkOf(youngest).Next = leaf;
+        _anchor.Previous = leaf;
         LeafCount++;
     }
 
@@ -58,9 +67,9 @@ public sealed class ShadowStore
     {
         BlockLink link = _blocks.Link(leaf);
         Invariant.Assert(
-            _blocks.Link(link.Previous).Next == leaf, nameof(ShadowStore), "S1: a leaf on the ring", leaf);
-        _blocks.Link(link.Previous).Next = link.Next;
-        _blocks.Link(link.Next).Previous = link.Previous;
+            LinkOf(link.Previous).Next == leaf, nameof(ShadowStore), "S1: a leaf on the ring", leaf);
+        LinkOf(link.Previous).Next = link.Next;
+        LinkOf(link.Next).Previous = link.Previous;
         _blocks.Link(leaf) = default;
         LeafCount--;
     }
@@ -83,4 +92,7 @@ public sealed class ShadowStore
 
         Invariant.Check(count == LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves", count);
     }
+
+    /// <summary>The link of a leaf of the ring; number 0 is the anchor.</summary>
+    private ref BlockLink LinkOf(uint leaf) => ref leaf == 0 ? ref _anchor : ref _blocks.Link(leaf);
 }

@@ -174,6 +174,13 @@ public sealed class FrameList
         return PrefetchTail();
     }
 
+    /// <summary>Ends the list, which must be empty: another may have its row.</summary>
+    internal void Release()
+    {
+        Invariant.Check(Count == 0, Name, "an empty list to release", Count);
+        _frames.FreeListRow(_anchor);
+    }
+
     /// <summary>The frames from head to tail: for tests, dumps and validation.</summary>
     public IEnumerable<FrameId> FromHead()
     {
