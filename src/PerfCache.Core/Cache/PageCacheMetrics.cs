@@ -168,8 +168,7 @@ internal interface IMeasuredCache
     CacheMeasurement Measure();
 }
 
-/// <summary>What a collection of metrics reads of a cache.</summary>
-/// <param name="Partitions">What each partition has counted; none as long as the cache is not partitioned.</param>
+/// <summary>What a collection of metrics reads of a cache; of each partition, once there are some.</summary>
 internal readonly record struct CacheMeasurement(
     PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount,
     PartitionStatistics[] Partitions);
