@@ -2,6 +2,7 @@
 using PerfCache.Frames;
 using PerfCache.Lists;
 using PerfCache.Memory;
+using PerfCache.Pools;
 
 namespace PerfCache.Cache;
 
@@ -24,6 +25,9 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace
 {
+    /// <summary>The most partitions of a space.</summary>
+    internal const int PartitionsMax = 64;
+
     private readonly CacheSpace? _whole;
     private readonly List<CacheSpace> _partitions = [];
     private readonly List<FrameList>? _lists;
@@ -35,10 +39,12 @@ public sealed partial class CacheSpace
     /// <param name="whole">The space that it is a part of.</param>
     /// <param name="number">Its number, which its frames name.</param>
     /// <param name="frameLimit">The most frames that it may have.</param>
+    /// <param name="ghostCountMax">The most ghosts of its rule; those of the first partition are there already.</param>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
-    internal CacheSpace(CacheSpace whole, ushort number, uint frameLimit)
+    internal CacheSpace(CacheSpace whole, ushort number, uint frameLimit, uint ghostCountMax)
     {
         _whole = whole;
+        _meter = whole._meter;
         _lists = [];
         _frameCount = frameLimit;
         IsShared = true;
@@ -50,6 +56,18 @@ public sealed partial class CacheSpace
         bool isFirst = whole._partitions.Count == 0;
         Shadows = isFirst ? Index.Shadows : Index.NewShadowStore();
         Held = NewList("held frames");
+        GhostCountMax = isFirst ? Frames.ExtraRowCount : ghostCountMax;
+        try
+        {
+            _firstGhost = isFirst ? whole._firstGhost : Frames.AddExtraRows(ghostCountMax);
+        }
+        catch
+        {
+            Held.Release();
+            throw;
+        }
+
+        _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
         whole._isDivided |= !isFirst;
         whole._partitions.Add(this);
     }
@@ -105,8 +123,11 @@ public sealed partial class CacheSpace
     {
         Invariant.Check(_chargedCount == 0, nameof(CacheSpace), "no frame charged to the partition", _chargedCount);
         Invariant.Check(Shadows.BlockCount == 0, nameof(CacheSpace), "no block of the partition", Shadows.BlockCount);
+        // What is still there are ghosts of pages that nobody can ask for any more.
         foreach (FrameList list in _lists!) list.Release();
         _lists.Clear();
+        Frames.FreeExtraRows(_firstGhost, GhostCountMax);
+        DisposeColumns();
         _whole!._partitions.Remove(this);
         _whole.Activations += Activations;
         _whole.RefaultActivations += RefaultActivations;
@@ -145,6 +166,7 @@ public sealed partial class CacheSpace
         foreach (CacheSpace partition in _partitions)
         {
             partition.Held.Validate();
+            partition.ValidateGhosts();
             charged += partition._chargedCount;
             held += partition.Held.Count;
             inLoads += partition.PrivateCount;

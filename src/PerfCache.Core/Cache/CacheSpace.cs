@@ -17,15 +17,21 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace : IDisposable
 {
+    private readonly MemoryMeter _meter;
+
     /// <param name="frameCount">The frames there may ever be.</param>
-    /// <param name="extraRowCount">Rows beyond the frames.</param>
+    /// <param name="extraRowCount">Rows beyond the frames: ghosts.</param>
     /// <param name="meter">The meter to charge.</param>
     /// <param name="shared">True when threads find and hold frames without the lock.</param>
     internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false)
     {
         IsShared = shared;
+        _meter = meter;
         _frameCount = frameCount;
-        Frames = new FrameTable(frameCount, extraRowCount, meter);
+        // Of a shared space, the first partition has them, and further ones have more.
+        uint ghostRowMax = extraRowCount * (ulong)(PartitionsMax - 1) + frameCount + extraRowCount > FrameId.CountMax
+            ? FrameId.CountMax - frameCount - extraRowCount : extraRowCount * (PartitionsMax - 1);
+        Frames = new FrameTable(frameCount, extraRowCount, meter, shared ? ghostRowMax : 0);
         try
         {
             Index = new PageIndex(Frames, meter) { KeepsDirectories = shared };
@@ -38,6 +44,9 @@ public sealed partial class CacheSpace : IDisposable
 
         Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
         Shadows = Index.Shadows;
+        _firstGhost = frameCount + 1;
+        GhostCountMax = shared ? 0 : extraRowCount;
+        _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
         if (!shared) return;
         Limbo = new FrameList(Frames, "frames in limbo");
         Offline = new FrameList(Frames, "frames offline");
@@ -151,6 +160,7 @@ public sealed partial class CacheSpace : IDisposable
         uint live = 0;
         for (uint row = 1; row <= Frames.FrameCount; row++)
             if (Frames.State(new FrameId(row)).IsLive) live++;
+        ValidateGhosts();
         uint expected = ResidentCount - (IsShared ? ValidateShared() : 0);
         Invariant.Check(live == expected, nameof(CacheSpace), $"C1: {expected} live frames", live);
     }
@@ -169,6 +179,8 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>Gives all native memory back.</summary>
     public void Dispose()
     {
+        foreach (CacheSpace partition in _partitions) partition.DisposeColumns();
+        DisposeColumns();
         Index.Dispose();
         Frames.Dispose();
     }

@@ -522,7 +522,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         Partition partition = PartitionOf(key.ObjectId);
         partition.Space.EndPrivate();
         _insertions++;
-        if (!shadow.IsNone) partition.Refaults++;
+        if (!shadow.IsNone)
+        {
+            partition.Refaults++;
+            if (TRules.UsesGhosts) _space.Orphan(shadow);
+        }
+
         partition.Rules.OnInsert(frame, shadow, countsAsAccess);
     }
 

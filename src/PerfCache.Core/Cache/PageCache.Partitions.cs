@@ -19,7 +19,7 @@ namespace PerfCache.Cache;
 public unsafe partial class PageCache<TRules, TProbe>
 {
     /// <summary>The most partitions at a time, the one that every cache has included.</summary>
-    public const int PartitionsMax = 64;
+    public const int PartitionsMax = CacheSpace.PartitionsMax;
 
     private readonly StripedCounter _hits = new();
     private HitCounting _hitCounting;
@@ -154,6 +154,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             PartitionOptions options = new() { Name = changed.Name, MinBytes = minBytes, MaxBytes = maxBytes };
             options.Check(PageBytes);
             CheckGuarantee(options, replaced: changed);
+            CheckGhosts(options, changed);
             changed.Set(options, PageBytes);
             BePartitioned();
         }
@@ -219,6 +220,16 @@ public unsafe partial class PageCache<TRules, TProbe>
             + $"guaranteed {others} and {PageCacheOptions.PagesMin} must stay free of guarantees");
     }
 
+    /// <summary>The ghosts of a rule are as many as the limit asked for that the partition was added with.</summary>
+    private void CheckGhosts(PartitionOptions options, Partition partition)
+    {
+        if (!TRules.UsesGhosts || options.FramesMax(PageBytes) <= partition.FrameLimitMax) return;
+        throw options.Wrong(
+            nameof(options.MaxBytes), options.MaxBytes?.ToString() ?? "null",
+            $"at most what the partition was added with ({(long)partition.FrameLimitMax * PageBytes}), since its rule "
+            + "remembers pages that are gone, and was given room for so many");
+    }
+
     /// <summary>Under the lock: makes a partition, giving up frames if the bound leaves no room for its lists.</summary>
     private Partition MakePartition(ushort number, PartitionOptions options, TRules rules)
     {
@@ -227,7 +238,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             CacheSpace? space = null;
             try
             {
-                space = new CacheSpace(_space, number, options.FramesMax(PageBytes));
+                space = NewSpace(number, options.FramesMax(PageBytes), ref rules);
                 Partition partition = new(options, space, rules, new StripedCounter());
                 partition.Set(options, PageBytes);
                 partition.Rules.Attach(space);
@@ -240,6 +251,9 @@ public unsafe partial class PageCache<TRules, TProbe>
             }
         }
     }
+
+    private CacheSpace NewSpace(ushort number, uint frameLimit, ref TRules rules) =>
+        new(_space, number, frameLimit, GhostRowsFor(ref rules, Math.Min(frameLimit, _frames.FrameCount)));
 
     /// <summary>Under the lock: from now on frames and objects are asked whose they are.</summary>
     private void BePartitioned()
@@ -315,6 +329,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         public long? MaxBytes { get; private set; }
 
         public long MinBytes { get; private set; }
+
+        /// <summary>The limit in frames that it was added with.</summary>
+        public uint FrameLimitMax { get; } = space.FrameLimit;
 
         /// <summary>Frames that no miss of another partition takes.</summary>
         public uint Guarantee { get; private set; }

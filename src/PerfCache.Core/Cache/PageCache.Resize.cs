@@ -42,7 +42,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </exception>
     public void Resize(long capacityBytes)
     {
-        uint target = FramesFor(capacityBytes, CapacityBytesMax);
+        uint target = FramesFor(capacityBytes, CapacityBytesMax, ref _main.Rules);
         if (target < FramesMin && target >= PageCacheOptions.PagesMin) throw LessThanGuaranteed(capacityBytes, target);
         if (capacityBytes > CapacityBytesMax || target < PageCacheOptions.PagesMin)
         {

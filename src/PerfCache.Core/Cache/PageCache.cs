@@ -107,8 +107,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         CapacityBytes = options.CapacityBytes;
         CapacityBytesMax = bytesMax;
         _meter = new MemoryMeter(options.CapacityBytes);
-        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax);
-        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax);
+        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax, ref rules);
+        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax, ref rules);
         if (frames < PageCacheOptions.PagesMin)
         {
             throw new ArgumentException(
@@ -118,13 +118,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
         try
         {
-            _space = new CacheSpace(frameMax, extraRowCount: 0, _meter, shared: true);
+            _space = new CacheSpace(frameMax, GhostRowsFor(ref rules, frameMax), _meter, shared: true);
             _frames = _space.Frames;
             _index = _space.Index;
             _pool = _space.Pool;
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
-            _main = new Partition(PartitionOptions.Main, new CacheSpace(_space, number: 0, uint.MaxValue), rules, _hits);
+            _main = new Partition(PartitionOptions.Main, NewSpace(0, uint.MaxValue, ref rules), rules, _hits);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
@@ -306,7 +306,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
     /// <summary>Frames whose page data and metadata fit into <paramref name="bytes"/> while there is metadata for
     /// <paramref name="bytesMax"/>.</summary>
-    private uint FramesFor(long bytes, long bytesMax)
+    private uint FramesFor(long bytes, long bytesMax, ref TRules rules)
     {
         // Metadata of a frame: its row and its share of a full leaf and directory, both ready for the largest size;
         // then what columns grow by at least, and the buffers. Where pages are sparse, the index takes more, and
@@ -316,9 +316,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
             + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
         long rows = bytesMax / (_options.PageBytes + perRow);
-        long left = bytes - (rows * perRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        long ghostBytes = GhostRowsFor(ref rules, (uint)Math.Min(rows, FrameId.CountMax / 2)) * (FrameTable.BytesPerFrame + IndexBytesPerFrame);
+        long left = bytes - (rows * perRow) - ghostBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
+
+    private static uint GhostRowsFor(ref TRules rules, uint frames) => TRules.UsesGhosts ? rules.GhostRowCount(frames) : 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EnterContended()

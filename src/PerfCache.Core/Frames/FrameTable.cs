@@ -68,7 +68,8 @@ public struct FrameOwner
 /// </code>
 /// Rows: 0 is reserved; 1 to <see cref="FrameCount"/> are data frames; then come the extra rows that a rule asks for
 /// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused. All but
-/// the first 16 of those have addresses only, and their links get memory when a list takes one.
+/// the first 16 of those have addresses only, and their links get memory when a list takes one. Behind them is address
+/// space for further extra rows (<see cref="AddExtraRows"/>), for caches that are divided among several rules.
 /// Columns are separate because the paths above want different ones: four heads or eight links share a cache line.
 /// <para>Equations that always hold, for each row r:</para>
 /// <para>F1: link(r).Next = 0 if and only if link(r).Previous = 0: a frame is on one list or on none.</para>
@@ -96,23 +97,30 @@ public sealed class FrameTable : IDisposable
     private readonly NativeArray<uint> _slot;
     private readonly NativeArray<FrameOwner> _owner;
     private readonly Stack<uint> _freeListRows = [];
+    private readonly List<(uint First, uint Count)> _freeExtraRows = [];
+    private readonly uint _firstListRow;
+    private uint _nextExtraRow;
     private uint _listCount;
 
     /// <summary>Makes a table whose frames are all free and were never used.</summary>
     /// <param name="frameCount">The number of data frames, 1 to <see cref="FrameId.CountMax"/>.</param>
     /// <param name="extraRowCount">The number of rows beyond them that the rule asked for.</param>
     /// <param name="meter">The meter to charge.</param>
+    /// <param name="laterRowMax">Extra rows that may be added later.</param>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
-    public FrameTable(uint frameCount, uint extraRowCount, MemoryMeter meter)
+    public FrameTable(uint frameCount, uint extraRowCount, MemoryMeter meter, uint laterRowMax = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1u);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount + (ulong)extraRowCount, FrameId.CountMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            frameCount + (ulong)extraRowCount + laterRowMax, FrameId.CountMax);
         FrameCount = frameCount;
         ExtraRowCount = extraRowCount;
-        RowCount = 1 + frameCount + extraRowCount + ListMax;
+        _firstListRow = 1 + frameCount + extraRowCount;
+        _nextExtraRow = _firstListRow + ListMax;
+        RowCount = _nextExtraRow + laterRowMax;
         try
         {
-            uint rows = RowCount - ListMax + ListsAtStart;
+            uint rows = _firstListRow + ListsAtStart;
             _heads = Column<FrameHead>("frame heads", rows, RowCount, meter);
             _links = Column<FrameLink>("frame links", rows, RowCount, meter);
             _slots = Column<uint>("frame slots", rows, RowCount, meter);
@@ -136,7 +144,7 @@ public sealed class FrameTable : IDisposable
     /// <summary>The number of rows beyond the data frames that a rule may use.</summary>
     public uint ExtraRowCount { get; }
 
-    /// <summary>All rows, the reserved one and the list heads included.</summary>
+    /// <summary>All rows there may be, the reserved one and the list heads included.</summary>
     public uint RowCount { get; }
 
     /// <summary>Native bytes in use.</summary>
@@ -221,10 +229,57 @@ public sealed class FrameTable : IDisposable
     {
         if (_freeListRows.TryPop(out uint freed)) return freed;
         Invariant.Check(_listCount < ListMax, "FrameTable", $"at most {ListMax} lists", _listCount);
-        uint row = RowCount - ListMax + _listCount;
+        uint row = _firstListRow + _listCount;
         _links.EnsureLengthExact(row + 1L);
         _listCount++;
         return row;
+    }
+
+    /// <summary>Takes neighbouring rows that are all zero, beyond <see cref="ExtraRowCount"/>.</summary>
+    /// <returns>The first.</returns>
+    /// <exception cref="NativeMemoryException">The memory cannot be had, or there are too many.</exception>
+    internal uint AddExtraRows(uint count)
+    {
+        if (count == 0) return _nextExtraRow;
+        int best = -1;
+        for (int i = 0; i < _freeExtraRows.Count; i++)
+            if (_freeExtraRows[i].Count >= count && (best < 0 || _freeExtraRows[i].Count < _freeExtraRows[best].Count)) best = i;
+        if (best >= 0)
+        {
+            (uint first, uint length) = _freeExtraRows[best];
+            _freeExtraRows.RemoveAt(best);
+            if (length > count) _freeExtraRows.Add((first + count, length - count));
+            return first;
+        }
+
+        long rows = (long)_nextExtraRow + count;
+        _heads.EnsureLengthExact(rows);
+        _links.EnsureLengthExact(rows);
+        _slots.EnsureLengthExact(rows);
+        _owners.EnsureLengthExact(rows);
+        uint added = _nextExtraRow;
+        _nextExtraRow += count;
+        return added;
+    }
+
+    /// <summary>Gives rows back that <see cref="AddExtraRows"/> gave, and which nothing names any more.</summary>
+    internal void FreeExtraRows(uint first, uint count)
+    {
+        if (count == 0) return;
+        _head.AsSpan(first, (int)count).Clear();
+        _link.AsSpan(first, (int)count).Clear();
+        _slot.AsSpan(first, (int)count).Clear();
+        _owner.AsSpan(first, (int)count).Clear();
+        _freeExtraRows.Add((first, count));
+        // Neighbours become one again.
+        _freeExtraRows.Sort();
+        for (int i = _freeExtraRows.Count - 1; i > 0; i--)
+        {
+            (uint before, uint length) = _freeExtraRows[i - 1];
+            if (before + length != _freeExtraRows[i].First) continue;
+            _freeExtraRows[i - 1] = (before, length + _freeExtraRows[i].Count);
+            _freeExtraRows.RemoveAt(i);
+        }
     }
 
     /// <summary>Gives the row of an empty list back.</summary>

@@ -174,10 +174,10 @@ public sealed class FrameList
         return PrefetchTail();
     }
 
-    /// <summary>Ends the list, which must be empty: another may have its row.</summary>
+    /// <summary>Ends the list: its rows are on none, and another list may have its own.</summary>
     internal void Release()
     {
-        Invariant.Check(Count == 0, Name, "an empty list to release", Count);
+        while (!PopTail().IsNone) { }
         _frames.FreeListRow(_anchor);
     }
 
