@@ -80,6 +80,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         if (!_isPartitioned) forWhom = _main;
         if (forWhom is not null) ReturnHeld(forWhom);
+        bool ofOwn = forWhom is { Space.IsFull: true };
         if (_space.Limbo.Count > 0)
         {
             EmptyLimbo();
@@ -87,12 +88,12 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (LimboIsFull) return false;
         }
 
-        ReclaimSome(forWhom, leave: 0);
+        ReclaimSome(forWhom, ofOwn, leave: 0);
         if (_space.UsesLimbo)
         {
             uint leave = FrameCount / 2;
             if (_isPartitioned) leave = Math.Min(leave, 2 * LimboBatch);
-            while (_space.Limbo.Count < LimboBatch && ReclaimSome(forWhom, leave) > 0) { }
+            while (_space.Limbo.Count < LimboBatch && ReclaimSome(forWhom, ofOwn, leave) > 0) { }
             if (_space.Limbo.Count > 0) EmptyLimbo();
         }
 

@@ -71,13 +71,13 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>One call of the rule that has to give.</summary>
     /// <param name="forWhom">The partition that wants a frame, or null.</param>
+    /// <param name="ofOwn">True when it has to give itself, because it is at its limit.</param>
     /// <param name="leave">How many frames that rule must have left.</param>
     /// <returns>The number of frames freed.</returns>
-    private int ReclaimSome(Partition? forWhom, uint leave)
+    private int ReclaimSome(Partition? forWhom, bool ofOwn, uint leave)
     {
         if (!_isPartitioned) return leave == 0 || _main.Space.RuleFrameCount > leave ? _main.Rules.Reclaim() : 0;
-        if (forWhom is { Space.IsFull: true })
-            return forWhom.Space.RuleFrameCount > leave ? ReclaimOfOwn(forWhom, uint.MaxValue) : 0;
+        if (ofOwn) return forWhom!.Space.RuleFrameCount > leave ? ReclaimOfOwn(forWhom, uint.MaxValue) : 0;
         return ReclaimFromLargest(forWhom, leave);
     }
 

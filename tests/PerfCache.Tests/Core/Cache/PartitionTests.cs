@@ -241,6 +241,27 @@ public sealed class PartitionTests
         cache.Validate();
     }
 
+    // Goal: reclaim that gathers frames for one wait for readers gathers those of the partition at its limit only.
+    [Test]
+    public void AnOwnLimitIsNobodyElsesBusinessAlsoWhileReadersAreOpen([Values(20u, 200u)] uint limit)
+    {
+        using PageCache<Fifo> cache = New(new Fifo(), 500);
+        PartitionId limited = cache.AddPartition(Limit("limited", limit), new Fifo());
+        ObjectId mine = cache.AddObject(source: null, pageCountMax: 10_000, dense: true, limited);
+        ObjectId others = cache.AddObject(source: null, pageCountMax: 10_000);
+        using CacheReader<Fifo, NoProbe> reader = cache.OpenReader();
+        for (uint page = 0; page < 250; page++) Ask(cache, others, page);
+        for (uint page = 0; page < 2000; page++)
+        {
+            Ask(cache, mine, page);
+            Assert.That(Resident(cache, limited), Is.AtMost(limit));
+            if (page > 2 * limit) Assert.That(Resident(cache, limited), Is.AtLeast(limit - 33));
+        }
+
+        Assert.That(Resident(cache, default), Is.EqualTo(250));
+        cache.Validate();
+    }
+
     [Test]
     public void APartitionIsRemovedWhenItIsEmptyAndItsPlaceIsUsedAgain()
     {
