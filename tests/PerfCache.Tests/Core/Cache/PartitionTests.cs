@@ -255,7 +255,7 @@ public sealed class PartitionTests
         {
             Ask(cache, mine, page);
             Assert.That(Resident(cache, limited), Is.AtMost(limit));
-            if (page > 2 * limit) Assert.That(Resident(cache, limited), Is.AtLeast(limit - 33));
+            if (page > 2 * limit) Assert.That(Resident(cache, limited), Is.AtLeast((long)limit - 33));
         }
 
         Assert.That(Resident(cache, default), Is.EqualTo(250));
