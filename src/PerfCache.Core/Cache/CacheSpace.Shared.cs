@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Lists;
@@ -39,8 +40,8 @@ public sealed partial class CacheSpace
     /// <summary>Frames of C5.</summary>
     internal FrameList Offline { get; } = null!;
 
-    /// <summary>The number of frames of C4.</summary>
-    internal uint PrivateCount { get; private set; }
+    /// <summary>The number of frames of C4: of this partition, or of all.</summary>
+    internal uint PrivateCount => _whole is null ? SumPrivate() : _privateCount;
 
     /// <summary>Told of every page that is evicted or removed, when somebody wants to know.</summary>
     internal List<(PageKey Key, EvictionReason Reason)>? EvictionLog { get; set; }
@@ -59,6 +60,7 @@ public sealed partial class CacheSpace
     internal EvictionReason ReasonOfReclaim { get; set; } = EvictionReason.Reclaimed;
 
     /// <summary>Frees a frame of this partition that is neither live nor pinned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void FreeDead(FrameId frame)
     {
         _chargedCount--;
@@ -106,6 +108,7 @@ public sealed partial class CacheSpace
     private int EvictShared(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
     {
         ShadowPacker packer = format.PackerFor(list);
+        CacheSpace whole = _whole!;
         uint evicted = 0;
         foreach (FrameId victim in victims)
         {
@@ -116,12 +119,17 @@ public sealed partial class CacheSpace
             }
 
             Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
-            FreeEvicted(victim);
+            whole.EvictionLog?.Add((Frames.Key(victim), whole.ReasonOfReclaim));
+            if (whole.UsesLimbo) whole.Limbo.PushHead(victim);
+            else Pool.Free(victim);
         }
 
+        Evictions += evicted;
+        _chargedCount -= evicted;
         return (int)evicted;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void FreeEvicted(FrameId victim)
     {
         Evictions++;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+
 namespace PerfCache.Cache;
 
 /// <summary>Who gives up a frame, where there are partitions.</summary>
@@ -33,6 +35,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>True when a partition can have a frame at once.</summary>
     /// <param name="partition">The partition, or null when a free frame is all that is wanted.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool HasRoom(Partition? partition) =>
         _pool.FreeCount > 0 && (partition is null || !partition.Space.IsFull);
 
