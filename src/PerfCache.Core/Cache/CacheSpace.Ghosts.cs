@@ -21,6 +21,7 @@ namespace PerfCache.Cache;
 public sealed partial class CacheSpace
 {
     private readonly FramePool _ghosts;
+    private readonly uint _firstGhost;
     private readonly List<IRuleColumn> _columns = [];
 
     /// <summary>What a column of a rule is to the space.</summary>
@@ -30,10 +31,10 @@ public sealed partial class CacheSpace
     }
 
     /// <summary>The number of ghosts there may be (<see cref="IReplacementRules.GhostRowCount"/>).</summary>
-    public uint GhostCountMax => Frames.ExtraRowCount;
+    public uint GhostCountMax { get; }
 
     /// <summary>The number of ghosts.</summary>
-    public uint GhostCount => Frames.ExtraRowCount - _ghosts.FreeCount;
+    public uint GhostCount => GhostCountMax - _ghosts.FreeCount;
 
     /// <summary>Native bytes of the rule's own columns.</summary>
     internal long RuleBytes
@@ -135,7 +136,7 @@ public sealed partial class CacheSpace
     {
         _ghosts.Validate();
         HashSet<FrameId> free = [.. _ghosts.FreeFrames()];
-        for (uint row = Frames.FrameCount + 1; row <= Frames.FrameCount + Frames.ExtraRowCount; row++)
+        for (uint row = _firstGhost; row < _firstGhost + GhostCountMax; row++)
         {
             FrameId ghost = new(row);
             uint address = Frames.Slot(ghost);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Lists;
@@ -8,6 +9,8 @@ namespace PerfCache.Cache;
 
 /// <summary>
 /// Eviction while other threads find, pin and read frames without the lock. Everything here runs under the lock.
+/// The frames of a shared space are charged to its partitions, of which there is at least one; so verbs that evict are
+/// a partition's.
 /// </summary>
 /// <remarks>
 /// Besides "free" and "in the rule's hands" a frame of a shared space can be in four places:
@@ -25,8 +28,11 @@ public sealed partial class CacheSpace
     /// <summary>True when evicted frames must go to limbo: some reader reads without pins.</summary>
     internal bool UsesLimbo { get; set; }
 
-    /// <summary>Frames of C2.</summary>
+    /// <summary>Frames of C2, of one partition.</summary>
     internal FrameList Held { get; } = null!;
+
+    /// <summary>Frames of C2, of all partitions.</summary>
+    internal uint HeldCount { get; private set; }
 
     /// <summary>Frames of C3.</summary>
     internal FrameList Limbo { get; } = null!;
@@ -34,22 +40,31 @@ public sealed partial class CacheSpace
     /// <summary>Frames of C5.</summary>
     internal FrameList Offline { get; } = null!;
 
-    /// <summary>The number of frames of C4.</summary>
-    internal uint PrivateCount { get; set; }
+    /// <summary>The number of frames of C4: of this partition, or of all.</summary>
+    internal uint PrivateCount => _whole is null ? SumPrivate() : _privateCount;
 
     /// <summary>Told of every page that is evicted or removed, when somebody wants to know.</summary>
     internal List<(PageKey Key, EvictionReason Reason)>? EvictionLog { get; set; }
 
     /// <summary>Frames that are not free and not in the rule's hands.</summary>
-    internal uint OutsideCount => IsShared ? Held.Count + Limbo.Count + PrivateCount : 0;
+    internal uint OutsideCount
+    {
+        get
+        {
+            if (!IsShared) return 0;
+            return _whole is null ? HeldCount + Limbo.Count + PrivateCount : Held.Count + PrivateCount;
+        }
+    }
 
     /// <summary>What reclaim is for at the moment: the reason that is told for its evictions.</summary>
     internal EvictionReason ReasonOfReclaim { get; set; } = EvictionReason.Reclaimed;
 
-    /// <summary>Frees a frame that is neither live nor pinned.</summary>
+    /// <summary>Frees a frame of this partition that is neither live nor pinned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void FreeDead(FrameId frame)
     {
-        if (UsesLimbo) Limbo.PushHead(frame);
+        _chargedCount--;
+        if (_whole!.UsesLimbo) _whole.Limbo.PushHead(frame);
         else Pool.Free(frame);
     }
 
@@ -60,6 +75,7 @@ public sealed partial class CacheSpace
     internal void LetGo(FrameId frame)
     {
         Held.Remove(frame);
+        _whole!.HeldCount--;
         Frames.Owner(frame).Held = 0;
     }
 
@@ -68,9 +84,10 @@ public sealed partial class CacheSpace
 
     private void Hold(FrameId frame)
     {
-        MetDirty |= Frames.State(frame).Has(FrameState.Dirty);
+        _whole!.MetDirty |= Frames.State(frame).Has(FrameState.Dirty);
         Frames.Owner(frame).Held = 1;
         Held.PushHead(frame);
+        _whole.HeldCount++;
     }
 
     private bool EvictShared(FrameId victim, ShadowEntry shadow)
@@ -91,6 +108,7 @@ public sealed partial class CacheSpace
     private int EvictShared(ReadOnlySpan<FrameId> victims, in ShadowFormat format, ulong firstAge, uint list)
     {
         ShadowPacker packer = format.PackerFor(list);
+        CacheSpace whole = _whole!;
         uint evicted = 0;
         foreach (FrameId victim in victims)
         {
@@ -101,16 +119,21 @@ public sealed partial class CacheSpace
             }
 
             Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
-            FreeEvicted(victim);
+            whole.EvictionLog?.Add((Frames.Key(victim), whole.ReasonOfReclaim));
+            if (whole.UsesLimbo) whole.Limbo.PushHead(victim);
+            else Pool.Free(victim);
         }
 
+        Evictions += evicted;
+        _chargedCount -= evicted;
         return (int)evicted;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void FreeEvicted(FrameId victim)
     {
         Evictions++;
-        EvictionLog?.Add((Frames.Key(victim), ReasonOfReclaim));
+        _whole!.EvictionLog?.Add((Frames.Key(victim), _whole.ReasonOfReclaim));
         FreeDead(victim);
     }
 
@@ -140,7 +163,7 @@ public sealed partial class CacheSpace
     /// New readers find nothing; those that hold the frame keep its bytes.</summary>
     internal void RemoveShared(FrameId frame, EvictionReason reason)
     {
-        EvictionLog?.Add((Frames.Key(frame), reason));
+        _whole!.EvictionLog?.Add((Frames.Key(frame), reason));
         ref ulong word = ref Frames.Head(frame).Word;
         ulong now = Volatile.Read(ref word);
         while (true)
@@ -157,19 +180,16 @@ public sealed partial class CacheSpace
     }
 
     /// <summary>Changes the size by frames that went offline or came back.</summary>
-    internal void SetFrameCount(uint count) => FrameCount = count;
+    internal void SetFrameCount(uint count) => _frameCount = count;
 
     private uint ValidateShared()
     {
-        Held.Validate();
         Limbo.Validate();
         Offline.Validate();
         Invariant.Check(
             FrameCount + Offline.Count == Frames.FrameCount, nameof(CacheSpace),
             $"C5: {Frames.FrameCount - FrameCount} frames offline", Offline.Count);
-        uint dead = Limbo.Count + PrivateCount;
-        foreach (FrameId frame in Held.FromHead())
-            if (!Frames.State(frame).IsLive) dead++;
+        uint dead = Limbo.Count + PrivateCount + ValidatePartitions();
         foreach (FrameId frame in Limbo.FromHead())
             Invariant.Check(!Frames.State(frame).IsLive, nameof(CacheSpace), "C3: a frame that is not live", frame.Value);
         return dead;

@@ -27,8 +27,11 @@ public sealed partial class CacheSpace : IDisposable
     {
         IsShared = shared;
         _meter = meter;
-        FrameCount = frameCount;
-        Frames = new FrameTable(frameCount, extraRowCount, meter);
+        _frameCount = frameCount;
+        // Of a shared space, the first partition has them, and further ones have more.
+        uint ghostRowMax = extraRowCount * (ulong)(PartitionsMax - 1) + frameCount + extraRowCount > FrameId.CountMax
+            ? FrameId.CountMax - frameCount - extraRowCount : extraRowCount * (PartitionsMax - 1);
+        Frames = new FrameTable(frameCount, extraRowCount, meter, shared ? ghostRowMax : 0);
         try
         {
             Index = new PageIndex(Frames, meter) { KeepsDirectories = shared };
@@ -40,9 +43,11 @@ public sealed partial class CacheSpace : IDisposable
         }
 
         Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
-        _ghosts = new FramePool(Frames, node: 0, first: frameCount + 1, extraRowCount);
+        Shadows = Index.Shadows;
+        _firstGhost = frameCount + 1;
+        GhostCountMax = shared ? 0 : extraRowCount;
+        _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
         if (!shared) return;
-        Held = new FrameList(Frames, "held frames");
         Limbo = new FrameList(Frames, "frames in limbo");
         Offline = new FrameList(Frames, "frames offline");
     }
@@ -50,24 +55,25 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>The frames.</summary>
     public FrameTable Frames { get; }
 
-    /// <summary>The shadows.</summary>
-    public ShadowStore Shadows => Index.Shadows;
+    /// <summary>The shadows, of the rule's own pages.</summary>
+    public ShadowStore Shadows { get; }
 
-    /// <summary>The number of frames: the size of the cache in pages.</summary>
-    public uint FrameCount { get; private set; }
+    /// <summary>The number of frames: the size of the cache in pages; in a partition, the most that it may have.</summary>
+    public uint FrameCount => _whole is null ? _frameCount : Math.Min(_frameCount, _whole._frameCount);
 
-    /// <summary>The number of free frames.</summary>
+    /// <summary>The number of free frames. Those of a partitioned cache are nobody's.</summary>
     public uint FreeCount => Pool.FreeCount;
 
-    /// <summary>The number of frames that hold a page.</summary>
-    public uint ResidentCount => FrameCount - Pool.FreeCount;
+    /// <summary>The number of frames that hold a page, or will when its load has ended.</summary>
+    public uint ResidentCount => _whole is null ? _frameCount - Pool.FreeCount : _chargedCount;
 
     /// <summary>The number of frames that are in the rule's hands: all that are not free, held by somebody else, or on
     /// their way in or out.</summary>
     public uint RuleFrameCount => ResidentCount - OutsideCount;
 
-    /// <summary>Leaves of the index, and nodes of sparse pages, each of which stands for a leaf with one page.</summary>
-    public uint IndexLeafCount => Index.LeafCount;
+    /// <summary>Leaves of the index, of the rule's own pages, and their nodes, each of which stands for a leaf with one
+    /// page.</summary>
+    public uint IndexLeafCount => Shadows.IndexLeafCount;
 
     /// <summary>Activations, for the rule to count: pages that became active, by access or refault.</summary>
     public long Activations { get; set; }
@@ -86,10 +92,17 @@ public sealed partial class CacheSpace : IDisposable
     internal FramePool Pool { get; }
 
     /// <summary>Makes an empty list.</summary>
-    public FrameList NewList(string name) => new(Frames, name);
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public FrameList NewList(string name)
+    {
+        FrameList list = new(Frames, name);
+        _lists?.Add(list);
+        return list;
+    }
 
     /// <summary>Makes an empty pair of active and inactive list.</summary>
-    public ActiveInactiveLists NewActiveInactiveLists() => new(Frames);
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    public ActiveInactiveLists NewActiveInactiveLists() => new(Frames, NewList("active list"), NewList("inactive list"));
 
     /// <summary>Hints that a frame will be evicted soon: the slot of its page is brought near.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -130,7 +143,7 @@ public sealed partial class CacheSpace : IDisposable
 
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
     /// <returns>False when there is no such leaf.</returns>
-    public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf() > 0;
+    public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf(Shadows) > 0;
 
     /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
     internal void Remove(FrameId frame)
@@ -167,6 +180,7 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>Gives all native memory back.</summary>
     public void Dispose()
     {
+        foreach (CacheSpace partition in _partitions) partition.DisposeColumns();
         DisposeColumns();
         Index.Dispose();
         Frames.Dispose();

@@ -12,4 +12,7 @@ public enum EvictionReason
 
     /// <summary>The cache became smaller.</summary>
     Resized,
+
+    /// <summary>Its partition was at its own limit, or the limit was lowered.</summary>
+    PartitionLimit,
 }

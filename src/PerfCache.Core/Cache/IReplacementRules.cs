@@ -83,7 +83,7 @@ public interface IReplacementRules
     static virtual bool UsesGhosts => false;
 
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
-    /// <param name="frameCount">The most frames that the cache will have.</param>
+    /// <param name="frameCount">The most frames that the cache, or the rule's partition of it, will have.</param>
     uint GhostRowCount(uint frameCount) => 0;
 
     /// <summary>Called once, before the verbs below: the rule makes its lists and remembers the space.</summary>
@@ -114,7 +114,8 @@ public interface IReplacementRules
     void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess);
 
     /// <summary>Chooses frames and evicts them, by <see cref="CacheSpace.Evict(FrameId, ShadowEntry)"/>.</summary>
-    /// <returns>The number of frames freed: at least one, unless none can be. A frame that the space would not free
+    /// <returns>The number of frames freed: at least one, unless none can be, and at most
+    /// <see cref="CacheSpace.ReclaimMax"/>. A frame that the space would not free
     /// (somebody holds it) is off the rule's hands; it comes back by <see cref="OnInsert"/> when it is let go.</returns>
     int Reclaim();
 

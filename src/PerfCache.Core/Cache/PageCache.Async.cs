@@ -75,7 +75,7 @@ public partial class PageCache<TRules, TProbe>
 
             // A writer, or every frame in use: only time can help.
             bool late = Environment.TickCount64 > end;
-            if (found == Found.NoFrame) ThrowIfHopeless(late);
+            if (found == Found.NoFrame) ThrowIfHopeless(owner, late);
             else if (late) throw WrittenTooLong(owner, page);
             await Task.Delay(1, cancellation).ConfigureAwait(false);
         }
@@ -215,29 +215,30 @@ public partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: takes a frame, without waiting for anything.</summary>
-    private bool TryAllocateFrame(out FrameId frame)
+    private bool TryAllocateFrame(Partition partition, out FrameId frame)
     {
         frame = FrameId.None;
         int passes = 0;
-        while (_pool.FreeCount == 0)
+        while (!HasRoom(partition))
         {
-            uint inHand = _space.RuleFrameCount;
-            if (ReclaimOnce()) break;
+            uint inHand = InHand(partition);
+            if (ReclaimOnce(partition)) break;
             // As a miss that waits (ReclaimForMiss), but for the waiting.
-            if (_space.RuleFrameCount < inHand) continue;
-            if (_space.RuleFrameCount == 0 || ++passes == ReclaimTriesMax) return false;
+            if (InHand(partition) < inHand) continue;
+            if (InHand(partition) == 0 || ++passes == ReclaimTriesMax) return false;
         }
 
-        frame = AllocateFrame(out _);
+        frame = AllocateFrame(partition, out _);
         return true;
     }
 
-    private void ThrowIfHopeless(bool late)
+    private void ThrowIfHopeless(ObjectId owner, bool late)
     {
         Enter();
         try
         {
-            if (late || (_space.RuleFrameCount == 0 && !CanHope())) throw AllInUse();
+            Partition partition = PartitionOf(owner);
+            if (late || (InHand(partition) == 0 && !CanHope(partition))) throw AllInUse(partition);
         }
         finally
         {

@@ -261,16 +261,17 @@ public partial class PageCache<TRules, TProbe>
 
     /// <summary>Without the lock: writes one batch on this thread, if there is one and its turn has come.</summary>
     /// <param name="ofHeld">True for what reclaim has set aside, false for what has been dirty longest.</param>
+    /// <param name="partition">Whose pages to prefer.</param>
     /// <param name="patience">How long to wait for it; afterwards it goes on alone.</param>
     /// <returns>True when pages were written.</returns>
-    private bool WriteSome(bool ofHeld, TimeSpan patience)
+    private bool WriteSome(bool ofHeld, Partition partition, TimeSpan patience)
     {
         if (_batches is null || !_batchTurns!.Wait(0)) return false;
         WriteBatch? batch = null;
         Enter();
         try
         {
-            if (!_disposed) batch = TakeAny(ofHeld);
+            if (!_disposed) batch = ofHeld ? TakeHeldOfAny(partition) : TakeOldestOfAny(partition);
         }
         finally
         {
@@ -286,18 +287,42 @@ public partial class PageCache<TRules, TProbe>
         return end.Result is not { } shortfall || shortfall.Failed.Count + shortfall.Blocked.Count < count;
     }
 
-    /// <summary>A writer waits until fewer pages are dirty, and writes some itself: who makes the work does it.</summary>
-    private void Throttle(ref Deadline deadline)
+    private WriteBatch? TakeHeldOfAny(Partition first)
     {
-        while (DirtyCount >= DirtyFramesMax)
+        WriteBatch? batch = TakeHeld(first);
+        // A partition at its limit is not helped by what others write.
+        if (batch is not null || !_isPartitioned || first.Space.IsFull) return batch;
+        foreach (Partition other in Existing())
+            if (other != first && (batch = TakeHeld(other)) is not null) break;
+        return batch;
+    }
+
+    private WriteBatch? TakeOldestOfAny(Partition first)
+    {
+        WriteBatch? batch = IsTooDirty(first) ? TakeOldest(first) : null;
+        return batch ?? TakeOldest(only: null);
+    }
+
+    /// <summary>True when writers to a partition must wait, for the cache's sake or for the partition's.</summary>
+    private bool MustThrottle(Partition partition) => DirtyCount >= DirtyFramesMax || IsTooDirty(partition);
+
+    /// <summary>True when a partition has more dirty pages than its own limit bears.</summary>
+    private bool IsTooDirty(Partition partition) => _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.Space);
+
+    /// <summary>A writer waits until fewer pages are dirty, and writes some itself: who makes the work does it.</summary>
+    private void Throttle(Partition partition, ref Deadline deadline)
+    {
+        while (MustThrottle(partition))
         {
             _flusherWork?.Set();
-            bool wrote = WriteSome(ofHeld: false, deadline.Left);
+            bool wrote = WriteSome(ofHeld: false, partition, deadline.Left);
             if (wrote ? deadline.Left > TimeSpan.Zero : deadline.Wait()) continue;
             string why;
             lock (_lock) why = WhyDirty();
+            string of = DirtyCount >= DirtyFramesMax
+                ? $"{DirtyFramesMax} pages" : $"{DirtyFramesMaxOf(partition.Space)} pages of partition '{partition.Name}'";
             throw new TimeoutException(
-                $"{Name}: {DirtyFramesMax} pages may be dirty (DirtyLimit), and writing has not made them fewer within "
+                $"{Name}: {of} may be dirty (DirtyLimit), and writing has not made them fewer within "
                 + $"{_options.Patience.TotalSeconds:0.###} s{why}");
         }
     }

@@ -14,8 +14,6 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Above this many pins a frame takes no more: the top bit of the count stays clear.</summary>
     private const ulong PinsFull = 1UL << 63;
 
-    private readonly StripedCounter _hits = new();
-
     /// <summary>The page as a lease, if it is resident; loads nothing.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="page">The page's number in it.</param>
@@ -134,7 +132,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             || TProbe.Omits(CacheCheck.AfterPin))
         {
             if (countsAsAccess) NoteHit(frame, ref head, word);
-            else if (_countsHits) _hits.Add(1);
+            else CountHit(ref head);
             return frame;
         }
 
@@ -174,7 +172,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void NoteHit(FrameId frame, ref FrameHead head, ulong word)
     {
-        if (_countsHits) _hits.Add(1);
+        CountHit(ref head);
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (!effect.LeavesAsIs(word) && !effect.IsNone) NoteChange(frame, ref head, effect, word);
     }
@@ -231,7 +229,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             FrameState state = Cache._frames.State(frame);
             // Evicted meanwhile, or set aside: then it will come back as a new page does.
             if (!state.IsLive || state.Version != version || Cache._space.IsHeld(frame)) return;
-            Cache._rules.OnDeferredHit(frame);
+            Cache.PartitionOf(frame).Rules.OnDeferredHit(frame);
         }
     }
 }

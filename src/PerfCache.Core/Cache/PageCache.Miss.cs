@@ -83,7 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             DrainActivations();
             if (IsKnown(key, out uint address)) return false;
             uint leavesRemoved = _index.LeavesRemoved;
-            FrameId frame = AllocateFrame(out bool leftLock);
+            FrameId frame = AllocateFrame(PartitionOf(owner), out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
@@ -148,7 +148,7 @@ public unsafe partial class PageCache<TRules, TProbe>
                 if (TryPinUnderLock(owner, page, out frame, out bool writing)) return Lease(frame);
                 if (!writing)
                 {
-                    _misses++;
+                    PartitionOf(owner).Misses++;
                     return default;
                 }
             }
@@ -282,9 +282,10 @@ public unsafe partial class PageCache<TRules, TProbe>
         joined = null;
         if (TryPinUnderLock(key.ObjectId, key.Page, out frame, out bool writing, countsAsAccess)) return Found.Resident;
         if (writing) return Found.BeingWritten;
+        Partition partition = PartitionOf(key.ObjectId);
         if (_loads.TryGetValue(key.Packed, out load))
         {
-            _misses++;
+            partition.Misses++;
             load.CountsAsAccess |= countsAsAccess;
             joined = load.Join();
             if (load.Mark.IsUnread) NoteFirstUse(load);
@@ -293,15 +294,15 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         if (source is null)
         {
-            _misses++;
+            partition.Misses++;
             throw NoSource(key);
         }
 
         DrainActivations();
         if (!detached)
         {
-            _misses++;
-            frame = AllocateFrame(out bool leftLock);
+            partition.Misses++;
+            frame = AllocateFrame(partition, out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
@@ -311,8 +312,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         else
         {
             // A caller that finds no frame asks again: only the last time is a miss.
-            if (!TryAllocateFrame(out frame)) return Found.NoFrame;
-            _misses++;
+            if (!TryAllocateFrame(partition, out frame)) return Found.NoFrame;
+            partition.Misses++;
         }
 
         load = StartLoad(key, frame, detached ? 0 : 1);
@@ -473,18 +474,18 @@ public unsafe partial class PageCache<TRules, TProbe>
         frame = entry.Frame;
         word = Interlocked.Add(ref head.Word, FrameState.OnePin);
         if (countsAsAccess) NoteHitUnderLock(frame, ref head, word);
-        else if (_countsHits) _hits.Add(1);
+        else CountHit(ref head);
         return true;
     }
 
     private void NoteHitUnderLock(FrameId frame, ref FrameHead head, ulong word)
     {
-        if (_countsHits) _hits.Add(1);
+        CountHit(ref head);
         if (_readsAhead) NoteFirstUse(frame);
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (effect.IsNone) return;
         if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
-        if (effect.Defers && !_space.IsHeld(frame)) _rules.OnDeferredHit(frame);
+        if (effect.Defers && !_space.IsHeld(frame)) PartitionOf(frame).Rules.OnDeferredHit(frame);
     }
 
     /// <summary>Under the lock: B2 to B4, and the rule's part. Frees the frame if the index cannot grow.</summary>
@@ -518,22 +519,19 @@ public unsafe partial class PageCache<TRules, TProbe>
         Volatile.Write(ref head.Flags, (byte)FrameState.FlagByte(FrameState.Live | FrameState.Uptodate));
         TProbe.At(CacheStep.Published);
         ShadowEntry shadow = _index.Install(address, frame); // B4
-        _space.PrivateCount--;
+        Partition partition = PartitionOf(key.ObjectId);
+        partition.Space.EndPrivate();
         _insertions++;
         if (!shadow.IsNone)
         {
-            _refaults++;
+            partition.Refaults++;
             if (TRules.UsesGhosts) _space.Orphan(shadow);
         }
 
-        _rules.OnInsert(frame, shadow, countsAsAccess);
+        partition.Rules.OnInsert(frame, shadow, countsAsAccess);
     }
 
-    private void FreePrivate(FrameId frame)
-    {
-        _space.PrivateCount--;
-        _pool.Free(frame);
-    }
+    private void FreePrivate(FrameId frame) => PartitionOf(frame).Space.FreePrivate(frame);
 
     private IPageSource? SourceOf(ObjectId owner)
     {

@@ -83,7 +83,10 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Frames that readahead and loads together may have under way: pages ahead of need must not push out those
     /// in use.</summary>
-    private uint AheadFramesMax => Math.Max(1, FrameCount / 4);
+    private static uint AheadFramesMax(CacheSpace space) => Math.Max(1, space.FrameCount / 4);
+
+    private bool HasTooManyAhead(Partition partition) =>
+        _space.PrivateCount >= AheadFramesMax(_space) || partition.Space.PrivateCount >= AheadFramesMax(partition.Space);
 
     /// <summary>Under the lock: starts to load a page that nobody asked for.</summary>
     /// <param name="owner">The object.</param>
@@ -97,7 +100,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         load = null;
         PageKey key = new(owner, page);
         if (!_index.IsPage(owner, page) || IsKnown(key)) return false;
-        if (_space.PrivateCount >= AheadFramesMax || !TryAllocateFrame(out FrameId frame)) return true;
+        Partition partition = PartitionOf(owner);
+        if (HasTooManyAhead(partition) || !TryAllocateFrame(partition, out FrameId frame)) return true;
         load = StartLoad(key, frame, pins: 0);
         load.Mark = ReadaheadMark.Unread;
         chain.Add(this, load, source);
@@ -120,7 +124,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void StartWindow(PageKey first, int size, IPageSource source, ulong pageEnd, ref RequestChain ahead)
     {
         ObjectId owner = first.ObjectId;
-        size = (int)Math.Min(Math.Min((uint)size, (uint)_options.ReadaheadPagesMax), Math.Max(1, FrameCount / 8));
+        size = (int)Math.Min(Math.Min((uint)size, (uint)_options.ReadaheadPagesMax),
+            Math.Max(1, PartitionOf(owner).Space.FrameCount / 8));
         ulong end = Math.Min(first.Page + (ulong)size, pageEnd);
         PageLoad? marker = null;
         for (ulong page = first.Page; page < end; page++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
+using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Cache;
@@ -24,108 +25,117 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Under the lock: takes a frame for a page that is coming in; it is private until published or freed.</summary>
     /// <param name="leftLock">True when it had to wait without the lock: what the caller knew may have changed.</param>
+    /// <param name="partition">The partition that it is for.</param>
     /// <exception cref="InvalidOperationException">Every frame is held.</exception>
-    private FrameId AllocateFrame(out bool leftLock)
+    private FrameId AllocateFrame(Partition partition, out bool leftLock)
     {
-        leftLock = _pool.FreeCount == 0 && ReclaimForMiss();
-        FrameId frame = _pool.Allocate();
-        _space.PrivateCount++;
+        leftLock = !HasRoom(partition) && ReclaimForMiss(partition);
+        FrameId frame = partition.Space.AllocatePrivate();
         // Once on the way down: waking it with every miss would cost more than reclaiming does.
         if (_pool.FreeCount + 1 == _lowWater) _reclaimerWork?.Set();
+        if (_isPartitioned) NoteAllocated(partition);
         return frame;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool ReclaimForMiss()
+    private bool ReclaimForMiss(Partition partition)
     {
         Deadline deadline = new(_options.Patience);
         bool leftLock = false;
         int tries = 0;
         while (true)
         {
-            uint inHand = _space.RuleFrameCount;
-            if (ReclaimOnce()) return leftLock;
+            uint inHand = InHand(partition);
+            if (ReclaimOnce(partition)) return leftLock;
             // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
             // rule has none left, only time can help, if anything is on its way.
-            if (!LimboIsFull
-                && (_space.RuleFrameCount < inHand || (_space.RuleFrameCount > 0 && ++tries < ReclaimTriesMax))) continue;
-            if (!CanHope() || !deadline.Wait()) break;
+            uint left = InHand(partition);
+            if (!LimboIsFull && (left < inHand || (left > 0 && ++tries < ReclaimTriesMax))) continue;
+            if (!CanHope(partition) || !deadline.Wait()) break;
             leftLock = true;
-            _lock.Exit();
-            // Where only dirty frames are left, whoever needs one writes them. What the lock protects is as it was.
-            if (!WriteSome(ofHeld: true, deadline.Left)) Thread.Sleep(1);
-            _lock.Enter();
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            LeaveToWrite(partition, deadline.Left);
         }
 
-        throw AllInUse();
+        throw AllInUse(partition);
     }
 
-    private InvalidOperationException AllInUse() => new(
-        $"{Name}: all {FrameCount} frames are in use ({_space.Held.Count} leased, being written or dirty, "
-        + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{WhyDirty()}");
-
-    /// <summary>One call of the rule, with what belongs to it; none while frames that were evicted before wait for a reader
-    /// that has stalled, which would empty the cache to no avail.</summary>
-    /// <returns>True when a frame is free.</returns>
-    private bool ReclaimOnce()
+    /// <summary>Leaves the lock for a moment. Where only dirty frames are left, whoever needs one writes them.</summary>
+    private void LeaveToWrite(Partition partition, TimeSpan patience)
     {
-        ReturnHeld();
+        // The partition stays as long as somebody waits in it.
+        partition.WaitingMisses++;
+        _lock.Exit();
+        // What the lock protects is as it was.
+        if (!WriteSome(ofHeld: true, partition, patience)) Thread.Sleep(1);
+        _lock.Enter();
+        partition.WaitingMisses--;
+        ObjectDisposedException.ThrowIf(_disposed, this);
+    }
+
+    /// <summary>One call of a rule, with what belongs to it; none while frames that were evicted before wait for a reader
+    /// that has stalled, which would empty the cache to no avail.</summary>
+    /// <param name="forWhom">The partition that wants a frame, or null when it is for nobody's sake.</param>
+    /// <returns>True when there is a frame for it.</returns>
+    private bool ReclaimOnce(Partition? forWhom)
+    {
+        if (!_isPartitioned) forWhom = _main;
+        if (forWhom is not null) ReturnHeld(forWhom);
+        bool ofOwn = forWhom is { Space.IsFull: true };
         if (_space.Limbo.Count > 0)
         {
             EmptyLimbo();
-            if (_pool.FreeCount > 0) return true;
+            if (HasRoom(forWhom)) return true;
             if (LimboIsFull) return false;
         }
 
-        _rules.Reclaim();
+        ReclaimSome(forWhom, ofOwn, leave: 0);
         if (_space.UsesLimbo)
         {
-            while (_space.Limbo.Count < LimboBatch && _space.RuleFrameCount > FrameCount / 2 && _rules.Reclaim() > 0) { }
+            uint leave = FrameCount / 2;
+            if (_isPartitioned) leave = Math.Min(leave, 2 * LimboBatch);
+            while (_space.Limbo.Count < LimboBatch && ReclaimSome(forWhom, ofOwn, leave) > 0) { }
             if (_space.Limbo.Count > 0) EmptyLimbo();
         }
 
         if (_space.MetDirty) _flusherWork?.Set();
-        return _pool.FreeCount > 0;
+        return HasRoom(forWhom);
     }
 
-    /// <summary>Calls the rule until a frame is free: a call may find nothing but frames in use, which the next one does
+    /// <summary>Calls rules until a frame is free: a call may find nothing but frames in use, which the next one does
     /// not see any more.</summary>
     /// <returns>False when there is nothing to reclaim at the moment.</returns>
-    private bool ReclaimUntilFree()
+    private bool ReclaimUntilFree(Partition? forWhom)
     {
         for (uint calls = _space.RuleFrameCount + 1; calls > 0; calls--)
         {
-            if (ReclaimOnce()) return true;
-            if (_space.RuleFrameCount == 0 || LimboIsFull) break;
+            if (ReclaimOnce(forWhom) || _pool.FreeCount > 0) return true;
+            if (InHand(forWhom) == 0 || LimboIsFull) break;
         }
 
         return false;
     }
 
-    /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
-    private bool CanHope() => _space.PrivateCount > 0 || _space.Limbo.Count > 0 || _dirtyCount > 0;
-
-    /// <summary>Gives held frames that were let go back to the rule, as pages that come in unread.</summary>
-    private void ReturnHeld()
+    /// <summary>Gives held frames that were let go back to their rule, as pages that come in unread.</summary>
+    private void ReturnHeld(Partition partition)
     {
-        uint count = Math.Min(HeldLookedAtMax, _space.Held.Count);
+        FrameList held = partition.Space.Held;
+        uint count = Math.Min(HeldLookedAtMax, held.Count);
         for (uint i = 0; i < count; i++)
         {
             // Those that stay go to the other end: however many they are, each comes up again and again.
-            FrameId frame = _space.Held.Tail;
-            if (!TryReturnHeld(frame)) _space.Held.MoveToHead(frame);
+            FrameId frame = held.Tail;
+            if (!TryReturnHeld(partition, frame)) held.MoveToHead(frame);
         }
     }
 
     /// <returns>False when somebody still holds the frame.</returns>
-    private bool TryReturnHeld(FrameId frame)
+    private bool TryReturnHeld(Partition partition, FrameId frame)
     {
         FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
         if (state.Pins != 0 || state.HasAny(FrameState.HoldMask)) return false;
-        _space.LetGo(frame);
-        if (state.IsLive) _rules.OnInsert(frame, default, countsAsAccess: false);
-        else _space.FreeDead(frame);
+        partition.Space.LetGo(frame);
+        if (state.IsLive) partition.Rules.OnInsert(frame, default, countsAsAccess: false);
+        else partition.Space.FreeDead(frame);
         return true;
     }
 
@@ -135,6 +145,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         // Between the marks lies a batch of the reclaim, at most a sixteenth of the cache.
         _lowWater = Math.Min(32, FrameCount / 32);
         _highWater = 2 * _lowWater;
+        if (_isPartitioned) SetPartitionWaterMarks();
         if (_lowWater == 0 || !_options.BackgroundReclaim || _reclaimer is not null) return;
         _reclaimerWork = new AutoResetEvent(false);
         _reclaimer = new Thread(ReclaimInBackground) { IsBackground = true, Name = $"{Name} reclaimer" };
@@ -153,8 +164,9 @@ public unsafe partial class PageCache<TRules, TProbe>
                     if (_disposed) return;
                     DrainActivations();
                     uint before = _pool.FreeCount;
-                    if (before < _highWater) ReclaimOnce();
+                    if (before < _highWater) ReclaimOnce(LastTaker.Space.IsFull ? null : LastTaker);
                     more = _pool.FreeCount < _highWater && _pool.FreeCount > before;
+                    if (_isPartitioned) more |= ReclaimAheadOfLimits();
                 }
 
                 ReportEvictions();
@@ -178,18 +190,19 @@ public unsafe partial class PageCache<TRules, TProbe>
             {
                 return _index.AddLeaf(key.ObjectId, key.Page);
             }
-            catch (NativeMemoryException) when (GiveUpFrames())
+            catch (NativeMemoryException) when (GiveUpFrames(PartitionOf(key.ObjectId)))
             {
             }
         }
     }
 
     /// <summary>Takes frames out of service so that the index can grow within the bound.</summary>
+    /// <param name="forWhom">The partition whose pages want it.</param>
     /// <returns>False when none could be.</returns>
-    private bool GiveUpFrames()
+    private bool GiveUpFrames(Partition forWhom)
     {
         int count = (int)Math.Min((BytesOfNextIndexGrowth / PageBytes) + 1, _space.RuleFrameCount + _pool.FreeCount);
-        return TakeOffline(count, EvictionReason.Reclaimed) > 0;
+        return TakeOffline(count, EvictionReason.Reclaimed, forWhom) > 0;
     }
 
     /// <summary>What columns grow by, and then some: they grow by an eighth.</summary>

@@ -56,6 +56,7 @@ public unsafe partial class PageCache<TRules, TProbe>
                     if (!thenRemoveObject) return removed;
                     _index.RemoveObject(owner);
                     _sources[owner.Value] = null;
+                    PartitionOf(owner).ObjectCount--;
                     ForgetWrites(owner);
                     TakeBackFrames();
                     return removed;
@@ -102,9 +103,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void RemoveFrame(FrameId frame, EvictionReason reason)
     {
         NoteClean(frame);
-        if (_space.IsHeld(frame)) _space.LetGo(frame);
-        else _rules.OnRemove(frame);
-        _space.RemoveShared(frame, reason);
+        Partition partition = PartitionOf(frame);
+        if (_space.IsHeld(frame)) partition.Space.LetGo(frame);
+        else partition.Rules.OnRemove(frame);
+        partition.Space.RemoveShared(frame, reason);
     }
 
     /// <summary>Ends the cache: waits for leases and for writes that are under way, then gives all memory back. Call it

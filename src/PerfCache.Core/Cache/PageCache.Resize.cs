@@ -34,14 +34,16 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// growing takes effect as pages come in.</summary>
     /// <param name="capacityBytes">The new <see cref="CapacityBytes"/>: room for the metadata and 8 pages at least, at
     /// most <see cref="CapacityBytesMax"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The size is not possible.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is not possible, or less than partitions are guaranteed.
+    /// </exception>
     /// <exception cref="TimeoutException">Leases, loads or changed pages kept too many frames for longer than
     /// <see cref="PageCacheOptions.Patience"/>: <see cref="CapacityBytes"/> says how far it came.</exception>
     /// <exception cref="NativeMemoryException">The system has no memory to grow by; the bound is raised all the same.
     /// </exception>
     public void Resize(long capacityBytes)
     {
-        uint target = FramesFor(capacityBytes, CapacityBytesMax);
+        uint target = FramesFor(capacityBytes, CapacityBytesMax, ref _main.Rules);
+        if (target < FramesMin && target >= PageCacheOptions.PagesMin) throw LessThanGuaranteed(capacityBytes, target);
         if (capacityBytes > CapacityBytesMax || target < PageCacheOptions.PagesMin)
         {
             throw new ArgumentOutOfRangeException(
@@ -57,6 +59,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
+    private ArgumentOutOfRangeException LessThanGuaranteed(long capacityBytes, uint target) => new(
+        nameof(capacityBytes), capacityBytes,
+        $"{Name}: {target} pages of {PageBytes} bytes would fit, but partitions are guaranteed "
+        + $"{FramesMin - PageCacheOptions.PagesMin} and {PageCacheOptions.PagesMin} must stay free of guarantees; lower "
+        + "MinBytes of a partition first");
+
     /// <summary>Sets what the size shall be.</summary>
     /// <returns>True when the cache grows, and may.</returns>
     private bool Begin(long capacityBytes, uint target)
@@ -65,6 +73,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            // A guarantee may have been given meanwhile.
+            if (target < FramesMin) throw LessThanGuaranteed(capacityBytes, target);
             _frameTarget = target;
             if (capacityBytes < CapacityBytes) return false;
             SetCapacity(capacityBytes);
@@ -124,7 +134,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (taken > 0 || deadline.Wait()) continue;
             throw new TimeoutException(
                 $"{Name}: {FramesTooMany(capacityBytes)} frames too many after {_options.Patience.TotalSeconds:0.###} s: "
-                + $"CapacityBytes is {CapacityBytes}, not {capacityBytes}; {_space.Held.Count} frames are leased, being "
+                + $"CapacityBytes is {CapacityBytes}, not {capacityBytes}; {_space.HeldCount} frames are leased, being "
                 + "written or dirty; let them go and resize again");
         }
     }
@@ -151,17 +161,23 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
-    /// <summary>Under the lock: evicts and takes frames out of service, and their memory back.</summary>
+    /// <summary>Under the lock: evicts and takes frames out of service, and their memory back; never frames that are
+    /// guaranteed to a partition.</summary>
+    /// <param name="count">The most frames.</param>
+    /// <param name="reason">What is told of the pages that go.</param>
+    /// <param name="forWhom">The partition for whose sake it is, or null.</param>
     /// <returns>The number of frames.</returns>
-    private int TakeOffline(int count, EvictionReason reason)
+    private int TakeOffline(int count, EvictionReason reason, Partition? forWhom = null)
     {
         Span<FrameId> run = stackalloc FrameId[ResizeRunMax];
         int taken = 0;
         int inRun = 0;
+        // At its own limit it would be asked alone.
+        if (forWhom is { Space.IsFull: true }) forWhom = null;
         _space.ReasonOfReclaim = reason;
-        while (taken < count && FrameCount > PageCacheOptions.PagesMin)
+        while (taken < count && FrameCount > FramesMin)
         {
-            if (_pool.FreeCount == 0 && !ReclaimUntilFree()) break;
+            if (_pool.FreeCount == 0 && !ReclaimUntilFree(forWhom)) break;
             FrameId frame = _pool.Allocate();
             _space.Offline.PushHead(frame);
             _space.SetFrameCount(FrameCount - 1);

@@ -10,6 +10,8 @@ namespace PerfCache.Cache;
 /// rule's hands.</para>
 /// <para>V2: the mark of a held frame says what the list of held frames says.</para>
 /// <para>V3: a load under way, stale ones included, has one private frame, and nobody else has one.</para>
+/// <para>V4: every frame that is not free, offline or in limbo is charged to the partition that it names, a page's to
+/// that of its object; and each partition counts the frames that are charged to it.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
 {
@@ -19,7 +21,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         Mark(places, _pool.FreeFrames());
         Mark(places, _space.Limbo.FromHead());
         Mark(places, _space.Offline.FromHead());
-        Mark(places, _space.Held.FromHead());
+        bool[] isNobodys = Array.ConvertAll(places, place => place > 0);
+        Mark(places, Existing().SelectMany(partition => partition.Space.Held.FromHead()));
         uint nowhere = 0;
         uint held = 0;
         for (uint row = 1; row <= _frames.FrameCount; row++)
@@ -32,12 +35,38 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (places[row] == 0) nowhere++;
         }
 
-        Invariant.Check(held == _space.Held.Count, "page cache", $"V2: {_space.Held.Count} marks", held);
+        ValidateCharges(isNobodys);
+        Invariant.Check(held == _space.HeldCount, "page cache", $"V2: {_space.HeldCount} marks", held);
         Invariant.Check(
             nowhere == _space.PrivateCount, "page cache", $"V1, V3: {_space.PrivateCount} private frames", nowhere);
         Invariant.Check(
             _loads.Count <= _space.PrivateCount, "page cache", $"V3: at least {_loads.Count} private frames",
             _space.PrivateCount);
+    }
+
+    private void ValidateCharges(bool[] isNobodys)
+    {
+        uint[] charged = new uint[_partitions.Length];
+        for (uint row = 1; row <= _frames.FrameCount; row++)
+        {
+            if (isNobodys[row]) continue;
+            FrameId frame = new(row);
+            ushort number = _frames.Owner(frame).Domain;
+            Invariant.Check(
+                number < _partitions.Length && _partitions[number] is not null, "page cache",
+                $"V4: a partition that exists for frame {row}", number);
+            charged[number]++;
+            if (!_frames.State(frame).IsLive) continue;
+            byte expected = _partitionOfObject[_frames.Key(frame).ObjectId.Value];
+            Invariant.Check(number == expected, "page cache", $"V4: frame {row} charged to partition {expected}", number);
+        }
+
+        foreach (Partition partition in Existing())
+        {
+            Invariant.Check(
+                charged[partition.Space.Number] == partition.Space.ResidentCount, "page cache",
+                $"V4: {charged[partition.Space.Number]} frames of partition '{partition.Name}'", partition.Space.ResidentCount);
+        }
     }
 
     private static void Mark(byte[] places, IEnumerable<FrameId> frames)

@@ -28,7 +28,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         if (source is not null)
         {
             PrepareWrites(owner, source);
-            if (DirtyCount >= DirtyFramesMax) Throttle(ref deadline);
+            Partition partition = PartitionOf(owner);
+            if (MustThrottle(partition)) Throttle(partition, ref deadline);
         }
 
         while (true)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Cache;
@@ -38,7 +39,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     public long DirtyCount => Interlocked.Read(ref _dirtyCount);
 
     /// <summary>How many pages may be dirty before writers wait.</summary>
-    internal long DirtyFramesMax => Math.Max(1, (long)(FrameCount * _options.WriteBack.DirtyLimit));
+    internal long DirtyFramesMax => DirtyFramesMaxOf(_space);
+
+    private long DirtyFramesMaxOf(CacheSpace space) =>
+        Math.Max(1, (long)(space.FrameCount * _options.WriteBack.DirtyLimit));
 
     private int WritesUnderWay => _batches?.UnderWay.Count ?? 0;
 
@@ -70,7 +74,7 @@ public unsafe partial class PageCache<TRules, TProbe>
                     _batches = new WriteBatches(FrameCount, _options.WriteBack.BatchPages, PageBytes, _meter);
                     _batchTurns = new SemaphoreSlim(_batches.Count);
                 }
-                catch (NativeMemoryException) when (GiveUpFrames())
+                catch (NativeMemoryException) when (GiveUpFrames(PartitionOf(owner)))
                 {
                 }
             }
@@ -97,6 +101,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         long now = Environment.TickCount64;
         _dirty!.Add(frame, now);
         if (before.Has(FrameState.Writeback)) return;
+        PartitionOf(frame).DirtyCount++;
         long count = Interlocked.Increment(ref _dirtyCount);
         if (count == 1 || count == DirtyFramesMax / 2) _flusherWork?.Set();
     }
@@ -106,7 +111,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         if (!_frames.State(frame).Has(FrameState.Dirty)) return;
         _dirty!.Remove(frame);
-        Interlocked.Decrement(ref _dirtyCount);
+        CountWritten(frame);
     }
 
     private bool IsBeingWritten(FrameId frame) =>
@@ -258,29 +263,62 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
 
         _frames.ClearFlags(frame, FrameState.Writeback, thenSet: isWritten ? 0 : FrameState.Dirty);
-        if (isWritten && !isDirty) Interlocked.Decrement(ref _dirtyCount);
+        if (isWritten && !isDirty) CountWritten(frame);
         if (!isWritten && !isDirty) _dirty!.Add(frame, now);
-        if (_space.IsHeld(frame)) TryReturnHeld(frame);
+        if (_space.IsHeld(frame)) TryReturnHeld(PartitionOf(frame), frame);
     }
 
-    /// <summary>Under the lock: a batch of something that reclaim has met, or of what has been dirty longest.</summary>
-    private WriteBatch? TakeAny(bool ofHeld)
+    private void CountWritten(FrameId frame)
+    {
+        PartitionOf(frame).DirtyCount--;
+        Interlocked.Decrement(ref _dirtyCount);
+    }
+
+    /// <summary>Under the lock: a batch of something that reclaim has met and set aside.</summary>
+    /// <param name="partition">Whose frames to look at.</param>
+    private WriteBatch? TakeHeld(Partition partition)
     {
         long now = Environment.TickCount64;
-        uint looked = Math.Min(DirtyLookedAtMax, ofHeld ? _space.Held.Count : _dirty!.Count);
-        FrameId frame = ofHeld ? _space.Held.Tail : _dirty!.Oldest;
-        for (; looked > 0; looked--)
+        FrameList held = partition.Space.Held;
+        FrameId frame = held.Tail;
+        for (uint looked = Math.Min(DirtyLookedAtMax, held.Count); looked > 0; looked--)
         {
-            FrameId next = ofHeld ? _space.Held.Younger(frame) : _dirty!.Younger(frame);
-            PageKey key = _heads[frame.Value].Key;
-            bool rests = WritesOf(key.ObjectId)?.Rests(now) ?? true;
-            if (!rests && _frames.State(frame).IsLive && TryTake(key, backward: true) is { } batch) return batch;
-            if (ofHeld) _space.Held.MoveToHead(frame);
-            else _dirty!.Requeue(frame, now);
+            FrameId next = held.Younger(frame);
+            if (TryTakeAround(frame, now) is { } batch) return batch;
+            held.MoveToHead(frame);
             frame = next;
         }
 
         return null;
+    }
+
+    /// <summary>Under the lock: a batch of what has been dirty longest.</summary>
+    /// <param name="only">The partition whose pages are wanted, or null for all.</param>
+    private WriteBatch? TakeOldest(Partition? only)
+    {
+        long now = Environment.TickCount64;
+        FrameId frame = _dirty!.Oldest;
+        for (uint looked = Math.Min(DirtyLookedAtMax, _dirty.Count); looked > 0; looked--)
+        {
+            FrameId next = _dirty.Younger(frame);
+            if (only is null || PartitionOf(frame) == only)
+            {
+                if (TryTakeAround(frame, now) is { } batch) return batch;
+                _dirty.Requeue(frame, now);
+            }
+
+            frame = next;
+        }
+
+        return null;
+    }
+
+    /// <summary>Under the lock: a batch of the page in a frame and its neighbours, if they may be written now.</summary>
+    private WriteBatch? TryTakeAround(FrameId frame, long now)
+    {
+        PageKey key = _heads[frame.Value].Key;
+        bool rests = WritesOf(key.ObjectId)?.Rests(now) ?? true;
+        return !rests && _frames.State(frame).IsLive ? TryTake(key, backward: true) : null;
     }
 
     /// <summary>Under the lock: notes pages that the flusher should write now.</summary>
@@ -290,21 +328,25 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (_space.MetDirty)
         {
             _space.MetDirty = false;
-            FrameId held = _space.Held.Tail;
-            for (uint i = _space.Held.Count; i > 0 && keys.Count < countMax; i--, held = _space.Held.Younger(held))
-                CollectUnlessResting(keys, held, now);
+            foreach (Partition partition in Existing())
+            {
+                FrameList held = partition.Space.Held;
+                FrameId frame = held.Tail;
+                for (uint i = held.Count; i > 0 && keys.Count < countMax; i--, frame = held.Younger(frame))
+                    CollectUnlessResting(keys, frame, now);
+            }
         }
 
         long tooMany = DirtyCount - (DirtyFramesMax / 2);
         uint ageMax = (uint)Math.Min(_options.WriteBack.DirtyAge.TotalMilliseconds, int.MaxValue);
         uint looked = Math.Min((uint)countMax, _dirty!.Count);
-        FrameId frame = _dirty.Oldest;
+        FrameId oldest = _dirty.Oldest;
         for (; looked > 0 && keys.Count < countMax; looked--, tooMany--)
         {
-            if (tooMany <= 0 && _dirty.AgeMilliseconds(frame, now) < ageMax) break;
-            FrameId next = _dirty.Younger(frame);
-            if (!CollectUnlessResting(keys, frame, now)) _dirty.Requeue(frame, now);
-            frame = next;
+            if (tooMany <= 0 && _dirty.AgeMilliseconds(oldest, now) < ageMax) break;
+            FrameId next = _dirty.Younger(oldest);
+            if (!CollectUnlessResting(keys, oldest, now)) _dirty.Requeue(oldest, now);
+            oldest = next;
         }
     }
 
@@ -350,6 +392,9 @@ public unsafe partial class PageCache<TRules, TProbe>
             Invariant.Check(state.IsLive, nameof(PageCache<TRules>), $"B2: frame {row} live while it is written", row);
         }
 
+        long charged = Sum(static partition => partition.DirtyCount);
+        Invariant.Check(
+            charged == counted, nameof(PageCache<TRules>), $"B1: {counted} dirty pages in all partitions", charged);
         Invariant.Check(
             counted == _dirtyCount, nameof(PageCache<TRules>), $"B1: {counted} pages dirty or being written", _dirtyCount);
         int inBatches = _batches?.UnderWay.Sum(batch => batch.Count) ?? 0;

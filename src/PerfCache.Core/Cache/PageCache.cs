@@ -77,20 +77,17 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     private readonly NativeArray<FrameHead> _heads;
     private readonly ActivationBuffers _activations;
     private readonly MemoryMeter _meter;
-    private readonly bool _countsHits;
     private readonly ulong _usualHit;
     private readonly int _pageBytes;
     private readonly int _pageShift;
     private readonly byte* _pageBase;
     private readonly Dictionary<ulong, PageLoad> _loads = [];
     private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
-    private TRules _rules;
+    private readonly Partition _main;
     private IPageSource?[] _sources = [];
     private long _lockWaits;
-    private long _misses;
     private long _loadFailures;
     private long _insertions;
-    private long _refaults;
     private long _removals;
     private volatile bool _disposed;
 
@@ -102,17 +99,16 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
-        _rules = rules;
-        _countsHits = options.CountHits;
-        _usualHit = _countsHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
+        _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
+        _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
         CapacityBytesMax = bytesMax;
         _meter = new MemoryMeter(options.CapacityBytes);
-        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax);
-        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax);
+        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax, ref rules);
+        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax, ref rules);
         if (frames < PageCacheOptions.PagesMin)
         {
             throw new ArgumentException(
@@ -122,12 +118,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
         try
         {
-            _space = new CacheSpace(frameMax, GhostRowsFor(frameMax), _meter, shared: true);
+            _space = new CacheSpace(frameMax, GhostRowsFor(ref rules, frameMax), _meter, shared: true);
             _frames = _space.Frames;
             _index = _space.Index;
             _pool = _space.Pool;
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
+            _main = new Partition(PartitionOptions.Main, NewSpace(0, uint.MaxValue, ref rules), rules, _hits);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _memory.EnsureFrames(frames);
@@ -146,7 +143,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _readsAhead = _streams is not null;
         _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
-        _rules.Attach(_space);
+        _partitions = [_main];
+        _main.Rules.Attach(_main.Space);
         SetWaterMarks();
         PageCacheMetrics.Add(this);
     }
@@ -170,7 +168,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     public uint FrameCount => _space.FrameCount;
 
     /// <summary>The number of pages that are resident.</summary>
-    public uint ResidentCount => _space.RuleFrameCount + _space.Held.Count;
+    public uint ResidentCount => _space.RuleFrameCount + _space.HeldCount;
 
     /// <summary>What kind of memory the pages are in, and what the system granted.</summary>
     public PageMemoryReport DescribeMemory() => _memory.Describe();
@@ -194,8 +192,11 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     /// <param name="dense">True when most of its pages will be used, or it has few: it gets a directory that costs 4 bytes
     /// for 64 pages up to its highest page. False for sparse objects: 36 to 41 bytes a page
     /// that is resident or remembered, and slower.</param>
+    /// <param name="partition">The partition that its pages are charged to, for as long as it exists.</param>
+    /// <exception cref="ArgumentException">There is no such partition.</exception>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
-    public ObjectId AddObject(IPageSource? source, ulong pageCountMax, bool dense = true)
+    public ObjectId AddObject(
+        IPageSource? source, ulong pageCountMax, bool dense = true, PartitionId partition = default)
     {
         ArgumentOutOfRangeException.ThrowIfZero(pageCountMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(
@@ -203,15 +204,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            ObjectId owner = _index.AddObject(pageCountMax, dense);
+            Partition charged = Find(partition);
+            ObjectId owner = _index.AddObject(pageCountMax, dense, charged.Space.Shadows);
             if (owner.Value >= _sources.Length)
             {
                 IPageSource?[] more = new IPageSource?[Math.Max(4, _sources.Length * 2)];
                 _sources.CopyTo(more, 0);
+                Array.Resize(ref _partitionOfObject, more.Length);
                 // Readers of the array look without the lock.
                 Volatile.Write(ref _sources, more);
             }
 
+            _partitionOfObject[owner.Value] = (byte)charged.Space.Number;
+            charged.ObjectCount++;
             _sources[owner.Value] = source;
             return owner;
         }
@@ -219,15 +224,18 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
     /// <summary>Adds an object with the pages of a source, dense unless it is very large for this cache.</summary>
     /// <param name="source">Where its pages come from.</param>
+    /// <param name="partition">The partition that its pages are charged to, for as long as it exists.</param>
+    /// <exception cref="ArgumentException">There is no such partition.</exception>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
-    public ObjectId AddObject(IPageSource source)
+    public ObjectId AddObject(IPageSource source, PartitionId partition = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
         // A directory of the whole object may take a 32nd of the bound; nodes of a larger one take what is resident.
         ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
         return AddObject(
-            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);
+            source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32,
+            partition);
     }
 
     /// <summary>Counts since the cache was made.</summary>
@@ -239,19 +247,19 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             {
                 return new()
                 {
-                    Hits = _hits.Sum(),
-                    Misses = _misses,
+                    Hits = Sum(static partition => partition.Hits.Sum(), _goneHits),
+                    Misses = Sum(static partition => partition.Misses, _goneMisses),
                     LoadFailures = _loadFailures,
                     Insertions = _insertions,
-                    Refaults = _refaults,
-                    RefaultActivations = _space.RefaultActivations,
-                    Activations = _space.Activations,
-                    Deactivations = _space.Deactivations,
-                    Evictions = _space.Evictions,
+                    Refaults = Sum(static partition => partition.Refaults, _goneRefaults),
+                    RefaultActivations = _space.Sum(static space => space.RefaultActivations),
+                    Activations = _space.Sum(static space => space.Activations),
+                    Deactivations = _space.Sum(static space => space.Deactivations),
+                    Evictions = _space.Sum(static space => space.Evictions),
                     Removals = _removals,
-                    ShadowsDropped = _space.Shadows.DroppedCount,
+                    ShadowsDropped = _space.ShadowsDropped,
                     LockWaits = Interlocked.Read(ref _lockWaits),
-                    HeldFrames = _space.Held.Count,
+                    HeldFrames = _space.HeldCount,
                     DirtyPages = DirtyCount,
                     PagesWritten = _pagesWritten,
                     WriteRequests = Interlocked.Read(ref _writeRequests),
@@ -270,7 +278,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         lock (_lock)
         {
             // Nothing is lent yet.
-            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0);
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0,
+                _isPartitioned ? [.. Existing().Select(Measure)] : []);
         }
     }
 
@@ -283,7 +292,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _space.Validate();
-            _rules.Validate();
+            foreach (Partition partition in Existing()) partition.Rules.Validate();
             _memory.Validate();
             ValidatePlaces();
             ValidateWrites();
@@ -298,7 +307,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
     /// <summary>Frames whose page data and metadata fit into <paramref name="bytes"/> while there is metadata for
     /// <paramref name="bytesMax"/>.</summary>
-    private uint FramesFor(long bytes, long bytesMax)
+    private uint FramesFor(long bytes, long bytesMax, ref TRules rules)
     {
         // Metadata of a frame: its row and its share of a full leaf and directory, both ready for the largest size;
         // then what columns grow by at least, and the buffers. Where pages are sparse, the index takes more, and
@@ -308,12 +317,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
             + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
         long rows = bytesMax / (_options.PageBytes + perRow);
-        long ghostBytes = GhostRowsFor((uint)Math.Min(rows, FrameId.CountMax / 2)) * (FrameTable.BytesPerFrame + IndexBytesPerFrame);
+        long ghostBytes = GhostRowsFor(ref rules, (uint)Math.Min(rows, FrameId.CountMax / 2)) * (FrameTable.BytesPerFrame + IndexBytesPerFrame);
         long left = bytes - (rows * perRow) - ghostBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
 
-    private uint GhostRowsFor(uint frames) => TRules.UsesGhosts ? _rules.GhostRowCount(frames) : 0;
+    private static uint GhostRowsFor(ref TRules rules, uint frames) => TRules.UsesGhosts ? rules.GhostRowCount(frames) : 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EnterContended()

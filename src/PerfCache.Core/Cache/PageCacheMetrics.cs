@@ -20,11 +20,17 @@ namespace PerfCache.Cache;
 /// cache.dirty_pages      up-down {page}        changed and not written
 /// cache.held_frames      up-down {frame}       found in use by reclaim, and set aside
 /// cache.lent_pages       up-down {page}        lent to a neighbour: 0 as long as nothing lends
+/// cache.limit_evictions     counter {eviction} of a partition, because it was at its own limit
+/// cache.pressure_evictions  counter {eviction} of a partition, because another needed frames
 /// </code>
 /// The first four have the names and tags of the metrics proposed for .NET's own memory cache, whose meter is
 /// Microsoft.Extensions.Caching.Memory.MemoryCache, so that one dashboard shows both. Every measurement has the tag
 /// cache.name. Hits are reported where the cache counts them (<see cref="PageCacheOptions.CountHits"/>), and left out
 /// elsewhere: 0 would be a lie.
+/// <para>Once a cache has partitions of its own making, what is counted for each of them (requests, evictions, entries,
+/// refaults, activations, deactivations, dirty pages, held frames) is reported for each, with the tag cache.partition:
+/// the measurements of a cache sum up to the cache's. What only the whole has (size, lock, lent pages) has no such tag.
+/// </para>
 /// <para>All instruments are observable: a cache is asked, under its lock, when somebody collects, and pays nothing at
 /// any other time. A cache is known here from when it is made until its memory is given back; one that was forgotten
 /// without Dispose is not kept alive.</para>
@@ -36,6 +42,7 @@ public static class PageCacheMetrics
 
     private const string NameTag = "cache.name";
     private const string TypeTag = "cache.request.type";
+    private const string PartitionTag = "cache.partition";
 
     private static readonly Meter s_meter = new(MeterName);
     private static readonly List<WeakReference<IMeasuredCache>> s_caches = [];
@@ -43,16 +50,28 @@ public static class PageCacheMetrics
     static PageCacheMetrics()
     {
         s_meter.CreateObservableCounter("cache.requests", Requests, "{request}", "Look-ups of pages.");
-        Counter("cache.evictions", "{eviction}", "Pages evicted by reclaim.", m => m.Statistics.Evictions);
-        UpDown("cache.entries", "{entry}", "Resident pages.", m => m.ResidentCount);
+        Counter(
+            "cache.evictions", "{eviction}", "Pages evicted by reclaim.", m => m.Statistics.Evictions, p => p.Evictions);
+        UpDown("cache.entries", "{entry}", "Resident pages.", m => m.ResidentCount, p => p.ResidentPages);
         s_meter.CreateObservableGauge(
-            "cache.estimated_size", () => Each(m => m.UsedBytes), "By", "Native bytes in use, metadata included.");
-        Counter("cache.refaults", "{refault}", "Insertions that found a shadow.", m => m.Statistics.Refaults);
-        Counter("cache.activations", "{activation}", "Pages that became active.", m => m.Statistics.Activations);
-        Counter("cache.deactivations", "{deactivation}", "Pages that became inactive.", m => m.Statistics.Deactivations);
+            "cache.estimated_size", () => Each(m => m.UsedBytes, null), "By", "Native bytes in use, metadata included.");
+        Counter(
+            "cache.refaults", "{refault}", "Insertions that found a shadow.", m => m.Statistics.Refaults, p => p.Refaults);
+        Counter(
+            "cache.activations", "{activation}", "Pages that became active.", m => m.Statistics.Activations,
+            p => p.Activations);
+        Counter(
+            "cache.deactivations", "{deactivation}", "Pages that became inactive.", m => m.Statistics.Deactivations,
+            p => p.Deactivations);
+        Counter(
+            "cache.limit_evictions", "{eviction}", "Pages evicted for a partition's own limit.", null, p => p.LimitEvictions);
+        Counter(
+            "cache.pressure_evictions", "{eviction}", "Pages evicted for another partition.", null, p => p.PressureEvictions);
         Counter("cache.lock_waits", "{wait}", "Threads that waited for the lock.", m => m.Statistics.LockWaits);
-        UpDown("cache.dirty_pages", "{page}", "Pages changed and not written.", m => m.DirtyCount);
-        UpDown("cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames);
+        UpDown("cache.dirty_pages", "{page}", "Pages changed and not written.", m => m.DirtyCount, p => p.DirtyPages);
+        UpDown(
+            "cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames,
+            p => p.HeldFrames);
         UpDown("cache.lent_pages", "{page}", "Pages lent to a neighbour.", m => m.LentCount);
     }
 
@@ -68,11 +87,15 @@ public static class PageCacheMetrics
             s_caches.RemoveAll(known => !known.TryGetTarget(out IMeasuredCache? target) || ReferenceEquals(target, cache));
     }
 
-    private static void Counter(string name, string unit, string description, Func<CacheMeasurement, long> read) =>
-        s_meter.CreateObservableCounter(name, () => Each(read), unit, description);
+    private static void Counter(
+        string name, string unit, string description, Func<CacheMeasurement, long>? read,
+        Func<PartitionStatistics, long>? readPartition = null) =>
+        s_meter.CreateObservableCounter(name, () => Each(read, readPartition), unit, description);
 
-    private static void UpDown(string name, string unit, string description, Func<CacheMeasurement, long> read) =>
-        s_meter.CreateObservableUpDownCounter(name, () => Each(read), unit, description);
+    private static void UpDown(
+        string name, string unit, string description, Func<CacheMeasurement, long> read,
+        Func<PartitionStatistics, long>? readPartition = null) =>
+        s_meter.CreateObservableUpDownCounter(name, () => Each(read, readPartition), unit, description);
 
     private static List<Measurement<long>> Requests()
     {
@@ -80,21 +103,44 @@ public static class PageCacheMetrics
         foreach (IMeasuredCache cache in Caches())
         {
             CacheMeasurement measured = cache.Measure();
-            if (measured.CountsHits) requests.Add(Request(cache, "hit", measured.Statistics.Hits));
-            requests.Add(Request(cache, "miss", measured.Statistics.Misses));
+            KeyValuePair<string, object?> name = new(NameTag, cache.Name);
+            KeyValuePair<string, object?> hit = new(TypeTag, "hit");
+            KeyValuePair<string, object?> miss = new(TypeTag, "miss");
+            if (measured.Partitions.Length == 0)
+            {
+                if (measured.CountsHits) requests.Add(new(measured.Statistics.Hits, name, hit));
+                requests.Add(new(measured.Statistics.Misses, name, miss));
+            }
+
+            foreach (PartitionStatistics partition in measured.Partitions)
+            {
+                KeyValuePair<string, object?> part = new(PartitionTag, partition.Name);
+                if (measured.CountsHits) requests.Add(new(partition.Hits, name, hit, part));
+                requests.Add(new(partition.Misses, name, miss, part));
+            }
         }
 
         return requests;
     }
 
-    private static Measurement<long> Request(IMeasuredCache cache, string type, long count) => new(
-        count, new KeyValuePair<string, object?>(NameTag, cache.Name), new KeyValuePair<string, object?>(TypeTag, type));
-
-    private static List<Measurement<long>> Each(Func<CacheMeasurement, long> read)
+    /// <summary>A value of each cache, or of each of its partitions where it has some.</summary>
+    /// <param name="read">The value of a cache; null where only partitions have one.</param>
+    /// <param name="readPartition">The value of a partition; null where only the whole cache has one.</param>
+    private static List<Measurement<long>> Each(
+        Func<CacheMeasurement, long>? read, Func<PartitionStatistics, long>? readPartition)
     {
         List<Measurement<long>> values = [];
         foreach (IMeasuredCache cache in Caches())
-            values.Add(new(read(cache.Measure()), new KeyValuePair<string, object?>(NameTag, cache.Name)));
+        {
+            CacheMeasurement measured = cache.Measure();
+            KeyValuePair<string, object?> name = new(NameTag, cache.Name);
+            if (read is not null && (readPartition is null || measured.Partitions.Length == 0))
+                values.Add(new(read(measured), name));
+            if (readPartition is null) continue;
+            foreach (PartitionStatistics partition in measured.Partitions)
+                values.Add(new(readPartition(partition), name, new(PartitionTag, partition.Name)));
+        }
+
         return values;
     }
 
@@ -122,6 +168,7 @@ internal interface IMeasuredCache
     CacheMeasurement Measure();
 }
 
-/// <summary>What a collection of metrics reads of a cache.</summary>
+/// <summary>What a collection of metrics reads of a cache; of each partition, once there are some.</summary>
 internal readonly record struct CacheMeasurement(
-    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount);
+    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount,
+    PartitionStatistics[] Partitions);

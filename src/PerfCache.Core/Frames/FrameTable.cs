@@ -43,7 +43,8 @@ public struct FrameLink
 [StructLayout(LayoutKind.Explicit, Size = 4)]
 public struct FrameOwner
 {
-    /// <summary>The domain (a virtual machine, a tenant) that the frame is charged to.</summary>
+    /// <summary>The domain (a virtual machine, a partition of a cache) that the frame is charged to; of a frame that is
+    /// free, the last one.</summary>
     [FieldOffset(0)] public ushort Domain;
 
     /// <summary>The NUMA node of the frame's memory.</summary>
@@ -66,7 +67,9 @@ public struct FrameOwner
 ///             32  a frame, and 32 for each extra row
 /// </code>
 /// Rows: 0 is reserved; 1 to <see cref="FrameCount"/> are data frames; then come the extra rows that a rule asks for
-/// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused.
+/// (ghosts); then <see cref="ListMax"/> rows whose link is the head of a list and whose other columns are unused. All but
+/// the first 16 of those have addresses only, and their links get memory when a list takes one. Behind them is address
+/// space for further extra rows (<see cref="AddExtraRows"/>), for caches that are divided among several rules.
 /// Columns are separate because the paths above want different ones: four heads or eight links share a cache line.
 /// <para>Equations that always hold, for each row r:</para>
 /// <para>F1: link(r).Next = 0 if and only if link(r).Previous = 0: a frame is on one list or on none.</para>
@@ -79,8 +82,11 @@ public sealed class FrameTable : IDisposable
     /// <summary>Metadata bytes of a frame, the index not included.</summary>
     public const int BytesPerFrame = 16 + 8 + 4 + 4;
 
-    /// <summary>Rows that serve as list heads.</summary>
-    public const uint ListMax = 16;
+    /// <summary>The most lists at a time: rows that serve as list heads.</summary>
+    public const uint ListMax = 1000;
+
+    /// <summary>List rows that have memory from the start.</summary>
+    private const uint ListsAtStart = 16;
 
     private readonly NativeColumn<FrameHead> _heads;
     private readonly NativeColumn<FrameLink> _links;
@@ -90,26 +96,35 @@ public sealed class FrameTable : IDisposable
     private readonly NativeArray<FrameLink> _link;
     private readonly NativeArray<uint> _slot;
     private readonly NativeArray<FrameOwner> _owner;
+    private readonly Stack<uint> _freeListRows = [];
+    private readonly List<(uint First, uint Count)> _freeExtraRows = [];
+    private readonly uint _firstListRow;
+    private uint _nextExtraRow;
     private uint _listCount;
 
     /// <summary>Makes a table whose frames are all free and were never used.</summary>
     /// <param name="frameCount">The number of data frames, 1 to <see cref="FrameId.CountMax"/>.</param>
     /// <param name="extraRowCount">The number of rows beyond them that the rule asked for.</param>
     /// <param name="meter">The meter to charge.</param>
+    /// <param name="laterRowMax">Extra rows that may be added later.</param>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
-    public FrameTable(uint frameCount, uint extraRowCount, MemoryMeter meter)
+    public FrameTable(uint frameCount, uint extraRowCount, MemoryMeter meter, uint laterRowMax = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frameCount, 1u);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(frameCount + (ulong)extraRowCount, FrameId.CountMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            frameCount + (ulong)extraRowCount + laterRowMax, FrameId.CountMax);
         FrameCount = frameCount;
         ExtraRowCount = extraRowCount;
-        RowCount = 1 + frameCount + extraRowCount + ListMax;
+        _firstListRow = 1 + frameCount + extraRowCount;
+        _nextExtraRow = _firstListRow + ListMax;
+        RowCount = _nextExtraRow + laterRowMax;
         try
         {
-            _heads = Column<FrameHead>("frame heads", RowCount, meter);
-            _links = Column<FrameLink>("frame links", RowCount, meter);
-            _slots = Column<uint>("frame slots", RowCount, meter);
-            _owners = Column<FrameOwner>("frame owners", RowCount, meter);
+            uint rows = _firstListRow + ListsAtStart;
+            _heads = Column<FrameHead>("frame heads", rows, RowCount, meter);
+            _links = Column<FrameLink>("frame links", rows, RowCount, meter);
+            _slots = Column<uint>("frame slots", rows, RowCount, meter);
+            _owners = Column<FrameOwner>("frame owners", rows, RowCount, meter);
         }
         catch (NativeMemoryException)
         {
@@ -129,7 +144,7 @@ public sealed class FrameTable : IDisposable
     /// <summary>The number of rows beyond the data frames that a rule may use.</summary>
     public uint ExtraRowCount { get; }
 
-    /// <summary>All rows, the reserved one and the list heads included.</summary>
+    /// <summary>All rows there may be, the reserved one and the list heads included.</summary>
     public uint RowCount { get; }
 
     /// <summary>Native bytes in use.</summary>
@@ -208,11 +223,70 @@ public sealed class FrameTable : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchSlot(uint row) => _slot.Prefetch(row);
 
-    /// <summary>Takes the next unused list row.</summary>
+    /// <summary>Takes a list row that is not used.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     internal uint AllocateListRow()
     {
+        if (_freeListRows.TryPop(out uint freed)) return freed;
         Invariant.Check(_listCount < ListMax, "FrameTable", $"at most {ListMax} lists", _listCount);
-        return RowCount - ListMax + _listCount++;
+        uint row = _firstListRow + _listCount;
+        _links.EnsureLengthExact(row + 1L);
+        _listCount++;
+        return row;
+    }
+
+    /// <summary>Takes neighbouring rows that are all zero, beyond <see cref="ExtraRowCount"/>.</summary>
+    /// <returns>The first.</returns>
+    /// <exception cref="NativeMemoryException">The memory cannot be had, or there are too many.</exception>
+    internal uint AddExtraRows(uint count)
+    {
+        if (count == 0) return _nextExtraRow;
+        int best = -1;
+        for (int i = 0; i < _freeExtraRows.Count; i++)
+            if (_freeExtraRows[i].Count >= count && (best < 0 || _freeExtraRows[i].Count < _freeExtraRows[best].Count)) best = i;
+        if (best >= 0)
+        {
+            (uint first, uint length) = _freeExtraRows[best];
+            _freeExtraRows.RemoveAt(best);
+            if (length > count) _freeExtraRows.Add((first + count, length - count));
+            return first;
+        }
+
+        long rows = (long)_nextExtraRow + count;
+        _heads.EnsureLengthExact(rows);
+        _links.EnsureLengthExact(rows);
+        _slots.EnsureLengthExact(rows);
+        _owners.EnsureLengthExact(rows);
+        uint added = _nextExtraRow;
+        _nextExtraRow += count;
+        return added;
+    }
+
+    /// <summary>Gives rows back that <see cref="AddExtraRows"/> gave, and which nothing names any more.</summary>
+    internal void FreeExtraRows(uint first, uint count)
+    {
+        if (count == 0) return;
+        _head.AsSpan(first, (int)count).Clear();
+        _link.AsSpan(first, (int)count).Clear();
+        _slot.AsSpan(first, (int)count).Clear();
+        _owner.AsSpan(first, (int)count).Clear();
+        _freeExtraRows.Add((first, count));
+        // Neighbours become one again.
+        _freeExtraRows.Sort();
+        for (int i = _freeExtraRows.Count - 1; i > 0; i--)
+        {
+            (uint before, uint length) = _freeExtraRows[i - 1];
+            if (before + length != _freeExtraRows[i].First) continue;
+            _freeExtraRows[i - 1] = (before, length + _freeExtraRows[i].Count);
+            _freeExtraRows.RemoveAt(i);
+        }
+    }
+
+    /// <summary>Gives the row of an empty list back.</summary>
+    internal void FreeListRow(uint row)
+    {
+        _link[row] = default;
+        _freeListRows.Push(row);
     }
 
     /// <summary>Gives all memory back.</summary>
@@ -224,9 +298,9 @@ public sealed class FrameTable : IDisposable
         _owners?.Dispose();
     }
 
-    private static NativeColumn<T> Column<T>(string purpose, uint rows, MemoryMeter meter) where T : unmanaged
+    private static NativeColumn<T> Column<T>(string purpose, uint rows, uint rowsMax, MemoryMeter meter) where T : unmanaged
     {
-        NativeColumn<T> column = new(purpose, rows, meter);
+        NativeColumn<T> column = new(purpose, rowsMax, meter);
         try
         {
             column.EnsureLengthExact(rows);

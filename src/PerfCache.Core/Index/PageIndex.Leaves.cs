@@ -39,39 +39,57 @@ internal sealed partial class PageIndex
     {
         _blocks.Validate();
         _nodes.Validate();
-        Shadows.Validate();
-        uint shadowOnly = 0;
+        Dictionary<ShadowStore, (uint ShadowOnly, uint Leaves)> stores = new() { [Shadows] = default };
         for (uint i = 0; i < _objectCount; i++)
         {
             if (!_objects[i].InUse) continue;
-            ObjectId owner = new(i);
-            Dictionary<uint, (int Frames, int Shadows)> leaves = [];
-            Walk(owner, 0, PageKey.PageMax, (page, address, entry) =>
-            {
-                if (entry.IsFrame) CheckFrame(owner, page, address, entry.Frame);
-                else Invariant.Check(entry.IsShadow, nameof(PageIndex), "I2: a frame or a shadow", entry.Packed);
-                uint leaf = address >> IndexBlocks.SlotBits;
-                if (BlockCounts.AreOfNodes(_counts[leaf].Packed))
-                {
-                    if (entry.IsShadow) shadowOnly++;
-                    return;
-                }
-
-                (int frames, int shadows) = leaves.GetValueOrDefault(leaf);
-                leaves[leaf] = entry.IsFrame ? (frames + 1, shadows) : (frames, shadows + 1);
-            });
-            foreach ((uint leaf, (int frames, int shadows)) in leaves)
-            {
-                BlockCounts counts = _blocks.Counts(leaf);
-                Invariant.Check(counts.Used == frames, nameof(PageIndex), $"I2: {frames} frames in leaf {leaf}", counts.Used);
-                Invariant.Check(
-                    counts.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", counts.Shadows);
-                if (frames == 0) shadowOnly++;
-            }
+            (uint shadowOnly, uint leaves) = ValidateObject(new ObjectId(i));
+            (uint ShadowOnly, uint Leaves) before = stores.GetValueOrDefault(_objects[i].Shadows);
+            stores[_objects[i].Shadows] = (before.ShadowOnly + shadowOnly, before.Leaves + leaves);
         }
 
-        Invariant.Check(
-            shadowOnly == Shadows.LeafCount, nameof(PageIndex), $"I4: {shadowOnly} leaves and nodes with shadows alone", Shadows.LeafCount);
+        foreach ((ShadowStore store, (uint shadowOnly, uint leaves)) in stores)
+        {
+            store.Validate();
+            Invariant.Check(shadowOnly == store.LeafCount, nameof(PageIndex),
+                $"I4: {shadowOnly} leaves and nodes with shadows alone", store.LeafCount);
+            Invariant.Check(leaves == store.IndexLeafCount, nameof(PageIndex),
+                $"S2: {leaves} leaves and nodes", store.IndexLeafCount);
+        }
+    }
+
+    /// <summary>Checks I1 and I2 of one object.</summary>
+    /// <returns>Its leaves and nodes with shadows alone, and all of them.</returns>
+    private (uint ShadowOnly, uint Leaves) ValidateObject(ObjectId owner)
+    {
+        uint shadowOnly = 0;
+        uint nodes = 0;
+        Dictionary<uint, (int Frames, int Shadows)> leaves = [];
+        Walk(owner, 0, PageKey.PageMax, (page, address, entry) =>
+        {
+            if (entry.IsFrame) CheckFrame(owner, page, address, entry.Frame);
+            else Invariant.Check(entry.IsShadow, nameof(PageIndex), "I2: a frame or a shadow", entry.Packed);
+            uint leaf = address >> IndexBlocks.SlotBits;
+            if (BlockCounts.AreOfNodes(_counts[leaf].Packed))
+            {
+                nodes++;
+                if (entry.IsShadow) shadowOnly++;
+                return;
+            }
+
+            (int frames, int shadows) = leaves.GetValueOrDefault(leaf);
+            leaves[leaf] = entry.IsFrame ? (frames + 1, shadows) : (frames, shadows + 1);
+        });
+        foreach ((uint leaf, (int frames, int shadows)) in leaves)
+        {
+            BlockCounts counts = _blocks.Counts(leaf);
+            Invariant.Check(counts.Used == frames, nameof(PageIndex), $"I2: {frames} frames in leaf {leaf}", counts.Used);
+            Invariant.Check(
+                counts.Shadows == shadows, nameof(PageIndex), $"I2: {shadows} shadows in leaf {leaf}", counts.Shadows);
+            if (frames == 0) shadowOnly++;
+        }
+
+        return (shadowOnly, (uint)leaves.Count + nodes);
     }
 
     private void CheckFrame(ObjectId owner, ulong page, uint address, FrameId frame)
@@ -93,13 +111,20 @@ internal sealed partial class PageIndex
     {
         Invariant.Assert(IsPage(owner, page), nameof(PageIndex), "a page of the object", (long)page);
         ref ObjectRow row = ref _objects[owner.Value];
-        if (row.IsSparse) return _nodes.Add(new PageKey(owner, page));
+        if (row.IsSparse)
+        {
+            uint node = _nodes.Add(new PageKey(owner, page));
+            row.Shadows.IndexLeafCount++;
+            return node;
+        }
+
         ulong leaf = page >> IndexBlocks.SlotBits;
         row.DirectoryColumn!.EnsureLength((long)leaf + 1);
         row.DirectoryLength = (ulong)row.DirectoryColumn.Length;
         Volatile.Write(ref _directories[owner.Value].Length, row.DirectoryLength);
         uint block = _blocks.Allocate();
         row.Directory[leaf] = block;
+        row.Shadows.IndexLeafCount++;
         _blocks.LeafKey(block) = new PageKey(owner, page).Packed >> IndexBlocks.SlotBits;
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
@@ -107,7 +132,7 @@ internal sealed partial class PageIndex
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void LeafLostItsFrames(uint leaf)
     {
-        if (_blocks.Counts(leaf).Shadows > 0) Shadows.Enter(leaf);
+        if (_blocks.Counts(leaf).Shadows > 0) ShadowsOf(leaf << IndexBlocks.SlotBits).Enter(leaf);
         else RemoveLeaf(leaf);
     }
 
@@ -121,12 +146,14 @@ internal sealed partial class PageIndex
         LeavesRemoved++;
         _blocks.Free(block);
         row.Directory[leaf] = 0;
+        row.Shadows.IndexLeafCount--;
     }
 
     /// <summary>Frees the node of a slot that is empty.</summary>
     private void RemoveNode(uint address)
     {
         LeavesRemoved++;
+        _objects[new PageKey(_nodes.Key(address)).ObjectId.Value].Shadows.IndexLeafCount--;
         _nodes.Remove(address);
     }
 

@@ -40,6 +40,7 @@ internal sealed partial class PageIndex : IDisposable
     private DirectoryView[] _directories = [];
     private uint _objectCount;
     private readonly List<NativeColumn<uint>> _retiredDirectories = [];
+    private bool _isDivided;
 
     internal PageIndex(FrameTable frames, MemoryMeter meter)
     {
@@ -63,7 +64,15 @@ internal sealed partial class PageIndex : IDisposable
         Shadows = new ShadowStore(_blocks, _nodes);
     }
 
+    /// <summary>The shadows of all objects that were not given another store.</summary>
     internal ShadowStore Shadows { get; }
+
+    /// <summary>Makes a further store, for objects whose shadows have a bound of their own.</summary>
+    internal ShadowStore NewShadowStore()
+    {
+        _isDivided = true;
+        return new ShadowStore(_blocks, _nodes);
+    }
 
     /// <summary>True to keep the directory of a removed object mapped, without memory, until another object gets it.
     /// </summary>
@@ -74,9 +83,6 @@ internal sealed partial class PageIndex : IDisposable
 
     /// <summary>How often a leaf or a node was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
     internal uint LeavesRemoved { get; private set; }
-
-    /// <summary>Leaves and nodes in use.</summary>
-    internal uint LeafCount => _blocks.Count - _nodes.NodeBlockCount + _nodes.Count;
 
     /// <summary>Native bytes in use: blocks, buckets and directories.</summary>
     internal long NativeBytes
@@ -94,12 +100,19 @@ internal sealed partial class PageIndex : IDisposable
     /// <param name="pageCountMax">The most pages; rounded up to whole leaves, so that a leaf has no page that is not
     /// the object's, and a miss needs to check only when it makes one.</param>
     /// <param name="dense">True for a directory, false for a node a page.</param>
-    internal ObjectId AddObject(ulong pageCountMax, bool dense)
+    /// <param name="shadows">Where its shadows are bounded; null for <see cref="Shadows"/>.</param>
+    internal ObjectId AddObject(ulong pageCountMax, bool dense, ShadowStore? shadows = null)
     {
         if (_objectCount > ObjectId.ValueMax)
             throw new NativeMemoryException($"page index: more than {ObjectId.ValueMax} objects");
         ulong leafMax = (pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount;
-        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true, IsSparse = !dense };
+        ObjectRow row = new()
+        {
+            PageCountMax = leafMax * IndexBlocks.SlotCount,
+            InUse = true,
+            IsSparse = !dense,
+            Shadows = shadows ?? Shadows,
+        };
         if (dense)
         {
             row.DirectoryColumn = TakeRetiredDirectory((long)leafMax)
@@ -234,17 +247,17 @@ internal sealed partial class PageIndex : IDisposable
         ref uint counts = ref _counts[leaf].Packed;
         if (BlockCounts.AreOfNodes(counts))
         {
-            if (!old.IsEmpty) Shadows.LeaveNode(address);
+            if (!old.IsEmpty) ShadowsOf(address).LeaveNode(address);
             return old.Shadow;
         }
 
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
-        if (BlockCounts.IsShadowOnly(counts)) Shadows.Leave(leaf);
+        if (BlockCounts.IsShadowOnly(counts)) ShadowsOf(address).Leave(leaf);
         counts += BlockCounts.OneUsed - (old.IsEmpty ? 0 : BlockCounts.OneShadow);
         return old.Shadow;
     }
 
-    /// <summary>Replaces the frames of a batch by shadows with consecutive ages.</summary>
+    /// <summary>Replaces the frames of a batch by shadows with consecutive ages. All shadows are in one store.</summary>
     internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, in ShadowFormat format, ulong firstAge, uint list)
     {
         NativeArray<uint> slots = _slots;
@@ -262,7 +275,7 @@ internal sealed partial class PageIndex : IDisposable
             ref uint counts = ref blocks[address >> IndexBlocks.SlotBits].Packed;
             if (BlockCounts.AreOfNodes(counts))
             {
-                Shadows.EnterNode(address);
+                ShadowsOf(address).EnterNode(address);
                 continue;
             }
 
@@ -279,12 +292,12 @@ internal sealed partial class PageIndex : IDisposable
         _slots[address] = shadow.Packed;
         if (BlockCounts.AreOfNodes(counts))
         {
-            Shadows.EnterNode(address);
+            ShadowsOf(address).EnterNode(address);
             return;
         }
 
         counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
-        if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(leaf);
+        if (BlockCounts.IsShadowOnly(counts)) ShadowsOf(address).Enter(leaf);
     }
 
     /// <summary>Empties a slot that holds a frame.</summary>
@@ -312,39 +325,53 @@ internal sealed partial class PageIndex : IDisposable
         _slots[address] = 0;
         if (BlockCounts.AreOfNodes(counts))
         {
-            Shadows.LeaveNode(address);
+            ShadowsOf(address).LeaveNode(address);
             RemoveNode(address);
             return;
         }
 
         counts -= BlockCounts.OneShadow;
         if (counts > 0) return;
-        Shadows.Leave(leaf);
+        ShadowsOf(address).Leave(leaf);
         RemoveLeaf(leaf);
     }
 
     /// <summary>Drops the shadow-only leaf or node that lost its last frame longest ago.</summary>
+    /// <param name="shadows">The store whose leaf or node it is.</param>
     /// <returns>The number of shadows dropped; 0 when there is no such leaf or node.</returns>
-    internal int DropOldestShadowLeaf()
+    internal int DropOldestShadowLeaf(ShadowStore shadows)
     {
-        uint oldest = Shadows.Oldest;
+        uint oldest = shadows.Oldest;
         if (oldest == 0) return 0;
         uint leaf = oldest >> IndexBlocks.SlotBits;
         if (BlockCounts.AreOfNodes(_counts[leaf].Packed))
         {
             ClearShadow(oldest);
-            Shadows.DroppedCount++;
+            shadows.DroppedCount++;
             return 1;
         }
 
         int count = (int)_blocks.Counts(leaf).Shadows;
         Invariant.Assert(
             LeafScan.Frames(_blocks.Slots(leaf)) == 0, nameof(PageIndex), "I4: a leaf without frames", leaf);
-        Shadows.Leave(leaf);
+        shadows.Leave(leaf);
         _blocks.Slots(leaf).Clear();
         RemoveLeaf(leaf);
-        Shadows.DroppedCount += count;
+        shadows.DroppedCount += count;
         return count;
+    }
+
+    /// <summary>The store of the object whose slot is at an address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ShadowStore ShadowsOf(uint address) => _isDivided ? ShadowsOfDivided(address) : Shadows;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ShadowStore ShadowsOfDivided(uint address)
+    {
+        uint block = address >> IndexBlocks.SlotBits;
+        ulong leafKey = BlockCounts.AreOfNodes(_counts[block].Packed)
+            ? _nodes.Key(address) >> IndexBlocks.SlotBits : _blocks.LeafKey(block);
+        return _objects[leafKey >> LeafKeyObjectShift].Shadows;
     }
 
     /// <summary>Marks an object whose slots are all empty as gone; its number is not used again.</summary>
@@ -420,6 +447,10 @@ internal sealed partial class PageIndex : IDisposable
 
         public bool InUse;
         public ulong PageCountMax;
+
+        /// <summary>Where its shadows are bounded and its leaves counted.</summary>
+        public ShadowStore Shadows;
+
         public NativeColumn<uint>? DirectoryColumn;
     }
 }

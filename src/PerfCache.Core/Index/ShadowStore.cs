@@ -20,16 +20,22 @@ namespace PerfCache.Index;
 /// distance is within the active list, which is at most all pages; assuming one slot in eight of a leaf is a shadow,
 /// pages/8 leaves hold that many shadows.
 /// </para>
-/// <para>Implementation. A ring through the link of block 0; the index calls <see cref="Enter"/> and
+/// <para>
+/// Several stores. Each partition of a cache has its own: a leaf belongs to one object and an object to one partition,
+/// so whoever leaves many shadows behind pushes out his own. The kernel does the same for its control groups.
+/// </para>
+/// <para>Implementation. A ring through an anchor that is no leaf; the index calls <see cref="Enter"/> and
 /// <see cref="Leave"/> whenever a leaf becomes or ceases to be shadow-only. Nodes of sparse pages, which have one slot,
 /// are on the same ring while that holds a shadow.</para>
-/// <para>S1: the ring holds exactly the leaves with shadows and without frames and the nodes with a shadow,
-/// <see cref="LeafCount"/> of them.</para>
+/// <para>S1: the ring holds exactly the leaves with shadows and without frames and the nodes with a shadow, of the store's
+/// objects: <see cref="LeafCount"/> of them.</para>
+/// <para>S2: <see cref="IndexLeafCount"/> is the number of leaves and nodes of the store's objects.</para>
 /// </remarks>
 public sealed class ShadowStore
 {
     private readonly IndexBlocks _blocks;
     private readonly SparsePages _nodes;
+    private BlockLink _anchor;
     private uint _nodeCount;
 
     internal ShadowStore(IndexBlocks blocks, SparsePages nodes)
@@ -42,6 +48,9 @@ public sealed class ShadowStore
     /// leaf, so it counts as one.</summary>
     public uint LeafCount { get; private set; }
 
+    /// <summary>Leaves and nodes of the objects whose shadows these are.</summary>
+    internal uint IndexLeafCount { get; set; }
+
     /// <summary>Native bytes that only shadows hold: those leaves and nodes, whole.</summary>
     public long NativeBytes =>
         ((long)(LeafCount - _nodeCount) * IndexBlocks.BytesPerBlock) + ((long)_nodeCount * SparsePages.BytesPerNode);
@@ -51,7 +60,7 @@ public sealed class ShadowStore
 
     /// <summary>The address of the first slot of the leaf, or of the node, that lost its last frame longest ago; or 0.
     /// </summary>
-    internal uint Oldest => _blocks.Link(0).Next;
+    internal uint Oldest => _anchor.Next;
 
     /// <summary>A leaf has lost its last frame and holds shadows.</summary>
     internal void Enter(uint leaf) => Push(leaf << IndexBlocks.SlotBits);
@@ -99,11 +108,10 @@ public sealed class ShadowStore
 
     private void Push(uint item)
     {
-        ref BlockLink anchor = ref _blocks.Link(0);
-        uint youngest = anchor.Previous;
+        uint youngest = _anchor.Previous;
         Link(item) = new BlockLink { Previous = youngest, Next = 0 };
         Link(youngest).Next = item;
-        anchor.Previous = item;
+        _anchor.Previous = item;
         LeafCount++;
     }
 
@@ -121,6 +129,7 @@ public sealed class ShadowStore
     /// </summary>
     private ref BlockLink Link(uint item)
     {
+        if (item == 0) return ref _anchor;
         uint block = item >> IndexBlocks.SlotBits;
         if (BlockCounts.AreOfNodes(_blocks.Counts(block).Packed)) return ref _nodes.Link(item);
         return ref _blocks.Link(block);

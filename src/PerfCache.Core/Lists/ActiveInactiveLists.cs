@@ -16,11 +16,11 @@ public sealed class ActiveInactiveLists
 {
     private readonly FrameTable _frames;
 
-    internal ActiveInactiveLists(FrameTable frames)
+    internal ActiveInactiveLists(FrameTable frames, FrameList active, FrameList inactive)
     {
         _frames = frames;
-        Active = new FrameList(frames, "active list");
-        Inactive = new FrameList(frames, "inactive list");
+        Active = active;
+        Inactive = inactive;
     }
 
     /// <summary>Pages in regular use.</summary>

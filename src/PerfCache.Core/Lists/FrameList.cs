@@ -174,6 +174,13 @@ public sealed class FrameList
         return PrefetchTail();
     }
 
+    /// <summary>Ends the list: its rows are on none, and another list may have its own.</summary>
+    internal void Release()
+    {
+        while (!PopTail().IsNone) { }
+        _frames.FreeListRow(_anchor);
+    }
+
     /// <summary>The frames from head to tail: for tests, dumps and validation.</summary>
     public IEnumerable<FrameId> FromHead()
     {

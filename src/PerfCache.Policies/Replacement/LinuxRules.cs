@@ -206,10 +206,12 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private int ReclaimPasses(bool force)
     {
         int freed = 0;
+        int most = (int)Math.Min(_space.ReclaimMax, int.MaxValue);
+        int wanted = Math.Min(_reclaimBatch, most);
         bool mayDeactivate = force || MayDeactivate();
-        for (int priority = PriorityDefault; priority >= 0 && freed < _reclaimBatch; priority--)
+        for (int priority = PriorityDefault; priority >= 0 && freed < wanted; priority--)
         {
-            freed += ScanLists(priority, mayDeactivate, force);
+            freed += ScanLists(priority, mayDeactivate, force, most - freed);
             ulong drop = TProfile.ShadowLeavesToDrop(
                 ref _shadowPressure, _space.Shadows.LeafCount, _space.ResidentCount, _space.FrameCount,
                 _space.IndexLeafCount, priority);
@@ -228,7 +230,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <summary>
     /// One pass: a part of both lists by turns in chunks, until enough is freed (mm/vmscan.c, shrink_lruvec).
     /// </summary>
-    private int ScanLists(int priority, bool mayDeactivate, bool force)
+    private int ScanLists(int priority, bool mayDeactivate, bool force, int most)
     {
         uint inactive = _lists.Inactive.Count >> priority;
         uint active = _lists.Active.Count >> priority;
@@ -237,13 +239,13 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         {
             int chunk = (int)Math.Min(inactive, (uint)_reclaimBatch);
             inactive -= (uint)chunk;
-            freed += EvictTail(chunk);
+            freed += EvictTail(Math.Min(chunk, most - freed));
 
             chunk = (int)Math.Min(active, (uint)_reclaimBatch);
             active -= (uint)chunk;
             if (TProfile.DecidesPerChunk) mayDeactivate = force || MayDeactivate();
             if (chunk > 0 && mayDeactivate) Deactivate(chunk);
-            if (freed >= _reclaimBatch) break;
+            if (freed >= _reclaimBatch || freed >= most) break;
         }
 
         return freed;

@@ -10,7 +10,8 @@ namespace PerfCache.Tests.Stress;
 /// <remarks>
 /// Readers take pages by lease, by epoch and by copy, and load what is missing. A writer stamps pages, an adder puts them
 /// in, and one thread turns everything over: it invalidates pages, ranges and objects, removes objects and adds new ones,
-/// and resizes the cache. A <em>violation</em> is a page whose bytes are not one generation of it; a
+/// and resizes the cache. With partitions it also moves their limits, and objects come with partitions of their own, which
+/// go when nobody holds a page of them. A <em>violation</em> is a page whose bytes are not one generation of it; a
 /// <em>failure</em> is an exception that nobody provoked.
 /// </remarks>
 internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
@@ -24,25 +25,41 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     private const long DirtyMax = 6;
     private const long BytesMin = 420 << 10;
     private const long BytesMax = 680 << 10;
+    private const long LimitMin = 20 * PageBytes;
+    private const long GuaranteeMax = 24 * PageBytes;
 
     private readonly PageCache<TRules, TProbe> _cache;
     private readonly StampedSource[] _objects = new StampedSource[ObjectCount];
+    private readonly PartitionId[] _partitions = new PartitionId[ObjectCount];
+    private readonly List<PartitionId> _emptied = [];
+    private readonly Func<TRules>? _newRules;
     private readonly bool _goesOnAfterFailures;
     private readonly ulong _seed;
     private ulong _objectNumber;
+    private int _partitionNumber;
     private volatile bool _stop;
     private string? _violation;
     private Exception? _failure;
     private long _pagesSeen;
 
-    internal PageCacheStress(TRules rules, int seed, bool goesOnAfterFailures = false)
+    /// <param name="rules">The cache's rule.</param>
+    /// <param name="seed">Of what the threads do.</param>
+    /// <param name="goesOnAfterFailures">True when only violations end the run.</param>
+    /// <param name="newRules">Makes the rule of a partition; null for a cache without partitions.</param>
+    internal PageCacheStress(
+        TRules rules, int seed, bool goesOnAfterFailures = false, Func<TRules>? newRules = null)
     {
+        _newRules = newRules;
         _goesOnAfterFailures = goesOnAfterFailures;
         _seed = (ulong)seed * 1000;
         _objectNumber = _seed;
         _cache = new PageCache<TRules, TProbe>(
             new PageCacheOptions { CapacityBytes = BytesMax, CapacityBytesMax = BytesMax, CountHits = true }, rules);
-        for (int i = 0; i < ObjectCount; i++) AddObject(i);
+        for (int i = 0; i < ObjectCount; i++)
+        {
+            if (newRules is not null && i > 0) AddPartition(i);
+            AddObject(i);
+        }
     }
 
     /// <summary>The first violation, or null.</summary>
@@ -55,6 +72,11 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     internal long PagesSeen => Interlocked.Read(ref _pagesSeen);
 
     internal PageCacheStatistics Statistics => _cache.Statistics;
+
+    internal PartitionStatistics[] EachPartition => [.. _cache.Partitions.Select(_cache.GetPartitionStatistics)];
+
+    /// <summary>Partitions that went while threads used the cache.</summary>
+    internal int PartitionsRemoved { get; private set; }
 
     /// <summary>Runs for a time and until so many pages were looked at, which takes longer on a busy machine, or until the
     /// first violation.</summary>
@@ -182,6 +204,12 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
             case 2 or 3:
                 _cache.Resize(BytesMin + ((random >> 8) % (BytesMax - BytesMin)));
                 break;
+            case 4 or 5 or 6 when _newRules is not null:
+                MoveLimits(random >> 8);
+                break;
+            case 7 when _newRules is not null:
+                TurnOverPartition();
+                break;
             case < 12:
                 _cache.InvalidateRange(source.Id, page, 5);
                 break;
@@ -196,10 +224,58 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         StallPoints.Stall(8);
     }
 
+    /// <summary>The last place has a partition without limits, to come and go; those between have a guarantee, a limit, or
+    /// both.</summary>
+    private void AddPartition(int place)
+    {
+        PartitionOptions options = new() { Name = $"partition {++_partitionNumber}" };
+        if (place == 1) options = options with { MaxBytes = LimitMin };
+        if (place == 2) options = options with { MinBytes = GuaranteeMax };
+        _partitions[place] = _cache.AddPartition(options, _newRules!());
+    }
+
+    private void MoveLimits(uint random)
+    {
+        long limit = LimitMin + (random % 40 * PageBytes);
+        _cache.SetPartitionLimits(_partitions[1], minBytes: 0, limit);
+        // Only this thread moves limits, and what is lowered is reclaimed before the call returns.
+        PartitionStatistics limited = _cache.GetPartitionStatistics(_partitions[1]);
+        if (limited.ResidentBytes > limit)
+            throw new InvalidOperationException($"{limited.ResidentBytes} bytes of pages, and {limit} is the limit");
+        _cache.SetPartitionLimits(_partitions[2], random / 64 % GuaranteeMax, random % 3 == 0 ? 2 * GuaranteeMax : null);
+    }
+
+    private void TurnOverPartition()
+    {
+        const int Place = ObjectCount - 1;
+        _emptied.Add(_partitions[Place]);
+        AddPartition(Place);
+        StampedSource old = _objects[Place];
+        AddObject(Place);
+        old.IsRemoved = true;
+        _cache.RemoveObject(old.Id);
+        // Those whose pages somebody holds go later.
+        _emptied.RemoveAll(TryRemovePartition);
+    }
+
+    private bool TryRemovePartition(PartitionId partition)
+    {
+        try
+        {
+            _cache.RemovePartition(partition);
+            PartitionsRemoved++;
+            return true;
+        }
+        catch (InvalidOperationException inUse) when (inUse.Message.Contains("are in use", StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
+
     private void AddObject(int place)
     {
         StampedSource source = new(++_objectNumber, dense: place % 2 == 0);
-        source.Id = _cache.AddObject(source, source.PageCount, source.IsDense);
+        source.Id = _cache.AddObject(source, source.PageCount, source.IsDense, _partitions[place]);
         Volatile.Write(ref _objects[place], source);
     }
 

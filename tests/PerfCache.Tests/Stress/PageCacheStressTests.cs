@@ -23,6 +23,10 @@ public sealed class PageCacheStressTests
     public void NobodySeesAWrongByteWithLinux6([Values(1, 2)] int seed) => RunWell(new LinuxRules<Linux6>(), seed, s_short);
 
     [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithPartitions([Values(4, 5)] int seed) =>
+        RunWell(new LinuxRules<Linux6>(), seed, s_short, () => new LinuxRules<Linux6>());
+
+    [Test, CancelAfter(120_000)]
     public void NobodySeesAWrongByteWithFifo() => RunWell(new Fifo(), seed: 3, s_short);
 
     [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageCacheStressTests.ForMinutes"), Category("Stress")]
@@ -31,6 +35,8 @@ public sealed class PageCacheStressTests
     {
         RunWell(new LinuxRules<Linux6>(), seed, TimeSpan.FromSeconds(30));
         RunWell(new Fifo(), seed, TimeSpan.FromSeconds(15));
+        RunWell(new LinuxRules<Linux6>(), seed, TimeSpan.FromSeconds(30), () => new LinuxRules<Linux6>());
+        RunWell(new Fifo(), seed, TimeSpan.FromSeconds(15), () => new Fifo());
     }
 
     [Test, CancelAfter(120_000)]
@@ -42,9 +48,10 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void AReclaimThatDoesNotWaitForReadersIsCaught() => RunUntilViolation<NoWaitBeforeReuse>();
 
-    private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration) where TRules : struct, IFlagRules
+    private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration, Func<TRules>? newRules = null)
+        where TRules : struct, IFlagRules
     {
-        using PageCacheStress<TRules, StallProbe> stress = new(rules, seed);
+        using PageCacheStress<TRules, StallProbe> stress = new(rules, seed, newRules: newRules);
         string? hanging = stress.Run(duration, PagesMin, duration + s_patience);
         Assert.That(hanging, Is.Null, "this thread did not end");
         Assert.That(stress.Violation, Is.Null, $"seed {seed}");
@@ -55,6 +62,13 @@ public sealed class PageCacheStressTests
         Assert.That(stress.PagesSeen, Is.GreaterThanOrEqualTo(PagesMin));
         Assert.That(statistics.Evictions, Is.GreaterThan(20));
         Assert.That(statistics.LoadFailures, Is.GreaterThan(0));
+        if (newRules is null) return;
+        PartitionStatistics[] each = stress.EachPartition;
+        TestContext.Out.WriteLine($"{stress.PartitionsRemoved} partitions removed; {string.Join("\n", each)}");
+        Assert.That(stress.PartitionsRemoved, Is.GreaterThan(0));
+        Assert.That(each.Sum(partition => partition.LimitEvictions), Is.GreaterThan(0));
+        Assert.That(each.Sum(partition => partition.DirtyPages), Is.EqualTo(statistics.DirtyPages));
+        Assert.That(each.Sum(partition => partition.HeldFrames), Is.EqualTo(statistics.HeldFrames));
     }
 
     private static void RunUntilViolation<TProbe>() where TProbe : struct, ICacheProbe

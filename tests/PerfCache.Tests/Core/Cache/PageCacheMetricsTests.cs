@@ -67,6 +67,35 @@ public sealed class PageCacheMetricsTests
         Assert.That(Collect("metrics left"), Is.Not.Empty);
     }
 
+    [Test]
+    public void PartitionsAreToldApartAndSumUpToTheCache()
+    {
+        using PageCache<LinuxRules<Linux6>> cache = New("metrics parts", countHits: true);
+        PartitionId temp = cache.AddPartition(
+            new PartitionOptions { Name = "temp", MaxBytes = 16 * 4096 }, new LinuxRules<Linux6>());
+        ObjectId[] objects =
+            [cache.AddObject(source: null, 1000), cache.AddObject(source: null, 1000, dense: true, temp)];
+        for (uint i = 0; i < 500; i++)
+        {
+            foreach (ObjectId owner in objects)
+                if (!cache.Touch(owner, i % 150)) cache.TryAdd(owner, i % 150, [1]);
+            cache.Touch(objects[1], i % 150);
+        }
+
+        Dictionary<string, long> seen = Collect("metrics parts");
+        PartitionStatistics limited = cache.GetPartitionStatistics(temp);
+        Assert.That(seen["cache.requests hit of temp"], Is.EqualTo(limited.Hits).And.GreaterThan(400));
+        Assert.That(seen["cache.entries of temp"], Is.EqualTo(limited.ResidentPages).And.InRange(1, 16));
+        Assert.That(seen["cache.limit_evictions of temp"], Is.EqualTo(limited.Evictions).And.GreaterThan(100));
+        Assert.That(
+            seen["cache.pressure_evictions of default"], Is.EqualTo(cache.GetPartitionStatistics(default).PressureEvictions));
+        Assert.That(seen["cache.entries of temp"] + seen["cache.entries of default"], Is.EqualTo(cache.ResidentCount));
+        Assert.That(
+            seen["cache.requests miss of temp"] + seen["cache.requests miss of default"], Is.EqualTo(cache.Statistics.Misses));
+        Assert.That(seen, Does.ContainKey("cache.estimated_size").And.ContainKey("cache.lock_waits"));
+        Assert.That(seen, Does.Not.ContainKey("cache.entries"), "the parts stand for the whole, which would count twice");
+    }
+
     private static PageCache<LinuxRules<Linux6>> New(string name, bool countHits) => new(
         PageCacheOptions.ForFrames(64) with { Name = name, CountHits = countHits, BackgroundReclaim = false },
         new LinuxRules<Linux6>());
@@ -84,6 +113,7 @@ public sealed class PageCacheMetricsTests
             Dictionary<string, object?> tag = new(tags.ToArray());
             if (!Equals(tag["cache.name"], cacheName)) return;
             string suffix = tag.TryGetValue("cache.request.type", out object? type) ? $" {type}" : "";
+            if (tag.TryGetValue("cache.partition", out object? partition)) suffix += $" of {partition}";
             seen.Add(instrument.Name + suffix, value);
         });
         listener.Start();

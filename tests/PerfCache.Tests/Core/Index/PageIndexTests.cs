@@ -77,7 +77,7 @@ public sealed class PageIndexTests
             if (step % 16 == 0) index.Validate();
         }
 
-        Assert.That(index.LeafCount, Is.LessThan(80), "empty leaves and nodes must be freed");
+        Assert.That(index.Shadows.IndexLeafCount, Is.LessThan(80), "empty leaves and nodes must be freed");
     }
 
     [Test]
@@ -97,7 +97,7 @@ public sealed class PageIndexTests
         // Page 1 was never seen: an insertion into an empty slot of the first leaf takes that leaf off the list too.
         Put(index, frames, owner, 1, new FrameId(4));
         Assert.That(index.Shadows.LeafCount, Is.EqualTo(2));
-        Assert.That(index.DropOldestShadowLeaf(), Is.EqualTo(1));
+        Assert.That(index.DropOldestShadowLeaf(index.Shadows), Is.EqualTo(1));
         Assert.Multiple(() =>
         {
             Assert.That(index.Entry(index.FindSlot(owner, 0)).IsShadow, Is.True, "kept for free beside a frame");
@@ -171,7 +171,7 @@ public sealed class PageIndexTests
 
     private static void DropShadows(PageIndex index, Dictionary<(ObjectId, ulong), uint> model)
     {
-        index.DropOldestShadowLeaf();
+        index.DropOldestShadowLeaf(index.Shadows);
         foreach ((ObjectId owner, ulong page) in model.Keys.ToArray())
         {
             if (!index.Entry(index.FindSlot(owner, page)).IsEmpty) continue;

@@ -59,7 +59,7 @@ public sealed class FrameListTests
     public void DeactivationKeepsTheOrderAndTheFlagsInStep()
     {
         using FrameTable frames = new(10, 0, _meter);
-        ActiveInactiveLists lists = new(frames);
+        ActiveInactiveLists lists = new(frames, new FrameList(frames, "active list"), new FrameList(frames, "inactive list"));
         for (uint id = 1; id <= 6; id++)
         {
             lists.Add(new FrameId(id));
