@@ -3,8 +3,16 @@ using System.Runtime.InteropServices;
 using PerfCache.Cli;
 
 using CancellationTokenSource stop = new();
+StopSignals signals = new();
 void Stop(PosixSignalContext signal)
 {
+    if (signals.PassOn is { } passOn)
+    {
+        signal.Cancel = true;
+        passOn(signal.Signal);
+        return;
+    }
+
     // The first signal ends the work between two blocks and prints what is finished; a second one ends the
     // process.
     signal.Cancel = !stop.IsCancellationRequested;
@@ -20,4 +28,5 @@ return CommandLine.Run(args, new CliContext
     OutIsTerminal = !Console.IsOutputRedirected,
     ErrorIsTerminal = !Console.IsErrorRedirected,
     Cancellation = stop.Token,
+    Signals = signals,
 });
