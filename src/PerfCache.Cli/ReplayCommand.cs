@@ -57,8 +57,7 @@ internal sealed class ReplayCommand : CliCommand
         Description = "A file (plain, .gz or .zst), - for standard input, or a generator; default: " + DefaultTrace,
     };
 
-    private readonly Option<string> _policy = Text("--policy", "NAMES",
-        $"Replacement policies, comma-separated: {string.Join(' ', PolicyCatalog.Names)}; default: {DefaultPolicies}");
+    private readonly Option<string> _policy;
 
     private readonly Option<string> _frames = Text("--frames", "N,N", "Cache sizes in frames (pages)");
 
@@ -96,7 +95,11 @@ internal sealed class ReplayCommand : CliCommand
         Description = "Print one JSON object a line and nothing else on standard output",
     };
 
-    private readonly LiveArguments _live = new();
+    private readonly DiskArguments _disk = new();
+
+    private readonly LiveArguments _live;
+
+    private readonly PolicyCatalog _policies;
 
     private readonly string[] _args;
 
@@ -105,11 +108,15 @@ internal sealed class ReplayCommand : CliCommand
         : base("replay", "Replay traces through replacement policies and count misses.")
     {
         _args = args;
+        _policies = context.Policies;
+        _policy = Text("--policy", "NAMES",
+            $"Replacement policies, comma-separated: {string.Join(' ', _policies.Names)}; default: {DefaultPolicies}");
+        _live = new LiveArguments(_policies);
         Add(_traces);
         Option[] options =
         [
             _policy, _frames, _size, _format, _limit, _jobs, _pageBytes, _split, _csvColumns, _outcomes, _resident,
-            _report, _csv, _json, .. _live.Options,
+            _report, _csv, _json, .. _disk.Options, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -127,7 +134,7 @@ internal sealed class ReplayCommand : CliCommand
     /// <inheritdoc/>
     public override string Notes => $"""
         Policies (parameters as NAME:key=value,key=value):
-        {Lines(PolicyCatalog.Entries.SelectMany(PolicyLines))}
+        {Lines(_policies.Entries.SelectMany(PolicyLines))}
         linux-6 and linux-3.15 are the kernel's classic two-list LRU for clean page reads: no multi-generation LRU, no
         kswapd, no nested groups.
 
@@ -149,7 +156,7 @@ internal sealed class ReplayCommand : CliCommand
     private static string Lines(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => "  " + line));
 
     private static IEnumerable<string> PolicyLines(PolicyEntry policy) =>
-        policy.Parameters.Select(parameter => $"{"",-12} {parameter.Key}: {parameter.Value}")
+        policy.Parameters.Select(parameter => $"{"",-12} {parameter.Name}: {parameter.Help}")
             .Prepend($"{policy.Name,-12} {policy.Summary}");
 
     private static IEnumerable<string> GeneratorLines(WorkloadInfo workload) =>
@@ -220,6 +227,7 @@ internal sealed class ReplayCommand : CliCommand
         if (frames is not null && size is not null) throw new UsageException("give --frames or --size, not both");
         ReplayOptions options = new()
         {
+            Catalog = _policies,
             Policies = Checked("--policy",
                 () => PolicySpec.ParseList(result.GetValue(_policy) ?? PoliciesByDefault(result))),
             Sizes = frames is not null
@@ -230,14 +238,17 @@ internal sealed class ReplayCommand : CliCommand
         {
             Checked("--policy", () =>
             {
-                context.CheckPolicy(policy);
-                if (_live.IsAskedFor(result)) LiveReplay.CheckPolicy(policy);
+                if (_live.IsAskedFor(result)) _policies.CheckLive(policy);
+                else if (context.CheckPolicy is not null) context.CheckPolicy(policy);
+                else _policies.Check(policy);
                 return policy;
             });
         }
 
         if (result.GetValue(_limit) is string limit)
             options = options with { Limit = WholeNumber("--limit", limit, 1, long.MaxValue) };
+        options = _disk.Apply(
+            result, options, _live.IsAskedFor(result), wantsResident: result.GetValue(_resident) is not null);
         return result.GetValue(_jobs) is string jobs
             ? options with { Jobs = (int)WholeNumber("--jobs", jobs, 1, 1024) }
             : options;

@@ -24,7 +24,41 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     public ReadOnlySpan<uint> Pages(PageNumbering numbering) =>
         (numbering == PageNumbering.Dense ? Dense : PerLeaf).AsSpan(0, Count);
 
+    /// <summary>What the trace itself says of the requests; null unless <see cref="ReplayMaps.KeepsRequests"/>.</summary>
+    public TraceBlock? Recorded { get; init; }
+
+    /// <summary>For each request the position of the next one to its page; empty unless <see cref="FillNextUses"/> was
+    /// called.</summary>
+    public uint[] NextUses { get; private set; } = [];
+
+    public ReplayRequests Requests(PageNumbering numbering) =>
+        new(Pages(numbering), FilesOrEmpty) { NextUses = NextUses };
+
     public ReadOnlySpan<int> FilesOrEmpty => Files.Length == 0 ? default : Files.AsSpan(0, Count);
+
+    /// <summary>Finds the next use of every request of a trace, from its end to its start.</summary>
+    /// <param name="blocks">The whole trace, with dense page numbers.</param>
+    /// <param name="distinctPages">Its distinct pages.</param>
+    /// <exception cref="OverflowException">The trace has more requests than a position can count.</exception>
+    public static void FillNextUses(IReadOnlyList<ReplayBlock> blocks, long distinctPages)
+    {
+        long end = blocks.Sum(block => (long)block.Count);
+        if (end >= Policies.Replacement.NextUses.Never)
+            throw new OverflowException($"{end} requests are too many for a policy that knows the future; use --limit");
+        uint[] next = new uint[distinctPages];
+        Array.Fill(next, Policies.Replacement.NextUses.Never);
+        for (int b = blocks.Count - 1; b >= 0; b--)
+        {
+            ReplayBlock block = blocks[b];
+            block.NextUses = new uint[block.Count];
+            for (int i = block.Count - 1; i >= 0; i--)
+            {
+                ref uint nextOfPage = ref next[block.Dense[i]];
+                block.NextUses[i] = nextOfPage;
+                nextOfPage = (uint)--end;
+            }
+        }
+    }
 }
 
 /// <summary>Gives the blocks of a trace one after another; called by one thread at a time.</summary>
@@ -65,7 +99,16 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         PerLeaf?.Dispose();
     }
 
-    public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null);
+    /// <summary>The columns that a trace's blocks are read with.</summary>
+    public TraceColumns Columns { get; init; } = hasFiles ? TraceColumns.File : TraceColumns.None;
+
+    /// <summary>True when cells want to see more of the requests than page numbers.</summary>
+    public bool KeepsRequests => Columns.HasFlag(TraceColumns.Write);
+
+    public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null)
+    {
+        Recorded = KeepsRequests ? new TraceBlock(Columns, capacity) : null,
+    };
 
     public void Map(TraceBlock source, ReplayBlock block)
     {
@@ -74,17 +117,28 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         Dense?.Map(ids, files, block.Dense);
         PerLeaf?.Map(ids, files, block.PerLeaf);
         _fileNumbers.Number(files, block.Files);
+        if (block.Recorded is not null) Copy(source, block.Recorded);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
+    }
+
+    private static void Copy(TraceBlock source, TraceBlock target)
+    {
+        target.Count = source.Count;
+        source.Ids.AsSpan(0, source.Count).CopyTo(target.Ids);
+        source.Files.AsSpan(0, source.Count).CopyTo(target.Files);
+        source.Writes.AsSpan(0, source.Count).CopyTo(target.Writes);
+        target.Notes.Clear();
+        foreach (TraceNote note in source.Notes) target.Notes.Add(note);
     }
 }
 
 /// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
 internal sealed class ReaderFeed(
     ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress,
-    int blockLength = TraceBlock.DefaultCapacity) : IReplayFeed
+    int blockLength = TraceBlock.DefaultCapacity, bool readsOnly = false) : IReplayFeed
 {
-    private readonly TraceBlock _block = new(maps.HasFiles ? TraceColumns.File : TraceColumns.None, blockLength);
+    private readonly TraceBlock _block = new(maps.Columns, blockLength);
 
     public long Requests { get; private set; }
 
@@ -119,6 +173,7 @@ internal sealed class ReaderFeed(
         do
         {
             if (Requests >= limit || !reader.Read(_block)) return false;
+            if (readsOnly) ReadsOnly.Apply(_block);
         }
         while (_block.Count == 0);
         _block.Count = (int)Math.Min(_block.Count, limit - Requests);

@@ -10,6 +10,9 @@ public sealed record ReplayOptions
     /// <summary>The sizes, in the order of the results of one policy.</summary>
     public required IReadOnlyList<CacheSize> Sizes { get; init; }
 
+    /// <summary>Where the policies are looked up.</summary>
+    public PolicyCatalog Catalog { get; init; } = PolicyCatalog.BuiltIn;
+
     /// <summary>The requests to replay at most.</summary>
     public long Limit { get; init; } = long.MaxValue;
 
@@ -18,6 +21,14 @@ public sealed record ReplayOptions
     /// and <see cref="ReplayResult.Seconds"/> is least disturbed.
     /// </summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>True to leave out the requests that write, where the trace tells them from reads.</summary>
+    public bool ReadsOnly { get; init; }
+
+    /// <summary>
+    /// The largest window of the kernel's readahead in pages, to model it; 0 for a cache that reads what it is asked for.
+    /// </summary>
+    public int ReadaheadPages { get; init; }
 
     /// <summary>Receives one byte a request; only with a single cell. The runner commits it.</summary>
     public OutputFile? Outcomes { get; init; }
@@ -39,5 +50,10 @@ public readonly record struct ReplayProgress(string Trace, bool Counting, double
 internal sealed record CellFactory(
     Func<PolicySpec, PageNumbering> Numbering, Func<PolicySpec, long, ReplayCell> Create)
 {
-    public static CellFactory Catalog { get; } = new(PolicyCatalog.Numbering, PolicyCatalog.Create);
+    public Func<PolicySpec, bool> NeedsNextUses { get; init; } = _ => false;
+
+    public static CellFactory Of(PolicyCatalog catalog) => new(catalog.Numbering, catalog.Create)
+    {
+        NeedsNextUses = spec => catalog.Check(spec).NeedsNextUses,
+    };
 }

@@ -5,11 +5,14 @@ using System.Runtime.ExceptionServices;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>One cell on its way through the blocks of the trace.</summary>
-internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
+internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes, DiskModel? disk = null)
 {
     private byte[] _outcomes = [];
 
     public ReplayCell Cell { get; } = cell;
+
+    /// <summary>What stands between the requests and the cell, or null.</summary>
+    public DiskModel? Disk { get; } = disk;
 
     /// <summary>The next block to replay; guarded by the pipeline's lock.</summary>
     public long NextBlock { get; set; }
@@ -29,9 +32,10 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
     {
         if (outcomes is not null && _outcomes.Length < block.Count) _outcomes = new byte[block.Count];
         Span<byte> results = outcomes is null ? default : _outcomes.AsSpan(0, block.Count);
-        ReadOnlySpan<uint> pages = block.Pages(Cell.Numbering);
+        ReplayRequests requests = block.Requests(Cell.Numbering);
         long start = Stopwatch.GetTimestamp();
-        Cell.Replay(pages, block.FilesOrEmpty, results);
+        if (Disk is null) Cell.Replay(requests, results);
+        else Disk.Replay(block, results);
         Ticks += Stopwatch.GetTimestamp() - start;
         Requests += block.Count;
         DistinctPages = block.DistinctPages;

@@ -11,7 +11,7 @@ namespace PerfCache.Simulation.Replay;
 /// Sizes in frames need one pass over the trace. Sizes in percent need two: the first counts the distinct
 /// pages and keeps the id maps, the second replays. A trace that cannot be opened twice (standard input) is
 /// held in memory between the two, as page numbers: 4 bytes a request and numbering, 4 more where the trace
-/// has files.
+/// has files. So is one that is replayed with a policy that knows the future, with 4 more for that.
 /// </para>
 /// </summary>
 public static class TraceReplay
@@ -28,7 +28,7 @@ public static class TraceReplay
     /// <exception cref="FormatException">A policy or one of its parameters is not known.</exception>
     public static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options,
         Action<ReplayProgress>? progress, CancellationToken cancellation) =>
-        Run(source, options, CellFactory.Catalog, progress, cancellation);
+        Run(source, options, CellFactory.Of(options?.Catalog ?? PolicyCatalog.BuiltIn), progress, cancellation);
 
     /// <summary>As the other, with cells from somewhere else.</summary>
     internal static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options,
@@ -63,11 +63,14 @@ public static class TraceReplay
         public List<ReplayResult> Run()
         {
             List<ReplayBlock>? held = null;
-            if (options.Sizes.Any(size => size.IsPercentage))
+            bool needsNextUses = options.Policies.Any(factory.NeedsNextUses);
+            if (needsNextUses || options.Sizes.Any(size => size.IsPercentage))
             {
-                if (!source.CanReopen) held = [];
+                if (needsNextUses || !source.CanReopen) held = [];
                 if (!CountPages(held)) return [];
             }
+
+            if (needsNextUses) FillNextUses(held!);
 
             bool complete;
             if (held is not null)
@@ -92,7 +95,8 @@ public static class TraceReplay
         private bool CountPages(List<ReplayBlock>? held)
         {
             using ITraceReader reader = source.Open();
-            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: true, progress);
+            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: true, progress,
+                readsOnly: ReadsOnlyOf(reader));
             ReplayBlock? block = null;
             while (!cancellation.IsCancellationRequested)
             {
@@ -105,10 +109,26 @@ public static class TraceReplay
             return !cancellation.IsCancellationRequested;
         }
 
+        private void FillNextUses(List<ReplayBlock> held)
+        {
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                ReplayBlock.FillNextUses(held, _maps!.DistinctPages);
+            }
+            catch (OverflowException e)
+            {
+                throw new TraceFormatException($"{source.Name}: {e.Message}", e);
+            }
+
+            _readTicks += Stopwatch.GetTimestamp() - start;
+        }
+
         private bool ReadAndReplay()
         {
             using ITraceReader reader = source.Open();
-            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: false, progress);
+            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: false, progress,
+                readsOnly: ReadsOnlyOf(reader));
             MakeCells();
             _maps!.RestartCounting();
             bool complete = new ReplayPipeline(feed, _lanes).Run(options.Jobs, cancellation);
@@ -120,8 +140,35 @@ public static class TraceReplay
         {
             if (_maps is not null) return _maps;
             HashSet<PageNumbering> numberings = [.. options.Policies.Select(factory.Numbering)];
-            return _maps = new ReplayMaps(reader.Columns.HasFlag(TraceColumns.File),
-                numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf));
+            TraceColumns columns = reader.Columns & TraceColumns.File;
+            // Without files there is no telling which pages are neighbours, and block traces keep their fast path.
+            if (columns != TraceColumns.None)
+                columns = reader.Columns & (TraceColumns.File | TraceColumns.Write | TraceColumns.Notes);
+            else if (options.ReadaheadPages > 0)
+                throw new TraceFormatException($"{reader.Name}: has no files, so there is nothing to read ahead; leave out "
+                    + "--readahead");
+            else if (ReadsOnlyOf(reader)) columns |= TraceColumns.Write;
+            return _maps = new ReplayMaps(columns.HasFlag(TraceColumns.File),
+                numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf))
+            {
+                Columns = columns,
+            };
+        }
+
+        private bool ReadsOnlyOf(ITraceReader reader) =>
+            options.ReadsOnly && reader.Columns.HasFlag(TraceColumns.Write);
+
+        private DiskModel? DiskModelFor(ReplayCell cell)
+        {
+            if (options.ReadaheadPages > 0)
+            {
+                return cell is IFileCache files && !options.Policies.Any(factory.NeedsNextUses)
+                    ? new ReadaheadModel(files, options.ReadaheadPages)
+                    : throw new FormatException($"policy '{cell.Policy}' knows the requests of the trace, not what is "
+                        + "read ahead; leave out --readahead");
+            }
+
+            return _maps!.HasFiles && _maps.KeepsRequests ? new WriteModel(cell) : null;
         }
 
         private void MakeCells()
@@ -131,7 +178,7 @@ public static class TraceReplay
                 foreach (CacheSize size in options.Sizes)
                 {
                     ReplayCell cell = factory.Create(policy, size.FramesFor(_maps!.DistinctPages));
-                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream));
+                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream, DiskModelFor(cell)));
                 }
             }
         }
@@ -140,7 +187,7 @@ public static class TraceReplay
         {
             ReplayCounts counts = lane.Cell.Counts;
             long distinct = lane.DistinctPages;
-            long refaults = lane.Cell.CountsRefaults ? counts.Refaults : counts.Misses - distinct;
+            long refaults = lane.Cell.CountsRefaults ? counts.Refaults : Math.Max(0, counts.Misses - distinct);
             return new ReplayResult
             {
                 Trace = source.Name,
@@ -159,6 +206,7 @@ public static class TraceReplay
                 NativeBytes = lane.Cell.NativeBytes,
                 MapBytes = _maps![lane.Cell.Numbering].Bytes,
                 ShadowBytes = lane.Cell.ShadowBytes,
+                Disk = lane.Disk?.Traffic,
                 Complete = complete,
             };
         }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Cache;
+using PerfCache.Frames;
+
+namespace PerfCache.Simulation.Replay;
+
+/// <summary>The same cache addressed by files and pages, for models that ask for pages which no request named.</summary>
+internal sealed partial class CacheReplayCell<TRules>
+{
+    ObjectId IFileCache.AddFile() => _cache.AddObject(PageKey.PageMax + 1, dense: false);
+
+    AccessOutcome IFileCache.Access(ObjectId file, ulong page, ref PageReader reader) =>
+        _cache.Access(file, page, ref reader);
+
+    bool IFileCache.Contains(ObjectId file, ulong page) => _cache.Contains(file, page);
+
+    bool IFileCache.Insert(ObjectId file, ulong page) => _cache.Insert(file, page);
+
+    void IFileCache.Remove(ObjectId file, ulong firstPage, ulong pageCount) =>
+        _cache.RemoveRange(file, firstPage, pageCount);
+}
