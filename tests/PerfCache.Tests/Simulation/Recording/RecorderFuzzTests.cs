@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 using System.Text;
-using PerfCache.Simulation.Recording;
 using PerfCache.Simulation.Traces;
 using PerfCache.Tests.Simulation.Traces;
 
