@@ -36,8 +36,15 @@ internal abstract class DiskModel
     /// <summary>The counts so far.</summary>
     public abstract DiskTraffic? Traffic { get; }
 
-    /// <summary>Replays the next requests.</summary>
-    public abstract void Replay(ReplayBlock block, Span<byte> outcomes);
+    /// <summary>Replays requests of a block, which come in order.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="start">The first request.</param>
+    /// <param name="end">The one behind the last.</param>
+    /// <param name="outcomes">Receives what each request found, or is empty.</param>
+    public abstract void Replay(ReplayBlock block, int start, int end, Span<byte> outcomes);
+
+    /// <summary>Counts from 0 again; what is resident and dirty stays so.</summary>
+    public abstract void EndWarmup();
 }
 
 /// <summary>Marks written pages dirty: for a cell that is fed with page numbers, of whatever kind.</summary>
@@ -45,6 +52,8 @@ internal sealed class WriteModel(ReplayCell cell) : DiskModel
 {
     private byte[] _outcomes = [];
     private ulong[] _dirty = [];
+    private bool _hasWritten;
+    private long _missesBefore;
     private long _writes;
     private long _missesWithoutRead;
     private long _writeBacks;
@@ -53,7 +62,7 @@ internal sealed class WriteModel(ReplayCell cell) : DiskModel
     {
         get
         {
-            if (_writes == 0) return null;
+            if (!_hasWritten) return null;
             long resident = 0;
             cell.VisitResident(page => resident += IsDirty(page) ? 1 : 0);
             long dirty = 0;
@@ -62,7 +71,7 @@ internal sealed class WriteModel(ReplayCell cell) : DiskModel
             {
                 ReadaheadMax = 0,
                 Writes = _writes,
-                DiskReads = cell.Counts.Misses - _missesWithoutRead,
+                DiskReads = cell.Counts.Misses - _missesBefore - _missesWithoutRead,
                 ReadaheadPages = 0,
                 WriteBacks = _writeBacks + dirty - resident,
                 DirtyPages = resident,
@@ -70,30 +79,37 @@ internal sealed class WriteModel(ReplayCell cell) : DiskModel
         }
     }
 
-    public override void Replay(ReplayBlock block, Span<byte> outcomes)
+    public override void EndWarmup()
     {
-        ReplayRequests requests = block.Requests(cell.Numbering);
+        _missesBefore = cell.Counts.Misses;
+        (_writes, _missesWithoutRead, _writeBacks) = (0, 0, 0);
+    }
+
+    public override void Replay(ReplayBlock block, int start, int end, Span<byte> outcomes)
+    {
+        ReplayRequests requests = block.Requests(cell.Numbering, start, end);
         TraceBlock recorded = block.Recorded!;
-        ReadOnlySpan<bool> writes = recorded.Writes.AsSpan(0, block.Count);
-        if (_writes == 0 && !writes.Contains(true))
+        ReadOnlySpan<bool> writes = recorded.Writes.AsSpan(start, end - start);
+        if (!_hasWritten && !writes.Contains(true))
         {
             cell.Replay(requests, outcomes);
             return;
         }
 
+        _hasWritten = true;
         if (outcomes.IsEmpty)
         {
-            if (_outcomes.Length < block.Count) _outcomes = new byte[block.Count];
-            outcomes = _outcomes.AsSpan(0, block.Count);
+            if (_outcomes.Length < writes.Length) _outcomes = new byte[block.Count];
+            outcomes = _outcomes.AsSpan(0, writes.Length);
         }
 
         cell.Replay(requests, outcomes);
         int part = -1;
         int note = 0;
-        for (int i = 0; i < outcomes.Length; i++)
+        for (int i = 0; i < writes.Length; i++)
         {
-            for (; note < recorded.Notes.Count && recorded.Notes[note].At <= i; note++)
-                if (recorded.Notes[note].Kind == TraceNoteKind.Part) part = i;
+            for (; note < recorded.Notes.Count && recorded.Notes[note].At <= start + i; note++)
+                if (recorded.Notes[note].Kind == TraceNoteKind.Part) part = recorded.Notes[note].At - start;
             uint page = requests.Pages[i];
             if (outcomes[i] == ReplayCell.Miss)
             {

@@ -26,6 +26,7 @@ internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskM
     private readonly HashSet<PageKey> _markers = [];
     private long _callRemaining;
     private bool _isPart;
+    private int _nextNote;
     private long _writes;
     private long _diskReads;
     private long _readaheadPages;
@@ -48,24 +49,33 @@ internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskM
         }
     }
 
-    public override void Replay(ReplayBlock block, Span<byte> outcomes)
+    public override void EndWarmup() => (_writes, _diskReads, _readaheadPages, _writeBacks) = (0, 0, 0, 0);
+
+    public override void Replay(ReplayBlock block, int start, int end, Span<byte> outcomes)
     {
         TraceBlock recorded = block.Recorded!;
-        int note = 0;
-        for (int i = 0; i < block.Count; i++)
+        if (start == 0) _nextNote = 0;
+        for (int i = start; i < end; i++)
         {
-            for (; note < recorded.Notes.Count && recorded.Notes[note].At <= i; note++) Take(recorded.Notes[note]);
+            TakeNotes(recorded, i);
             FileState file = FileOf(recorded.Files[i]);
             long page = (long)Math.Min(recorded.Ids[i], PageKey.PageMax - 1);
-            bool isHit = recorded.Writes[i] ? Write(file, page) : Read(file, page);
-            if (!outcomes.IsEmpty) outcomes[i] = isHit ? ReplayCell.Hit : ReplayCell.Miss;
+            bool isWrite = recorded.Writes.Length > 0 && recorded.Writes[i];
+            bool isHit = isWrite ? Write(file, page) : Read(file, page);
+            if (!outcomes.IsEmpty) outcomes[i - start] = isHit ? ReplayCell.Hit : ReplayCell.Miss;
             if (_callRemaining > 0) _callRemaining--;
             _isPart = false;
             // The kernel notes where a read ended when the whole call has.
-            if (_callRemaining == 0 && !recorded.Writes[i]) file.Reader.Readahead.Expected = page + 1;
+            if (_callRemaining == 0 && !isWrite) file.Reader.Readahead.Expected = page + 1;
         }
 
-        for (; note < recorded.Notes.Count && recorded.Notes[note].At <= block.Count; note++) Take(recorded.Notes[note]);
+        if (end == block.Count) TakeNotes(recorded, end);
+    }
+
+    private void TakeNotes(TraceBlock recorded, int before)
+    {
+        while (_nextNote < recorded.Notes.Count && recorded.Notes[_nextNote].At <= before)
+            Take(recorded.Notes[_nextNote++]);
     }
 
     private bool Read(FileState file, long page)

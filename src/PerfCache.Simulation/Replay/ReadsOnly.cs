@@ -19,6 +19,7 @@ internal static class ReadsOnly
             if (isWrite) continue;
             block.Ids[kept] = block.Ids[i];
             if (block.Files.Length > 0) block.Files[kept] = block.Files[i];
+            if (block.Sizes.Length > 0) block.Sizes[kept] = block.Sizes[i];
             block.Writes[kept++] = false;
         }
 

@@ -7,7 +7,7 @@ namespace PerfCache.Simulation.Replay;
 /// <summary>
 /// Consecutive requests as page numbers, in each numbering that some cell wants; other columns are empty.
 /// </summary>
-internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf)
+internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf, bool hasSizes = false)
 {
     public int Count { get; set; }
 
@@ -16,6 +16,15 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
 
     /// <summary>The files, numbered in the order of their appearance.</summary>
     public int[] Files { get; } = hasFiles ? new int[capacity] : [];
+
+    /// <summary>Object sizes in bytes, where the trace has them.</summary>
+    public uint[] Sizes { get; } = hasSizes ? new uint[capacity] : [];
+
+    /// <summary>How many of the first requests belong to the warm-up.</summary>
+    public int WarmupCount { get; set; }
+
+    /// <summary>The distinct pages of the warm-up, in the block in which it ends.</summary>
+    public long DistinctInWarmup { get; set; }
 
     public uint[] Dense { get; } = dense ? new uint[capacity] : [];
 
@@ -27,12 +36,19 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     /// <summary>What the trace itself says of the requests; null unless <see cref="ReplayMaps.KeepsRequests"/>.</summary>
     public TraceBlock? Recorded { get; init; }
 
+    /// <summary>The page numbers in a numbering that there is.</summary>
+    public ReadOnlySpan<uint> AnyPages => Pages(Dense.Length > 0 ? PageNumbering.Dense : PageNumbering.PerLeaf);
+
     /// <summary>For each request the position of the next one to its page; empty unless <see cref="FillNextUses"/> was
     /// called.</summary>
     public uint[] NextUses { get; private set; } = [];
 
-    public ReplayRequests Requests(PageNumbering numbering) =>
-        new(Pages(numbering), FilesOrEmpty) { NextUses = NextUses };
+    /// <summary>Requests from <paramref name="start"/> to before <paramref name="end"/>.</summary>
+    public ReplayRequests Requests(PageNumbering numbering, int start, int end) =>
+        new(Pages(numbering)[start..end], Files.Length == 0 ? default : Files.AsSpan(start, end - start))
+        {
+            NextUses = NextUses.Length == 0 ? default : NextUses.AsSpan(start, end - start),
+        };
 
     public ReadOnlySpan<int> FilesOrEmpty => Files.Length == 0 ? default : Files.AsSpan(0, Count);
 
@@ -72,11 +88,18 @@ internal interface IReplayFeed
 }
 
 /// <summary>The id maps of a run: one for each numbering in use.</summary>
-internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDisposable
+internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf, bool hasSizes = false) : IDisposable
 {
     private readonly FileNumbers _fileNumbers = new();
 
     public bool HasFiles { get; } = hasFiles;
+
+    public bool HasSizes { get; } = hasSizes;
+
+    /// <summary>The columns that a block takes from the trace.</summary>
+    public TraceColumns Columns =>
+        (HasFiles ? TraceColumns.File : TraceColumns.None) | (HasSizes ? TraceColumns.Size : TraceColumns.None)
+        | MoreColumns;
 
     public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
 
@@ -99,16 +122,17 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         PerLeaf?.Dispose();
     }
 
-    /// <summary>The columns that a trace's blocks are read with.</summary>
-    public TraceColumns Columns { get; init; } = hasFiles ? TraceColumns.File : TraceColumns.None;
+    /// <summary>Columns that a trace's blocks are read with besides those that every replay needs.</summary>
+    public TraceColumns MoreColumns { get; init; }
 
     /// <summary>True when cells want to see more of the requests than page numbers.</summary>
-    public bool KeepsRequests => Columns.HasFlag(TraceColumns.Write);
+    public bool KeepsRequests { get; init; }
 
-    public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null)
-    {
-        Recorded = KeepsRequests ? new TraceBlock(Columns, capacity) : null,
-    };
+    public ReplayBlock MakeBlock(int capacity) =>
+        new(capacity, HasFiles, Dense is not null, PerLeaf is not null, HasSizes)
+        {
+            Recorded = KeepsRequests ? new TraceBlock(Columns, capacity) : null,
+        };
 
     public void Map(TraceBlock source, ReplayBlock block)
     {
@@ -118,6 +142,7 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         PerLeaf?.Map(ids, files, block.PerLeaf);
         _fileNumbers.Number(files, block.Files);
         if (block.Recorded is not null) Copy(source, block.Recorded);
+        if (HasSizes) source.Sizes.AsSpan(0, source.Count).CopyTo(block.Sizes);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
     }
@@ -127,7 +152,7 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         target.Count = source.Count;
         source.Ids.AsSpan(0, source.Count).CopyTo(target.Ids);
         source.Files.AsSpan(0, source.Count).CopyTo(target.Files);
-        source.Writes.AsSpan(0, source.Count).CopyTo(target.Writes);
+        if (source.Writes.Length > 0) source.Writes.AsSpan(0, source.Count).CopyTo(target.Writes);
         target.Notes.Clear();
         foreach (TraceNote note in source.Notes) target.Notes.Add(note);
     }
@@ -136,9 +161,10 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
 /// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
 internal sealed class ReaderFeed(
     ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress,
-    int blockLength = TraceBlock.DefaultCapacity, bool readsOnly = false) : IReplayFeed
+    int blockLength = TraceBlock.DefaultCapacity, long warmup = 0, bool readsOnly = false) : IReplayFeed
 {
     private readonly TraceBlock _block = new(maps.Columns, blockLength);
+    private readonly WarmupCounter _warmup = new(warmup);
 
     public long Requests { get; private set; }
 
@@ -160,6 +186,7 @@ internal sealed class ReaderFeed(
                 throw new TraceFormatException($"{reader.Name}: {e.Message}", e);
             }
 
+            _warmup.Mark(block);
             Requests += block.Count;
         }
 
