@@ -63,7 +63,7 @@ public sealed partial class AccessRecorder
         long at = place ?? open.Position;
         if (at > PlaceMax) return false;
         if (place is null) open.Position += bytes;
-        open.File.SizeBytes = Math.Max(open.File.SizeBytes, at + bytes);
+        Grow(open.File, at + bytes);
         if (!open.IsDirect && open.File.IsWanted) _writer.Read(open, at, bytes);
         return true;
     }
@@ -79,8 +79,14 @@ public sealed partial class AccessRecorder
         if (at > PlaceMax) return false;
         if (place is null) open.Position = at + bytes;
         if (!open.IsDirect && file.IsWanted) _writer.Write(open, at, bytes);
-        file.SizeBytes = Math.Max(file.SizeBytes, at + bytes);
+        Grow(file, at + bytes);
         return true;
+    }
+
+    /// <summary>A file reaches at least so far. Where nobody knows how far it did before, that stays so.</summary>
+    private static void Grow(RecordedFile file, long bytes)
+    {
+        if (file.SizeBytes >= 0) file.SizeBytes = Math.Max(file.SizeBytes, bytes);
     }
 
     /// <summary>One side is a pipe: its bytes are no system call's reads or writes, only those of the file count.</summary>

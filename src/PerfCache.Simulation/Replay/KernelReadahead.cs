@@ -15,7 +15,7 @@ internal readonly record struct ReadaheadRun(long First, long Count, long Marker
 /// <code>
 /// miss at p, n pages asked for
 ///   p is page 0, or follows the last read     the reader is sequential: window [p, p + initial(n)),
-///                                             its marker behind what was asked for
+///   (one page may be left out)                its marker behind what was asked for
 ///   more cached pages than n lie before p     a sequential reader whose state was lost: window of what it read
 ///                                             so far and n, its marker on the last page
 ///   else                                      a random read: n pages and no more
@@ -56,7 +56,7 @@ internal sealed class KernelReadahead
         if (IsRandom) return new(page, asked, -1);
         max = LargestWindow(max);
         long fromExpected = page - Expected;
-        if (page == 0 || asked > max || fromExpected is 0 or 1 or -1)
+        if (page == 0 || asked > max || fromExpected is 0 or 1)
         {
             _start = page;
             _size = InitialSize(asked, max);

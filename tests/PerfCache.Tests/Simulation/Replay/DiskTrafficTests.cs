@@ -31,8 +31,8 @@ internal sealed class DiskTrafficTests : FolderFixture
     public void APageWrittenWholeNeedsNoReadAndIsWrittenBackOnce([Values(true, false)] bool readahead)
     {
         string[] more = ["--policy", "lru", "--frames", "2", .. readahead ? (string[])["--readahead"] : []];
-        JsonElement result = Replay("# size 1 9\n1 5 w\n1 5 w\n1 7 r\n1 3 r\n1 5 r\n1 0 w\n", more);
-        // 5 goes dirty when 3 comes in, and is read again for the last read; 0 is dirty at the end.
+        JsonElement result = Replay("# size 1 99\n1 50 w\n1 50 w\n1 70 r\n1 30 r\n1 50 r\n1 0 w\n", more);
+        // 50 goes dirty when 30 comes in, and is read again for the last read; 0 is dirty at the end.
         Assert.That(Disk(result), Is.EqualTo((3L, 1L, 1L)));
         Assert.That(Misses(result), Is.EqualTo(5));
     }
@@ -57,7 +57,7 @@ internal sealed class DiskTrafficTests : FolderFixture
     public void SequentialReadsMissOncePerWindowAtFirstAndReadTheFileOnce()
     {
         string trace = "# size 1 100\n# open 1 1\n" + string.Concat(Enumerable.Range(0, 100).Select(page => $"1 {page} r\n"));
-        JsonElement result = Replay(trace, "--policy", "linux-6", "--frames", "64", "--readahead");
+        JsonElement result = Replay(trace, "--policy", "linux-6", "--frames", "256", "--readahead");
         Assert.That(Misses(result), Is.EqualTo(1), "markers keep ahead of the reader");
         Assert.That(Disk(result).DiskReads, Is.EqualTo(100), "not beyond the end of the file");
         Assert.That(result.GetProperty("readaheadPages").GetInt64(), Is.EqualTo(99));
