@@ -92,9 +92,11 @@ public sealed class RecordCommandTests : FolderFixture
         string library = Path.Combine(TestContext.CurrentContext.TestDirectory, "perfcache.dll");
         using Process process = RecordedRun.Start(Folder,
         [
-            Environment.ProcessPath!, library, "record", "-o", "t.gz", "--", "sh", "-c",
+            // A job in the background of a script is born deaf to SIGINT, and so would its children be.
+            "env", $"--default-signal={signal}", "dotnet", library, "record", "-o", "t.gz", "--", "sh", "-c",
             $"trap 'echo caught; exit 5' {signal}; cat text; echo ready; while true; do read line < text; done",
         ]);
+        using Timer watchdog = new(_ => process.Kill(entireProcessTree: true), null, 120_000, Timeout.Infinite);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = "";
         while (!output.Contains("ready", StringComparison.Ordinal) && process.StandardOutput.ReadLine() is { } line)
