@@ -7,7 +7,15 @@ namespace PerfCache.Simulation.Replay;
 /// <summary>The same cache addressed by files and pages, for models that ask for pages which no request named.</summary>
 internal sealed partial class CacheReplayCell<TRules>
 {
-    ObjectId IFileCache.AddFile() => _cache.AddObject(PageKey.PageMax + 1, dense: false);
+    /// <summary>Files that get a directory: each is a range of address space of its own, and a process may have some
+    /// 65,000 ranges.</summary>
+    private const int DenseFilesMax = 8192;
+
+    private int _fileCount;
+
+    // Neighbouring pages share leaves in the kernel, and its limit on shadows counts leaves.
+    ObjectId IFileCache.AddFile() =>
+        _cache.AddObject(ReadaheadModel.FilePagesMax, dense: _fileCount++ < DenseFilesMax);
 
     AccessOutcome IFileCache.Access(ObjectId file, ulong page, ref PageReader reader) =>
         _cache.Access(file, page, ref reader);

@@ -20,6 +20,9 @@ namespace PerfCache.Simulation.Replay;
 /// </remarks>
 internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskModel
 {
+    /// <summary>The pages of the largest file that is followed: 16 TiB.</summary>
+    public const ulong FilePagesMax = 1UL << 32;
+
     private readonly Dictionary<int, FileState> _files = [];
     private readonly Dictionary<int, ReaderState> _readers = [];
     private readonly HashSet<PageKey> _dirty = [];
@@ -59,7 +62,13 @@ internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskM
         {
             TakeNotes(recorded, i);
             FileState file = FileOf(recorded.Files[i]);
-            long page = (long)Math.Min(recorded.Ids[i], PageKey.PageMax - 1);
+            if (recorded.Ids[i] >= FilePagesMax)
+            {
+                throw new TraceFormatException($"the trace asks for page {recorded.Ids[i]} of file {recorded.Files[i]}; "
+                    + $"--readahead follows files of at most {FilePagesMax} pages; leave it out");
+            }
+
+            long page = (long)recorded.Ids[i];
             bool isWrite = recorded.Writes.Length > 0 && recorded.Writes[i];
             bool isHit = isWrite ? Write(file, page) : Read(file, page);
             if (!outcomes.IsEmpty) outcomes[i - start] = isHit ? ReplayCell.Hit : ReplayCell.Miss;
@@ -180,11 +189,11 @@ internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskM
 
     // A note may ask for anything; a cache cannot hold more than it holds.
     private long AheadCount(TraceNote note) =>
-        Math.Min(Math.Min(note.Count, cache.Frames), (long)PageKey.PageMax - Math.Min(note.First, (long)PageKey.PageMax));
+        Math.Min(Math.Min(note.Count, cache.Frames), (long)FilePagesMax - Math.Min(note.First, (long)FilePagesMax));
 
     private void Drop(FileState file, long first, long count)
     {
-        if (first > (long)PageKey.PageMax) return;
+        if (first > (long)FilePagesMax) return;
         cache.Remove(file.Owner, (ulong)first, (ulong)count);
         long end = count > long.MaxValue - first ? long.MaxValue : first + count;
         _dirty.RemoveWhere(key => key.ObjectId == file.Owner && (long)key.Page >= first && (long)key.Page < end);
@@ -227,11 +236,11 @@ internal sealed class ReadaheadModel(IFileCache cache, int readaheadMax) : DiskM
         public ReaderState Reader { get; set; } = new();
 
         /// <summary>Its size; without end where the trace does not tell.</summary>
-        public long Pages { get; private set; } = (long)PageKey.PageMax;
+        public long Pages { get; private set; } = (long)FilePagesMax;
 
         public Func<long, bool> IsCached { get; }
 
-        public void SetPages(long pages) => Pages = Math.Min(pages, (long)PageKey.PageMax);
+        public void SetPages(long pages) => Pages = Math.Min(pages, (long)FilePagesMax);
 
         public void Grow(long pages) => Pages = Math.Max(Pages, pages);
 
