@@ -24,6 +24,9 @@ internal sealed record CliContext
     /// <summary>Ctrl-C.</summary>
     public CancellationToken Cancellation { get; init; }
 
+    /// <summary>Ctrl-C, for a command that passes it on to another program.</summary>
+    public StopSignals Signals { get; init; } = new();
+
     /// <summary>Makes a trace from its name on the command line.</summary>
     public Func<string, TraceOptions, ITraceSource> OpenTrace { get; init; } = TraceSource.Parse;
 

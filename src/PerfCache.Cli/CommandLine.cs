@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Record;
 using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli;
@@ -17,6 +18,7 @@ internal static class CommandLine
         perfcache replay                                  a built-in workload, four policies, four sizes
         perfcache replay disk.vscsi --size 1%,10%         a trace of your own
         perfcache bench --quick                           this machine's replay speed against the floor
+        perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache replay --help                           all options of a command
         """;
 
@@ -33,6 +35,7 @@ internal static class CommandLine
         };
         root.Add(new ReplayCommand(context, args));
         root.Add(new BenchCommand());
+        root.Add(new RecordCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

@@ -15,8 +15,16 @@ public static class PerfCacheProgram
     {
         ArgumentNullException.ThrowIfNull(args);
         using CancellationTokenSource stop = new();
+        StopSignals signals = new();
         void Stop(PosixSignalContext signal)
         {
+            if (signals.PassOn is { } passOn)
+            {
+                signal.Cancel = true;
+                passOn(signal.Signal);
+                return;
+            }
+
             // The first signal ends the work between two blocks and prints what is finished; a second one ends the
             // process.
             signal.Cancel = !stop.IsCancellationRequested;
@@ -32,6 +40,7 @@ public static class PerfCacheProgram
             OutIsTerminal = !Console.IsOutputRedirected,
             ErrorIsTerminal = !Console.IsErrorRedirected,
             Cancellation = stop.Token,
+            Signals = signals,
             Policies = policies ?? PolicyCatalog.BuiltIn,
         });
     }

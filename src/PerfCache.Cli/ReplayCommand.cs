@@ -103,6 +103,8 @@ internal sealed class ReplayCommand : CliCommand
         Description = "Print one JSON object a line and nothing else on standard output",
     };
 
+    private readonly DiskArguments _disk = new();
+
     private readonly LiveArguments _live;
 
     private readonly PolicyCatalog _policies;
@@ -122,7 +124,7 @@ internal sealed class ReplayCommand : CliCommand
         Option[] options =
         [
             _policy, _frames, _size, _format, _limit, _jobs, _pageBytes, _split, _csvColumns, _outcomes, _resident,
-            _report, _csv, _timeline, _warmup, _json, .. _live.Options,
+            _report, _csv, _timeline, _warmup, _json, .. _disk.Options, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -262,6 +264,8 @@ internal sealed class ReplayCommand : CliCommand
         };
         if (result.GetValue(_limit) is string limit)
             options = options with { Limit = WholeNumber("--limit", limit, 1, long.MaxValue) };
+        options = _disk.Apply(
+            result, options, _live.IsAskedFor(result), wantsResident: result.GetValue(_resident) is not null);
         return result.GetValue(_jobs) is string jobs
             ? options with { Jobs = (int)WholeNumber("--jobs", jobs, 1, 1024) }
             : options;

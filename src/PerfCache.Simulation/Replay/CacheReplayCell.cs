@@ -6,7 +6,7 @@ using PerfCache.Policies.Replacement;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>A cell that replays into the production page cache with one rule: metadata only, one thread.</summary>
-internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct, IReplacementRules
+internal sealed partial class CacheReplayCell<TRules> : ReplayCell, IFileCache where TRules : struct, IReplacementRules
 {
     private readonly MetadataCache<TRules, ReplayMode> _cache;
     private readonly ObjectId _object;

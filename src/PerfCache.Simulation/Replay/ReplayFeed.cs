@@ -33,6 +33,9 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     public ReadOnlySpan<uint> Pages(PageNumbering numbering) =>
         (numbering == PageNumbering.Dense ? Dense : PerLeaf).AsSpan(0, Count);
 
+    /// <summary>What the trace itself says of the requests; null unless <see cref="ReplayMaps.KeepsRequests"/>.</summary>
+    public TraceBlock? Recorded { get; init; }
+
     /// <summary>The page numbers in a numbering that there is.</summary>
     public ReadOnlySpan<uint> AnyPages => Pages(Dense.Length > 0 ? PageNumbering.Dense : PageNumbering.PerLeaf);
 
@@ -95,7 +98,8 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf, bool h
 
     /// <summary>The columns that a block takes from the trace.</summary>
     public TraceColumns Columns =>
-        (HasFiles ? TraceColumns.File : TraceColumns.None) | (HasSizes ? TraceColumns.Size : TraceColumns.None);
+        (HasFiles ? TraceColumns.File : TraceColumns.None) | (HasSizes ? TraceColumns.Size : TraceColumns.None)
+        | MoreColumns;
 
     public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
 
@@ -118,8 +122,17 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf, bool h
         PerLeaf?.Dispose();
     }
 
+    /// <summary>Columns that a trace's blocks are read with besides those that every replay needs.</summary>
+    public TraceColumns MoreColumns { get; init; }
+
+    /// <summary>True when cells want to see more of the requests than page numbers.</summary>
+    public bool KeepsRequests { get; init; }
+
     public ReplayBlock MakeBlock(int capacity) =>
-        new(capacity, HasFiles, Dense is not null, PerLeaf is not null, HasSizes);
+        new(capacity, HasFiles, Dense is not null, PerLeaf is not null, HasSizes)
+        {
+            Recorded = KeepsRequests ? new TraceBlock(Columns, capacity) : null,
+        };
 
     public void Map(TraceBlock source, ReplayBlock block)
     {
@@ -128,16 +141,27 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf, bool h
         Dense?.Map(ids, files, block.Dense);
         PerLeaf?.Map(ids, files, block.PerLeaf);
         _fileNumbers.Number(files, block.Files);
+        if (block.Recorded is not null) Copy(source, block.Recorded);
         if (HasSizes) source.Sizes.AsSpan(0, source.Count).CopyTo(block.Sizes);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
+    }
+
+    private static void Copy(TraceBlock source, TraceBlock target)
+    {
+        target.Count = source.Count;
+        source.Ids.AsSpan(0, source.Count).CopyTo(target.Ids);
+        source.Files.AsSpan(0, source.Count).CopyTo(target.Files);
+        if (source.Writes.Length > 0) source.Writes.AsSpan(0, source.Count).CopyTo(target.Writes);
+        target.Notes.Clear();
+        foreach (TraceNote note in source.Notes) target.Notes.Add(note);
     }
 }
 
 /// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
 internal sealed class ReaderFeed(
     ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress,
-    int blockLength = TraceBlock.DefaultCapacity, long warmup = 0) : IReplayFeed
+    int blockLength = TraceBlock.DefaultCapacity, long warmup = 0, bool readsOnly = false) : IReplayFeed
 {
     private readonly TraceBlock _block = new(maps.Columns, blockLength);
     private readonly WarmupCounter _warmup = new(warmup);
@@ -176,6 +200,7 @@ internal sealed class ReaderFeed(
         do
         {
             if (Requests >= limit || !reader.Read(_block)) return false;
+            if (readsOnly) ReadsOnly.Apply(_block);
         }
         while (_block.Count == 0);
         _block.Count = (int)Math.Min(_block.Count, limit - Requests);

@@ -28,6 +28,14 @@ public sealed record ReplayOptions
     /// </summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>True to leave out the requests that write, where the trace tells them from reads.</summary>
+    public bool ReadsOnly { get; init; }
+
+    /// <summary>
+    /// The largest window of the kernel's readahead in pages, to model it; 0 for a cache that reads what it is asked for.
+    /// </summary>
+    public int ReadaheadPages { get; init; }
+
     /// <summary>Receives one byte a request; only with a single cell. The runner commits it.</summary>
     public OutputFile? Outcomes { get; init; }
 

@@ -5,13 +5,17 @@ using System.Runtime.ExceptionServices;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>One cell on its way through the blocks of the trace.</summary>
-internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes, MissTimeline? timeline = null)
+internal sealed class ReplayLane(
+    ReplayCell cell, Stream? outcomes, MissTimeline? timeline = null, DiskModel? disk = null)
 {
     private byte[] _outcomes = [];
     private ReplayCounts _countsBefore;
     private long _distinctBefore;
 
     public ReplayCell Cell { get; } = cell;
+
+    /// <summary>What stands between the requests and the cell, or null.</summary>
+    public DiskModel? Disk { get; } = disk;
 
     /// <summary>The next block to replay; guarded by the pipeline's lock.</summary>
     public long NextBlock { get; set; }
@@ -65,6 +69,7 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes, MissTimeline
     {
         _countsBefore = Cell.Counts;
         _distinctBefore = block.DistinctInWarmup;
+        Disk?.EndWarmup();
     }
 
     private void Replay(ReplayBlock block, int start, int end)
@@ -77,7 +82,8 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes, MissTimeline
         ReplayRequests requests = block.Requests(Cell.Numbering, start, end);
         long missesBefore = timeline is null ? 0 : Cell.Counts.Misses;
         long began = Stopwatch.GetTimestamp();
-        Cell.Replay(requests, results);
+        if (Disk is null) Cell.Replay(requests, results);
+        else Disk.Replay(block, start, end, results);
         long ticks = Stopwatch.GetTimestamp() - began;
         timeline?.Add(count, Cell.Counts.Misses - missesBefore);
         outcomes?.Write(results);

@@ -85,6 +85,10 @@ public sealed record ReplayResult
     /// <see cref="NativeBytes"/> has the page data in it.</summary>
     public LiveMeasures? Live { get; init; }
 
+    /// <summary>What the replay would have read from and written to a disk; null where the trace does not write and no
+    /// readahead is modelled: then every miss is a read.</summary>
+    public DiskTraffic? Disk { get; init; }
+
     /// <summary>Bytes of pages handed out in a second by a live replay, whether or not all of them were read; otherwise
     /// 0.</summary>
     public double BytesPerSecond => RequestsPerSecond * (Live?.PageBytes ?? 0);

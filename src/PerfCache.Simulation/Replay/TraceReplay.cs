@@ -104,7 +104,8 @@ public static class TraceReplay
         private bool CountPages(List<ReplayBlock>? held)
         {
             using ITraceReader reader = source.Open();
-            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: true, progress);
+            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: true, progress,
+                readsOnly: ReadsOnlyOf(reader));
             ReplayBlock? block = null;
             while (!cancellation.IsCancellationRequested)
             {
@@ -137,7 +138,8 @@ public static class TraceReplay
         {
             using ITraceReader reader = source.Open();
             ReaderFeed feed = new(
-                reader, MapsFor(reader), options.Limit, counting: false, progress, warmup: _warmupRequests);
+                reader, MapsFor(reader), options.Limit, counting: false, progress, warmup: _warmupRequests,
+                readsOnly: ReadsOnlyOf(reader));
             MakeCells();
             _maps!.RestartCounting();
             bool complete = new ReplayPipeline(feed, _lanes).Run(options.Jobs, cancellation);
@@ -149,9 +151,37 @@ public static class TraceReplay
         {
             if (_maps is not null) return _maps;
             HashSet<PageNumbering> numberings = [.. options.Policies.Select(factory.Numbering)];
-            return _maps = new ReplayMaps(reader.Columns.HasFlag(TraceColumns.File),
+            bool hasFiles = reader.Columns.HasFlag(TraceColumns.File);
+            TraceColumns more = TraceColumns.None;
+            // Without files there is no telling which pages are neighbours, and block traces keep their fast path.
+            if (hasFiles) more = reader.Columns & (TraceColumns.Write | TraceColumns.Notes);
+            else if (options.ReadaheadPages > 0)
+                throw new TraceFormatException($"{reader.Name}: has no files, so there is nothing to read ahead; leave out "
+                    + "--readahead");
+            else if (ReadsOnlyOf(reader)) more = TraceColumns.Write;
+            return _maps = new ReplayMaps(hasFiles,
                 numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf),
-                reader.Columns.HasFlag(TraceColumns.Size));
+                reader.Columns.HasFlag(TraceColumns.Size))
+            {
+                MoreColumns = more,
+                KeepsRequests = hasFiles && (more.HasFlag(TraceColumns.Write) || options.ReadaheadPages > 0),
+            };
+        }
+
+        private bool ReadsOnlyOf(ITraceReader reader) =>
+            options.ReadsOnly && reader.Columns.HasFlag(TraceColumns.Write);
+
+        private DiskModel? DiskModelFor(ReplayCell cell)
+        {
+            if (options.ReadaheadPages > 0)
+            {
+                return cell is IFileCache files && !options.Policies.Any(factory.NeedsNextUses)
+                    ? new ReadaheadModel(files, options.ReadaheadPages)
+                    : throw new FormatException($"policy '{cell.Policy}' knows the requests of the trace, not what is "
+                        + "read ahead; leave out --readahead");
+            }
+
+            return _maps!.HasFiles && _maps.KeepsRequests ? new WriteModel(cell) : null;
         }
 
         private void MakeCells()
@@ -162,7 +192,7 @@ public static class TraceReplay
                 {
                     ReplayCell cell = factory.Create(policy, size.FramesFor(_maps!.DistinctPages));
                     MissTimeline? timeline = options.KeepTimeline ? new() : null;
-                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream, timeline));
+                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream, timeline, DiskModelFor(cell)));
                 }
             }
         }
@@ -173,6 +203,8 @@ public static class TraceReplay
             long distinct = lane.NewPages;
             bool hasSizes = _maps!.HasSizes;
             long refaults = lane.Cell.CountsRefaults ? counts.Refaults : counts.Misses - distinct;
+            // Pages that were read ahead miss neither the first time nor later.
+            if (options.ReadaheadPages > 0) refaults = Math.Max(0, refaults);
             return new ReplayResult
             {
                 Trace = source.Name,
@@ -196,6 +228,7 @@ public static class TraceReplay
                 NativeBytes = lane.Cell.NativeBytes,
                 MapBytes = _maps![lane.Cell.Numbering].Bytes,
                 ShadowBytes = lane.Cell.ShadowBytes,
+                Disk = lane.Disk?.Traffic,
                 Complete = complete,
             };
         }

@@ -55,6 +55,7 @@ public static class JsonLines
         }
 
         if (result.Live is not null) WriteLive(json, result, result.Live);
+        if (result.Disk is not null) WriteDisk(json, result.Disk);
         if (!result.Complete) json.WriteBoolean("complete", false);
         json.WriteEndObject();
     }
@@ -71,6 +72,17 @@ public static class JsonLines
         WriteLatencies(json, "hit", live.Hits);
         WriteLatencies(json, "miss", live.Misses);
         json.WriteNumber("lockWaits", live.LockWaits);
+    }
+
+    /// <summary>Added where a trace writes, or readahead is modelled.</summary>
+    private static void WriteDisk(Utf8JsonWriter json, DiskTraffic disk)
+    {
+        json.WriteNumber("readaheadMax", disk.ReadaheadMax);
+        json.WriteNumber("writes", disk.Writes);
+        json.WriteNumber("diskReads", disk.DiskReads);
+        json.WriteNumber("readaheadPages", disk.ReadaheadPages);
+        json.WriteNumber("writeBacks", disk.WriteBacks);
+        json.WriteNumber("dirtyPages", disk.DirtyPages);
     }
 
     private static void WriteLatencies(Utf8JsonWriter json, string kind, LatencyHistogram latencies)

@@ -21,6 +21,7 @@ internal abstract class LineTraceReader : FileTraceReader
     public sealed override bool Read(TraceBlock block)
     {
         block.Count = 0;
+        block.Notes.Clear();
         while (true)
         {
             EmitRun(block);

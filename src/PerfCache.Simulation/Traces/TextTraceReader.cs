@@ -16,6 +16,7 @@ internal sealed class TextTraceReader : LineTraceReader
     private const int FileNamesMax = 1 << 20;
 
     private readonly Dictionary<int, string> _fileNames = [];
+    private readonly List<TraceNote> _earlyNotes = [];
     private readonly bool _hasFiles;
 
     internal TextTraceReader(TraceInput input, string format) : base(input, format)
@@ -24,7 +25,7 @@ internal sealed class TextTraceReader : LineTraceReader
     }
 
     public override TraceColumns Columns =>
-        _hasFiles ? TraceColumns.File | TraceColumns.Write : TraceColumns.None;
+        _hasFiles ? TraceColumns.File | TraceColumns.Write | TraceColumns.Notes : TraceColumns.None;
 
     public override IReadOnlyDictionary<int, string> FileNames => _fileNames;
 
@@ -65,6 +66,13 @@ internal sealed class TextTraceReader : LineTraceReader
     {
         bool wantsFiles = block.Files.Length > 0;
         bool wantsWrites = block.Writes.Length > 0;
+        bool wantsNotes = block.Wanted.HasFlag(TraceColumns.Notes);
+        if (wantsNotes)
+        {
+            foreach (TraceNote early in _earlyNotes) block.Notes.Add(early);
+            _earlyNotes.Clear();
+        }
+
         int count = 0;
         int at = 0;
         while (at < lines.Length && count < block.Ids.Length)
@@ -81,9 +89,14 @@ internal sealed class TextTraceReader : LineTraceReader
                 at = pageEnd + 1;
                 Line++;
             }
-            else if (!ParseFileSlow(LineFields.NextLine(lines, ref at), out file, out page, out isWrite))
+            else
             {
-                continue;
+                ReadOnlySpan<byte> line = LineFields.NextLine(lines, ref at);
+                if (!ParseFileSlow(line, out file, out page, out isWrite))
+                {
+                    if (wantsNotes && TraceNote.TryParse(line, count, out TraceNote note)) block.Notes.Add(note);
+                    continue;
+                }
             }
             block.Ids[count] = page;
             if (wantsFiles)
@@ -194,6 +207,7 @@ internal sealed class TextTraceReader : LineTraceReader
                     return true;
                 }
                 NoteFileName(line);
+                if (TraceNote.TryParse(line, 0, out TraceNote note)) _earlyNotes.Add(note);
                 Line++;
                 at = next;
             }

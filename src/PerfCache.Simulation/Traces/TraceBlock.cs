@@ -23,6 +23,9 @@ public enum TraceColumns
     /// <summary>The 1-based position of the next request to the same id
     /// (<see cref="TraceBlock.Nexts"/>).</summary>
     Next = 16,
+
+    /// <summary>What a recording says between the requests (<see cref="TraceBlock.Notes"/>).</summary>
+    Notes = 32,
 }
 
 /// <summary>
@@ -75,6 +78,9 @@ public sealed class TraceBlock
 
     /// <summary>Whether the request writes.</summary>
     public bool[] Writes { get; }
+
+    /// <summary>What was said between the requests, in order.</summary>
+    public IList<TraceNote> Notes { get; } = [];
 
     /// <summary>1-based position of the next request to the same id; <see cref="long.MaxValue"/> for
     /// none.</summary>

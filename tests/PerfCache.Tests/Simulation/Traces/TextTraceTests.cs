@@ -43,7 +43,7 @@ internal sealed class TextTraceTests
         Assert.That(source.FormatPage(3, 11), Is.EqualTo("3 11"));
 
         using ITraceReader reader = source.Open();
-        Assert.That(reader.Columns, Is.EqualTo(TraceColumns.File | TraceColumns.Write));
+        Assert.That(reader.Columns, Is.EqualTo(TraceColumns.File | TraceColumns.Write | TraceColumns.Notes));
         Assert.That(reader.FileNames,
             Is.EqualTo(new Dictionary<int, string> { [0] = "/var/lib/a b.db", [3] = "/tmp/c" }));
     }
