@@ -8,6 +8,6 @@ if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.
 // Nor is `file-reads`, for the same reason.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
-if (args is ["scratch"]) return PerfCache.Benchmarks.Curves.Scratch.Run();
+if (args is ["scratch", .. string[] sc]) return PerfCache.Benchmarks.Curves.Scratch.Run(sc);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

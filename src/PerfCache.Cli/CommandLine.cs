@@ -16,6 +16,7 @@ internal static class CommandLine
     private const string Examples = """
         perfcache replay                                  a built-in workload, four policies, four sizes
         perfcache replay disk.vscsi --size 1%,10%         a trace of your own
+        perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache replay --help                           all options of a command
         """;
@@ -32,6 +33,7 @@ internal static class CommandLine
             HelpName = Name,
         };
         root.Add(new ReplayCommand(context, args));
+        root.Add(new MrcCommand(context, args));
         root.Add(new BenchCommand());
         CommandHelp.Install(root, Name, Examples);
 

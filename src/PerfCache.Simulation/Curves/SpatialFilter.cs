@@ -25,18 +25,15 @@ internal sealed class SpatialFilter
     private const ulong FileSalt = 0x9E3779B97F4A7C15;
 
     private readonly ulong _seed;
-    private readonly int _shift;
 
     /// <summary>Makes a filter.</summary>
     /// <param name="rate">The part of the pages to pick: above 0, at most 1.</param>
     /// <param name="seed">Another seed picks other pages.</param>
-    /// <param name="shift">Low bits of an id that are not looked at: with 6, pages are picked by leaves of 64.</param>
-    public SpatialFilter(double rate, ulong seed, int shift = 0)
+    public SpatialFilter(double rate, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rate);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rate, 1);
         _seed = Workloads.SeededRandom.Mix(seed + Workloads.SeededRandom.Weyl);
-        _shift = shift;
         HashMax = (uint)Math.Clamp(Math.Round(rate * (1UL << 32)) - 1, 0, uint.MaxValue);
     }
 
@@ -70,12 +67,11 @@ internal sealed class SpatialFilter
         Vector256<uint> factors = Vector256.Create(LowFactor | ((ulong)HighFactor << 32)).AsUInt32();
         Vector256<uint> lowHalves = Vector256.Create((ulong)uint.MaxValue).AsUInt32();
         Vector256<uint> hashMax = Vector256.Create(HashMax);
-        int shift = _shift;
         int count = 0;
         for (int i = 0; i + 1 < vectors.Length; i += 2)
         {
-            Vector256<uint> one = ((vectors[i] >> shift) ^ seed).AsUInt32() * factors;
-            Vector256<uint> other = ((vectors[i + 1] >> shift) ^ seed).AsUInt32() * factors;
+            Vector256<uint> one = (vectors[i] ^ seed).AsUInt32() * factors;
+            Vector256<uint> other = (vectors[i + 1] ^ seed).AsUInt32() * factors;
             // The sums of four keys in the low halves, those of the next four in the high halves.
             one += (one.AsUInt64() >> 32).AsUInt32();
             other += (other.AsUInt64() << 32).AsUInt32();
@@ -121,6 +117,6 @@ internal sealed class SpatialFilter
     }
 
     /// <summary>File 0 leaves the key as it is, so a trace without files is one of a single file.</summary>
-    private ulong Key(ulong id, int file) =>
-        (id >> _shift) ^ System.Numerics.BitOperations.RotateLeft((uint)file * FileSalt, 32);
+    private static ulong Key(ulong id, int file) =>
+        id ^ System.Numerics.BitOperations.RotateLeft((uint)file * FileSalt, 32);
 }
