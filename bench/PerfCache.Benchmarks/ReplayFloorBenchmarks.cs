@@ -43,7 +43,7 @@ public class ReplayFloorBenchmarks
     public void EmptyCell()
     {
         _cell?.Dispose();
-        _cell = PolicyCatalog.Create(PolicySpec.Parse(Policy), Frames);
+        _cell = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse(Policy), Frames);
     }
 
     [GlobalCleanup]

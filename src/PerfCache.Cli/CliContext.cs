@@ -37,8 +37,12 @@ internal sealed record CliContext
     /// <summary>Makes the miss ratio curves of a trace.</summary>
     public MakeCurves MakeCurves { get; init; } = CurveRun.Run;
 
-    /// <summary>Checks a policy's name and parameters before a long run.</summary>
-    public Action<PolicySpec> CheckPolicy { get; init; } = spec => PolicyCatalog.Check(spec);
+    /// <summary>The policies there are.</summary>
+    public PolicyCatalog Policies { get; init; } = PolicyCatalog.BuiltIn;
+
+    /// <summary>Checks a policy's name and parameters before a long run; null to look it up in
+    /// <see cref="Policies"/>.</summary>
+    public Action<PolicySpec>? CheckPolicy { get; init; }
 }
 
 /// <summary>Replays a trace: <see cref="TraceReplay.Run"/>, or the same over a test's own cells.</summary>

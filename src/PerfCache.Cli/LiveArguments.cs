@@ -16,11 +16,7 @@ internal sealed class LiveArguments
     /// <summary>The policies where none is given.</summary>
     public const string DefaultPolicies = "linux-6,linux-3.15,fifo";
 
-    private readonly Option<bool> _live = new("--live")
-    {
-        Description = "Replay against the cache with page data, and measure speed and latencies: one policy and size after "
-            + $"another; policies: {string.Join(' ', LiveReplay.PolicyNames)}; default: {DefaultPolicies}",
-    };
+    private readonly Option<bool> _live;
 
     private readonly Option<string> _threads = Text("--threads", "N",
         "With --live: threads that ask for pages; default: 1");
@@ -58,6 +54,13 @@ internal sealed class LiveArguments
     /// <summary>The options, in the order in which help lists them.</summary>
     public IReadOnlyList<Option> Options =>
         [_live, _threads, _reclaim, _backing, _direct, _latency, _touch, _verify];
+
+    /// <summary>Makes the options.</summary>
+    public LiveArguments(PolicyCatalog policies) => _live = new("--live")
+    {
+        Description = "Replay against the cache with page data, and measure speed and latencies: one policy and size after "
+            + $"another; policies: {string.Join(' ', policies.LiveNames)}; default: {DefaultPolicies}",
+    };
 
     /// <summary>True when the command line asks for a live replay.</summary>
     public bool IsAskedFor(ParseResult result) => result.GetValue(_live);

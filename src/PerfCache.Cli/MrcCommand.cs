@@ -40,8 +40,7 @@ internal sealed class MrcCommand : CliCommand
             + ReplayCommand.DefaultTrace,
     };
 
-    private readonly Option<string> _policy = Text("--policy", "NAMES",
-        $"Replacement policies, comma-separated: {string.Join(' ', PolicyCatalog.Names)}; default: {DefaultPolicies}");
+    private readonly Option<string> _policy;
 
     private readonly Option<string> _points = Text("--points", "N",
         $"Sizes of a curve, spread by a factor from one frame to all pages; default: {CurveOptions.DefaultPoints}");
@@ -79,11 +78,16 @@ internal sealed class MrcCommand : CliCommand
 
     private readonly string[] _args;
 
+    private readonly PolicyCatalog _policies;
+
     /// <summary>Makes the command.</summary>
     public MrcCommand(CliContext context, string[] args)
         : base("mrc", "Miss ratio curves: how many misses with how much cache, exact or from a sample.")
     {
         _args = args;
+        _policies = context.Policies;
+        _policy = Text("--policy", "NAMES", "Replacement policies, comma-separated: "
+            + $"{string.Join(' ', _policies.Names)}; default: {DefaultPolicies}");
         Add(_traces);
         Option[] options =
         [
@@ -138,6 +142,7 @@ internal sealed class MrcCommand : CliCommand
         CurveOptions options = new()
         {
             Policies = Checked("--policy", () => PolicySpec.ParseList(result.GetValue(_policy) ?? DefaultPolicies)),
+            Catalog = _policies,
             Sizes = SizesOf(result),
             SampleRate = result.GetValue(_sample) is string rate ? RateOf(rate) : null,
             SampleSize = result.GetValue(_sampleSize) is string size

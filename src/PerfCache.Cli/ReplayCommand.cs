@@ -56,8 +56,7 @@ internal sealed class ReplayCommand : CliCommand
         Description = "A file (plain, .gz or .zst), - for standard input, or a generator; default: " + DefaultTrace,
     };
 
-    private readonly Option<string> _policy = Text("--policy", "NAMES",
-        $"Replacement policies, comma-separated: {string.Join(' ', PolicyCatalog.Names)}; default: {DefaultPolicies}");
+    private readonly Option<string> _policy;
 
     private readonly Option<string> _frames = Text("--frames", "N,N", "Cache sizes in frames (pages)");
 
@@ -85,7 +84,9 @@ internal sealed class ReplayCommand : CliCommand
         Description = "Print one JSON object a line and nothing else on standard output",
     };
 
-    private readonly LiveArguments _live = new();
+    private readonly LiveArguments _live;
+
+    private readonly PolicyCatalog _policies;
 
     private readonly string[] _args;
 
@@ -94,6 +95,10 @@ internal sealed class ReplayCommand : CliCommand
         : base("replay", "Replay traces through replacement policies and count misses.")
     {
         _args = args;
+        _policies = context.Policies;
+        _policy = Text("--policy", "NAMES",
+            $"Replacement policies, comma-separated: {string.Join(' ', _policies.Names)}; default: {DefaultPolicies}");
+        _live = new LiveArguments(_policies);
         Add(_traces);
         Option[] options =
         [
@@ -116,7 +121,7 @@ internal sealed class ReplayCommand : CliCommand
     /// <inheritdoc/>
     public override string Notes => $"""
         Policies (parameters as NAME:key=value,key=value):
-        {TraceArguments.Lines(PolicyCatalog.Entries.SelectMany(PolicyLines))}
+        {TraceArguments.Lines(_policies.Entries.SelectMany(PolicyLines))}
         linux-6 and linux-3.15 are the kernel's classic two-list LRU for clean page reads: no multi-generation LRU, no
         kswapd, no nested groups.
 
@@ -132,7 +137,7 @@ internal sealed class ReplayCommand : CliCommand
         """;
 
     private static IEnumerable<string> PolicyLines(PolicyEntry policy) =>
-        policy.Parameters.Select(parameter => $"{"",-12} {parameter.Key}: {parameter.Value}")
+        policy.Parameters.Select(parameter => $"{"",-12} {parameter.Name}: {parameter.Help}")
             .Prepend($"{policy.Name,-12} {policy.Summary}");
 
     private ReplayRequest RequestOf(ParseResult result, CliContext context)
@@ -172,6 +177,7 @@ internal sealed class ReplayCommand : CliCommand
         if (frames is not null && size is not null) throw new UsageException("give --frames or --size, not both");
         ReplayOptions options = new()
         {
+            Catalog = _policies,
             Policies = Checked("--policy",
                 () => PolicySpec.ParseList(result.GetValue(_policy) ?? PoliciesByDefault(result))),
             Sizes = frames is not null
@@ -182,8 +188,9 @@ internal sealed class ReplayCommand : CliCommand
         {
             Checked("--policy", () =>
             {
-                context.CheckPolicy(policy);
-                if (_live.IsAskedFor(result)) LiveReplay.CheckPolicy(policy);
+                if (_live.IsAskedFor(result)) _policies.CheckLive(policy);
+                else if (context.CheckPolicy is not null) context.CheckPolicy(policy);
+                else _policies.Check(policy);
                 return policy;
             });
         }

@@ -27,7 +27,7 @@ internal sealed class BenchCommand : CliCommand
         SetAction((parsed, cancellation) => Task.Run(
             () => Run(
                 parsed.GetValue(_quick) ? BenchPlan.Quick : new BenchPlan(), parsed.GetValue(_json),
-                PolicyCatalog.Create, parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error,
+                PolicyCatalog.BuiltIn.Create, parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error,
                 cancellation),
             CancellationToken.None));
     }

@@ -111,7 +111,7 @@ internal sealed class FloorRatios(BenchPlan plan, Func<PolicySpec, long, ReplayC
     public static long ReplayAll(ReplayCell cell, uint[] requests)
     {
         for (int start = 0; start < requests.Length; start += BlockLength)
-            cell.Replay(requests.AsSpan(start, Math.Min(BlockLength, requests.Length - start)), [], []);
+            cell.Replay(new(requests.AsSpan(start, Math.Min(BlockLength, requests.Length - start)), []), []);
         return cell.Counts.Misses;
     }
 

@@ -17,13 +17,16 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace : IDisposable
 {
+    private readonly MemoryMeter _meter;
+
     /// <param name="frameCount">The frames there may ever be.</param>
-    /// <param name="extraRowCount">Rows beyond the frames.</param>
+    /// <param name="extraRowCount">Rows beyond the frames: ghosts.</param>
     /// <param name="meter">The meter to charge.</param>
     /// <param name="shared">True when threads find and hold frames without the lock.</param>
     internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false)
     {
         IsShared = shared;
+        _meter = meter;
         FrameCount = frameCount;
         Frames = new FrameTable(frameCount, extraRowCount, meter);
         try
@@ -37,6 +40,7 @@ public sealed partial class CacheSpace : IDisposable
         }
 
         Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+        _ghosts = new FramePool(Frames, node: 0, first: frameCount + 1, extraRowCount);
         if (!shared) return;
         Held = new FrameList(Frames, "held frames");
         Limbo = new FrameList(Frames, "frames in limbo");
@@ -144,6 +148,7 @@ public sealed partial class CacheSpace : IDisposable
         uint live = 0;
         for (uint row = 1; row <= Frames.FrameCount; row++)
             if (Frames.State(new FrameId(row)).IsLive) live++;
+        ValidateGhosts();
         uint expected = ResidentCount - (IsShared ? ValidateShared() : 0);
         Invariant.Check(live == expected, nameof(CacheSpace), $"C1: {expected} live frames", live);
     }
@@ -162,6 +167,7 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>Gives all native memory back.</summary>
     public void Dispose()
     {
+        DisposeColumns();
         Index.Dispose();
         Frames.Dispose();
     }

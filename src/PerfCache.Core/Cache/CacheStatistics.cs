@@ -36,7 +36,7 @@ public readonly record struct CacheStatistics
 }
 
 /// <summary>Native bytes of a cache, by what they are for.</summary>
-/// <param name="FrameBytes">The frame table.</param>
+/// <param name="FrameBytes">The frame table, ghosts included, and the rule's own columns.</param>
 /// <param name="IndexBytes">Blocks and directories of the index, shadows included.</param>
 /// <param name="ShadowBytes">The part of <paramref name="IndexBytes"/> that shadows alone keep alive.</param>
 public readonly record struct CacheMemory(long FrameBytes, long IndexBytes, long ShadowBytes)

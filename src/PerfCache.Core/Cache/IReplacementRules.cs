@@ -70,8 +70,34 @@ public interface IReplacementRules
     /// </summary>
     static abstract HitEffect OnHit(FrameState state);
 
-    /// <summary>Called once, before anything else: the rule makes its lists and remembers the space.</summary>
+    /// <summary>
+    /// True where an access through the reader that read the same page last counts like any other; false (linux-*) where
+    /// it does not, as in the kernel (<see cref="PageReader"/>). A constant.
+    /// </summary>
+    static virtual bool CountsRepeats => true;
+
+    /// <summary>
+    /// True for a rule that remembers pages which are gone (<see cref="CacheSpace.EvictToGhost(FrameId, out FrameId)"/>). A constant: without
+    /// it <see cref="GhostRowCount"/> and <see cref="OnMiss"/> are not called.
+    /// </summary>
+    static virtual bool UsesGhosts => false;
+
+    /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
+    /// <param name="frameCount">The most frames that the cache will have.</param>
+    uint GhostRowCount(uint frameCount) => 0;
+
+    /// <summary>Called once, before the verbs below: the rule makes its lists and remembers the space.</summary>
     void Attach(CacheSpace space);
+
+    /// <summary>
+    /// List rules with ghosts: a page is missed, and a frame for it will be looked for now. For rules whose next victim
+    /// depends on the page that comes in; flag rules, of which several misses may be under way, are not told.
+    /// </summary>
+    /// <param name="shadow">The shadow in the page's slot, or <see cref="ShadowEntry.None"/>. A rule that drops its ghost
+    /// here is not shown it again by <see cref="OnInsert"/>.</param>
+    void OnMiss(ShadowEntry shadow)
+    {
+    }
 
     /// <summary>
     /// Flag rules: a hit said <see cref="HitEffect.Defers"/>; it may have happened a while ago, and the same frame may
@@ -81,7 +107,8 @@ public interface IReplacementRules
 
     /// <summary>A page has come into a frame that was free.</summary>
     /// <param name="frame">The frame: live, on no list, without flags.</param>
-    /// <param name="shadow">What the page left behind when it was evicted last, if that is still known.</param>
+    /// <param name="shadow">What the page left behind when it was evicted last, if that is still known. Where it names a
+    /// ghost, that one is the rule's to drop (<see cref="CacheSpace.DropGhost"/>).</param>
     /// <param name="countsAsAccess">False when the access that caused this is a repetition which the reader does not
     /// count (<see cref="PageReader"/>).</param>
     void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess);

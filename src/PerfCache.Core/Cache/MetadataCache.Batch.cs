@@ -68,7 +68,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
         for (int i = 0; i < pages.Length; i++)
         {
-            bool repeats = readers[files[i]].Repeats(new PageKey(owner, pages[i]));
+            bool repeats = Repeats(ref readers[files[i]], new PageKey(owner, pages[i]));
             AccessOutcome outcome = AccessCore(owner, pages[i], repeats);
             if (!outcomes.IsEmpty) outcomes[i] = outcome;
         }
@@ -168,7 +168,7 @@ public sealed partial class MetadataCache<TRules, TMode>
                 uint page = pages[i];
                 SlotEntry entry = new(slots[ring[i & RingMask]]);
                 if (!entry.IsFrame) break;
-                if (page != last && TouchDefers(entry.Frame, heads))
+                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry.Frame, heads))
                 {
                     deferred = entry.Frame;
                     break;
@@ -178,7 +178,7 @@ public sealed partial class MetadataCache<TRules, TMode>
             }
 
             if (i == end) return last;
-            if (deferred.IsNone) ServeSlow(owner, pages[i], ring[i & RingMask], pages[i] == last);
+            if (deferred.IsNone) ServeSlow(owner, pages[i], ring[i & RingMask], !TRules.CountsRepeats && pages[i] == last);
             else DeferHit(deferred);
             last = pages[i++];
             if (_index.LeavesRemoved == removed) continue;
@@ -215,7 +215,7 @@ public sealed partial class MetadataCache<TRules, TMode>
                 address = view.FindSlot(page);
                 SlotEntry entry = view.Entry(address);
                 if (!entry.IsFrame) break;
-                if (page != last && TouchDefers(entry.Frame, heads))
+                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry.Frame, heads))
                 {
                     deferred = entry.Frame;
                     break;
@@ -225,7 +225,7 @@ public sealed partial class MetadataCache<TRules, TMode>
             }
 
             if (i == pages.Length) return last;
-            if (deferred.IsNone) ServeSlow(owner, pages[i], address, pages[i] == last);
+            if (deferred.IsNone) ServeSlow(owner, pages[i], address, !TRules.CountsRepeats && pages[i] == last);
             else DeferHit(deferred);
             last = pages[i++];
         }
@@ -245,7 +245,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes)
     {
         for (int i = 0; i < pages.Length; i++)
-            outcomes[i] = AccessCore(owner, pages[i], reader.Repeats(new PageKey(owner, pages[i])));
+            outcomes[i] = AccessCore(owner, pages[i], Repeats(ref reader, new PageKey(owner, pages[i])));
     }
 
     /// <summary>What a hit does, but for the part that is deferred.</summary>

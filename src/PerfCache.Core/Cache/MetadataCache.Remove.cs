@@ -73,7 +73,7 @@ public sealed partial class MetadataCache<TRules, TMode>
 
     private bool RemoveEntry(uint address, SlotEntry entry)
     {
-        if (entry.IsShadow) _index.ClearShadow(address);
+        if (entry.IsShadow) _space.ClearShadow(address);
         if (!entry.IsFrame) return false;
         _rules.OnRemove(entry.Frame);
         _space.Remove(entry.Frame);

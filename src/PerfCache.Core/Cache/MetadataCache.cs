@@ -65,7 +65,8 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     public MetadataCache(uint frameCount, TRules rules, MemoryMeter? meter = null)
     {
-        _space = new CacheSpace(frameCount, extraRowCount: 0, meter ?? MemoryMeter.Process);
+        uint ghostCount = TRules.UsesGhosts ? rules.GhostRowCount(frameCount) : 0;
+        _space = new CacheSpace(frameCount, ghostCount, meter ?? MemoryMeter.Process);
         _frames = _space.Frames;
         _index = _space.Index;
         _pool = _space.Pool;
@@ -113,7 +114,7 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         get
         {
             using Lock.Scope scope = Enter();
-            return new(_frames.NativeBytes, _index.NativeBytes, _space.Shadows.NativeBytes);
+            return new(_frames.NativeBytes + _space.RuleBytes, _index.NativeBytes, _space.Shadows.NativeBytes);
         }
     }
 
@@ -193,8 +194,12 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     {
         if (!_index.IsPage(owner, page)) ThrowNoPage(owner, page);
         if (TMode.Counts) _requests++;
-        return AccessCore(owner, page, reader.Repeats(new PageKey(owner, page)));
+        return AccessCore(owner, page, Repeats(ref reader, new PageKey(owner, page)));
     }
+
+    /// <summary>True when the rule does not count the access, because the reader read this page last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Repeats(ref PageReader reader, PageKey key) => !TRules.CountsRepeats && reader.Repeats(key);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private AccessOutcome AccessCore(ObjectId owner, ulong page, bool repeats)
@@ -225,6 +230,15 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     {
         // A page beyond its object has no leaf; it is refused before anything is evicted for it.
         if (address < IndexBlocks.SlotCount && !_index.IsPage(owner, page)) ThrowNoPage(owner, page);
+        ShadowEntry ghost = ShadowEntry.None;
+        if (TRules.UsesGhosts && TRules.Kind == RuleKind.List)
+        {
+            uint removed = _index.LeavesRemoved;
+            ghost = _index.Entry(address).Shadow;
+            _rules.OnMiss(ghost);
+            if (removed != _index.LeavesRemoved) address = _index.FindSlot(owner, page);
+        }
+
         if (_pool.FreeCount == 0)
         {
             uint removed = _index.LeavesRemoved;
@@ -242,9 +256,11 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         head.Key = new PageKey(owner, page);
         head.State = head.State.With(FrameState.Live);
         _misses++;
-        if (!shadow.IsNone) _refaults++;
+        if (TRules.UsesGhosts && !shadow.IsNone) _space.Orphan(shadow);
+        bool isCold = shadow.IsNone && ghost.IsNone;
+        if (!isCold) _refaults++;
         _rules.OnInsert(frame, shadow, !repeats);
-        return shadow.IsNone ? AccessOutcome.ColdMiss : AccessOutcome.Refault;
+        return isCold ? AccessOutcome.ColdMiss : AccessOutcome.Refault;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

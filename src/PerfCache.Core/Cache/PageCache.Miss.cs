@@ -520,7 +520,12 @@ public unsafe partial class PageCache<TRules, TProbe>
         ShadowEntry shadow = _index.Install(address, frame); // B4
         _space.PrivateCount--;
         _insertions++;
-        if (!shadow.IsNone) _refaults++;
+        if (!shadow.IsNone)
+        {
+            _refaults++;
+            if (TRules.UsesGhosts) _space.Orphan(shadow);
+        }
+
         _rules.OnInsert(frame, shadow, countsAsAccess);
     }
 

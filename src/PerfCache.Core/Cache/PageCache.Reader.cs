@@ -33,7 +33,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease Get(ObjectId owner, ulong page, ref PageReader reader, out long missedAt)
     {
-        bool repeats = reader.Repeats(new PageKey(owner, page));
+        bool repeats = !TRules.CountsRepeats && reader.Repeats(new PageKey(owner, page));
         missedAt = 0;
         FrameId frame = TryPin(owner, page, countsAsAccess: !repeats);
         return frame.IsNone ? GetTimed(owner, page, repeats, out missedAt) : Lease(frame);

@@ -84,7 +84,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         long removed = 0;
         _index.Walk(owner, firstPage, lastPage, (_, address, entry) =>
         {
-            if (entry.IsShadow) _index.ClearShadow(address);
+            if (entry.IsShadow) _space.ClearShadow(address);
             if (!entry.IsFrame || IsBeingWritten(entry.Frame)) return;
             RemoveFrame(entry.Frame, EvictionReason.Invalidated);
             removed++;

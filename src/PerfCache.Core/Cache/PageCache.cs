@@ -102,6 +102,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
+        _rules = rules;
         _countsHits = options.CountHits;
         _usualHit = _countsHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
@@ -121,7 +122,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
 
         try
         {
-            _space = new CacheSpace(frameMax, extraRowCount: 0, _meter, shared: true);
+            _space = new CacheSpace(frameMax, GhostRowsFor(frameMax), _meter, shared: true);
             _frames = _space.Frames;
             _index = _space.Index;
             _pool = _space.Pool;
@@ -145,7 +146,6 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _readsAhead = _streams is not null;
         _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
-        _rules = rules;
         _rules.Attach(_space);
         SetWaterMarks();
         PageCacheMetrics.Add(this);
@@ -307,9 +307,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
             + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
         long rows = bytesMax / (_options.PageBytes + perRow);
-        long left = bytes - (rows * perRow) - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        long ghostBytes = GhostRowsFor((uint)Math.Min(rows, FrameId.CountMax / 2)) * (FrameTable.BytesPerFrame + IndexBytesPerFrame);
+        long left = bytes - (rows * perRow) - ghostBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
+
+    private uint GhostRowsFor(uint frames) => TRules.UsesGhosts ? _rules.GhostRowCount(frames) : 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EnterContended()

@@ -15,6 +15,7 @@ namespace PerfCache.Index;
 /// +-----------------------------+----------+----+----+
 /// </code>
 /// The age is a counter of evictions and activations, cut to the bits there are (<see cref="ShadowFormat"/>).
+/// Rules that remember more of a page keep a ghost of it, a row of the frame table; their shadow is the row's number.
 /// The default value is "no shadow".
 /// </remarks>
 /// <param name="Packed">The packed word, tag included, as it stands in the slot; 0 for none.</param>
@@ -28,6 +29,16 @@ public readonly record struct ShadowEntry(uint Packed)
 
     /// <summary>True for <see cref="None"/>.</summary>
     public bool IsNone => Packed == 0;
+
+    /// <summary>
+    /// The row of the ghost that stands for the page, or <see cref="FrameId.None"/> for no shadow. Only rules with ghosts
+    /// may ask (<see cref="Cache.IReplacementRules.UsesGhosts"/>): their shadows are rows, not ages.
+    /// </summary>
+    public FrameId Ghost => new(Packed >> SlotEntry.TagWidth);
+
+    /// <summary>The shadow that names a ghost.</summary>
+    internal static ShadowEntry ForGhost(FrameId ghost) =>
+        new((ghost.Value << SlotEntry.TagWidth) | SlotEntry.ShadowTag);
 
     /// <summary>True when the page had been active before it was evicted.</summary>
     public bool WasWorkingset => (Packed >> WorkingsetShift & 1) != 0;

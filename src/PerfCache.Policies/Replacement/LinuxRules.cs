@@ -97,6 +97,9 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.Flag;
 
+    /// <inheritdoc/>
+    public static bool CountsRepeats => false;
+
     /// <summary>The two lists, without the pages that still wait in a batch.</summary>
     public readonly ActiveInactiveLists Lists => _lists;
 

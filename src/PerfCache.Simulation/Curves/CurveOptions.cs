@@ -12,6 +12,9 @@ public sealed record CurveOptions
     /// <summary>The policies, in the order of the results.</summary>
     public required IReadOnlyList<PolicySpec> Policies { get; init; }
 
+    /// <summary>Where the policies are looked up.</summary>
+    public PolicyCatalog Catalog { get; init; } = PolicyCatalog.BuiltIn;
+
     /// <summary>The sizes, or null for <see cref="Points"/> of them.</summary>
     public IReadOnlyList<CacheSize>? Sizes { get; init; }
 

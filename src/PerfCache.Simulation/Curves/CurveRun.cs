@@ -47,7 +47,7 @@ public static class CurveRun
         ArgumentNullException.ThrowIfNull(options);
         foreach (PolicySpec policy in options.Policies)
         {
-            PolicyCatalog.Check(policy);
+            options.Catalog.Check(policy);
             if (options.SampleSize is not null && policy.Name != CurveSession.Lru)
             {
                 throw new FormatException($"policy '{policy.Text}': only lru can be sampled with a fixed number of pages; "
@@ -202,6 +202,7 @@ internal sealed class CurveSession(ITraceSource source, CurveOptions options, Ac
         ReplayOptions replay = new()
         {
             Policies = policies,
+            Catalog = options.Catalog,
             Sizes = [.. sizes.Select(CacheSize.OfFrames)],
             Limit = options.Limit,
             Jobs = options.Jobs,
@@ -224,6 +225,7 @@ internal sealed class CurveSession(ITraceSource source, CurveOptions options, Ac
         ReplayOptions replay = new()
         {
             Policies = [MiniaturePolicy.Of(policy, rate)],
+            Catalog = options.Catalog,
             Sizes = [.. frames.Distinct().Select(CacheSize.OfFrames)],
             Jobs = options.Jobs,
         };

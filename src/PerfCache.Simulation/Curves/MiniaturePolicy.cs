@@ -26,7 +26,9 @@ internal static class MiniaturePolicy
             _ => 0,
         };
         if (batchDefault == 0) return policy;
-        (int reclaim, int batch) = PolicyCatalog.LinuxBatches(policy, batchDefault);
+        const int Max = LinuxRules<Linux6>.BatchMax;
+        int reclaim = policy.GetInt32("reclaim", LinuxRules<Linux6>.ReclaimBatchDefault, 1, Max);
+        int batch = policy.GetInt32("batch", batchDefault, 1, Max);
         return PolicySpec.Parse(string.Create(CultureInfo.InvariantCulture,
             $"{policy.Name}:reclaim={Scaled(reclaim, rate)},batch={Scaled(batch, rate)}"));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Cache;
 using PerfCache.Frames;
+using PerfCache.Policies.Replacement;
 
 namespace PerfCache.Simulation.Replay;
 
@@ -12,8 +13,12 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
     private PageReader[] _readers = new PageReader[1];
     private AccessOutcome[] _found = [];
 
-    internal CacheReplayCell(string policy, uint frames, PageNumbering numbering, TRules rules)
+    private readonly NextUses? _nextUses;
+
+    internal CacheReplayCell(
+        string policy, uint frames, PageNumbering numbering, TRules rules, NextUses? nextUses = null)
     {
+        _nextUses = nextUses;
         Policy = policy;
         Numbering = numbering;
         _cache = new MetadataCache<TRules, ReplayMode>(frames, rules);
@@ -43,8 +48,11 @@ internal sealed class CacheReplayCell<TRules> : ReplayCell where TRules : struct
 
     public override long ShadowBytes => _cache.Memory.ShadowBytes;
 
-    public override void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes)
+    public override void Replay(ReplayRequests requests, Span<byte> outcomes)
     {
+        ReadOnlySpan<uint> pages = requests.Pages;
+        ReadOnlySpan<int> files = requests.Files;
+        _nextUses?.Load(requests.NextUses);
         foreach (int file in files)
             if (file >= _readers.Length) Array.Resize(ref _readers, Math.Max(file + 1, _readers.Length * 2));
         if (!outcomes.IsEmpty && _found.Length < pages.Length) _found = new AccessOutcome[pages.Length];

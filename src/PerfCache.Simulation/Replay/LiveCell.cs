@@ -5,7 +5,6 @@ using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Cache.Sources;
 using PerfCache.Frames;
-using PerfCache.Policies.Replacement;
 
 namespace PerfCache.Simulation.Replay;
 
@@ -64,26 +63,11 @@ internal abstract class LiveCell : IDisposable
 
     public abstract long UsedBytes { get; }
 
-    /// <summary>The names of the policies that run live.</summary>
-    public static IReadOnlyList<string> PolicyNames { get; } = ["fifo", "linux-3.15", "linux-6"];
-
-    /// <summary>Checks that a policy can run live.</summary>
-    /// <exception cref="FormatException">It is not known, or not one of those.</exception>
-    public static PolicyEntry Check(PolicySpec spec)
-    {
-        PolicyEntry entry = PolicyCatalog.Check(spec);
-        if (PolicyNames.Contains(entry.Name)) return entry;
-        throw new FormatException(
-            $"policy '{spec.Text}' moves pages on every hit, under a lock that the live cache does not take; "
-            + $"choose from {string.Join(", ", PolicyNames)}, or replay without --live");
-    }
-
     /// <summary>Makes a cell.</summary>
-    /// <exception cref="FormatException">The policy cannot run live.</exception>
     /// <exception cref="Memory.NativeMemoryException">The memory cannot be had.</exception>
-    public static LiveCell Create(PolicySpec spec, uint frames, LiveOptions live, IPageSource? file)
+    public static LiveCell Create(
+        PolicyEntry entry, PolicySpec spec, uint frames, LiveOptions live, IPageSource? file)
     {
-        PolicyEntry entry = Check(spec);
         PageCacheOptions options = PageCacheOptions.ForFrames(frames, live.PageBytes);
         options = options with
         {
@@ -100,12 +84,7 @@ internal abstract class LiveCell : IDisposable
                 PageCount = PageCountMax,
                 ReadLatency = live.LoadLatency,
             });
-        return spec.Name switch
-        {
-            "fifo" => new LiveCell<Fifo>(entry.Numbering, options, new Fifo(), source, live),
-            "linux-3.15" => Linux<Linux315>(spec, entry.Numbering, options, source, live),
-            _ => Linux<Linux6>(spec, entry.Numbering, options, source, live),
-        };
+        return entry.CreateLive(spec, options, source, live);
     }
 
     /// <summary>Serves requests in order, for one thread.</summary>
@@ -118,14 +97,6 @@ internal abstract class LiveCell : IDisposable
     public abstract void Dispose();
 
     protected static long NanosecondsSince(long start) => (long)((Stopwatch.GetTimestamp() - start) * s_nanosPerTick);
-
-    private static LiveCell<LinuxRules<TProfile>> Linux<TProfile>(
-        PolicySpec spec, PageNumbering numbering, PageCacheOptions options, IPageSource source, LiveOptions live)
-        where TProfile : struct, ILinuxProfile
-    {
-        (int reclaim, int batch) = PolicyCatalog.LinuxBatches(spec, TProfile.CpuBatchDefault);
-        return new(numbering, options, new LinuxRules<TProfile>(reclaim, batch), source, live);
-    }
 }
 
 /// <summary>A live cell with one rule.</summary>

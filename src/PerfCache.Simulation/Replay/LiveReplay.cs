@@ -24,13 +24,6 @@ public static class LiveReplay
     /// <summary>One hit in so many is timed.</summary>
     public const int HitsPerSample = LiveThread.HitsPerSample;
 
-    /// <summary>The names of the policies that run live: those that decide a hit without a lock.</summary>
-    public static IReadOnlyList<string> PolicyNames => LiveCell.PolicyNames;
-
-    /// <summary>Checks that a policy can run live.</summary>
-    /// <exception cref="FormatException">It cannot, or a parameter is wrong.</exception>
-    public static void CheckPolicy(PolicySpec spec) => LiveCell.Check(spec);
-
     /// <summary>Replays a trace.</summary>
     /// <param name="source">The trace.</param>
     /// <param name="options">Policies, sizes and limits; without files for outcomes or resident pages.</param>
@@ -53,7 +46,7 @@ public static class LiveReplay
         live.Check();
         if ((options.Outcomes ?? options.Resident) is not null)
             throw new ArgumentException("a live replay writes neither outcomes nor resident pages", nameof(options));
-        foreach (PolicySpec policy in options.Policies) CheckPolicy(policy);
+        foreach (PolicySpec policy in options.Policies) options.Catalog.CheckLive(policy);
         using FilePageSource? file = live.BackingPath is null ? null : Open(live);
         using Session session = new(source, options, live, file, progress, cancellation);
         return session.Run();
@@ -122,7 +115,7 @@ public static class LiveReplay
         /// <returns>False when cancelled.</returns>
         private bool RunCell(PolicySpec policy, uint frames)
         {
-            using LiveCell cell = LiveCell.Create(policy, frames, live, file);
+            using LiveCell cell = LiveCell.Create(options.Catalog.CheckLive(policy), policy, frames, live, file);
             using LiveRounds rounds = new(cell, live.Threads, cancellation);
             bool complete;
             if (_held is not null)
@@ -202,7 +195,7 @@ public static class LiveReplay
         private ReplayMaps MapsFor(ITraceReader reader)
         {
             if (_maps is not null) return _maps;
-            HashSet<PageNumbering> numberings = [.. options.Policies.Select(PolicyCatalog.Numbering)];
+            HashSet<PageNumbering> numberings = [.. options.Policies.Select(options.Catalog.Numbering)];
             return _maps = new ReplayMaps(reader.Columns.HasFlag(TraceColumns.File),
                 numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf));
         }

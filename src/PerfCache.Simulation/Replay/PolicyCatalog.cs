@@ -4,93 +4,97 @@ using PerfCache.Policies.Replacement;
 
 namespace PerfCache.Simulation.Replay;
 
-/// <summary>One policy of the catalogue.</summary>
-/// <param name="Name">Its name on the command line.</param>
-/// <param name="Summary">One line for help.</param>
-/// <param name="Parameters">Its parameters: name and one line for help each.</param>
-/// <param name="Numbering">How it wants pages numbered.</param>
-public sealed record PolicyEntry(
-    string Name, string Summary, IReadOnlyList<KeyValuePair<string, string>> Parameters, PageNumbering Numbering);
-
-/// <summary>The policies by name: the one switch that picks a closed rule type.</summary>
-public static class PolicyCatalog
+/// <summary>The policies by name. Immutable: adding one makes another catalogue.</summary>
+public sealed class PolicyCatalog
 {
     private const string ReclaimHelp = "pages a reclaim call wants to free, 1 to 1024 (32)";
+    private const string LinuxNote = "clean page reads";
 
-    private static readonly PolicyEntry[] s_entries =
+    private readonly PolicyEntry[] _entries;
+
+    private PolicyCatalog(PolicyEntry[] entries)
+    {
+        _entries = entries;
+        Names = Array.ConvertAll(entries, entry => entry.Name);
+    }
+
+    /// <summary>The policies that come with PerfCache.</summary>
+    public static PolicyCatalog BuiltIn { get; } = new(
     [
-        new("fifo", "first in, first out", [], PageNumbering.Dense),
-        new("lru", "least recently used", [], PageNumbering.Dense),
-        new("linux-3.15", "classic two-list LRU of Linux 3.15, clean page reads",
-            [new("reclaim", ReclaimHelp), new("batch", "pages of a per-CPU batch, 1 (none) to 1024 (14)")],
-            PageNumbering.PerLeaf),
-        new("linux-6", "classic two-list LRU of Linux 6.x (no MGLRU, no kswapd), clean page reads",
-            [new("reclaim", ReclaimHelp), new("batch", "pages of a per-CPU batch, 1 (none) to 1024 (31)")],
-            PageNumbering.PerLeaf),
-    ];
+        PolicyEntry.ForFlagRules("fifo", "first in, first out", _ => new Fifo()),
+        PolicyEntry.ForListRules("lru", "least recently used", _ => new Lru()),
+        Linux<Linux315>("linux-3.15", $"classic two-list LRU of Linux 3.15, {LinuxNote}"),
+        Linux<Linux6>("linux-6", $"classic two-list LRU of Linux 6.x (no MGLRU, no kswapd), {LinuxNote}"),
+    ]);
 
     /// <summary>The policies, in the order in which help lists them.</summary>
-    public static IReadOnlyList<PolicyEntry> Entries => s_entries;
+    public IReadOnlyList<PolicyEntry> Entries => _entries;
 
     /// <summary>The names, in the order in which help lists them.</summary>
-    public static IReadOnlyList<string> Names { get; } = Array.ConvertAll(s_entries, entry => entry.Name);
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>The names of the policies that run live.</summary>
+    public IEnumerable<string> LiveNames => _entries.Where(entry => entry.RunsLive).Select(entry => entry.Name);
+
+    /// <summary>A catalogue with one policy more.</summary>
+    /// <exception cref="ArgumentException">There is a policy of this name.</exception>
+    public PolicyCatalog With(PolicyEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        if (Names.Contains(entry.Name)) throw new ArgumentException($"policy '{entry.Name}' exists", nameof(entry));
+        return new([.. _entries, entry]);
+    }
 
     /// <summary>Checks a policy's name and parameters without making a cell.</summary>
     /// <returns>The policy's entry.</returns>
-    /// <exception cref="FormatException">The name is not known, or a parameter is not one of the policy's.</exception>
-    public static PolicyEntry Check(PolicySpec spec)
+    /// <exception cref="FormatException">The name is not known, a parameter is not one of the policy's, or its value
+    /// makes no sense.</exception>
+    public PolicyEntry Check(PolicySpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        PolicyEntry entry = Array.Find(s_entries, entry => entry.Name == spec.Name)
+        PolicyEntry entry = Array.Find(_entries, entry => entry.Name == spec.Name)
             ?? throw new FormatException($"policy '{spec.Text}' is not known; choose from {string.Join(", ", Names)}");
-        foreach (string name in spec.ParameterNames)
-        {
-            if (entry.Parameters.All(parameter => parameter.Key != name))
-            {
-                string known = entry.Parameters.Count == 0
-                    ? "it has none" : "it has " + string.Join(", ", entry.Parameters.Select(parameter => parameter.Key));
-                throw new FormatException($"policy '{spec.Text}': there is no parameter '{name}'; {known}");
-            }
-        }
-
-        if (entry.Numbering == PageNumbering.PerLeaf) _ = LinuxBatches(spec, 1);
+        entry.CheckParameters(spec);
         return entry;
     }
 
+    /// <summary>Checks a policy that is to run live.</summary>
+    /// <returns>The policy's entry.</returns>
+    /// <exception cref="FormatException">As <see cref="Check"/>, or the policy cannot run live.</exception>
+    public PolicyEntry CheckLive(PolicySpec spec)
+    {
+        PolicyEntry entry = Check(spec);
+        if (entry.RunsLive) return entry;
+        throw new FormatException(
+            $"policy '{spec.Text}' moves pages on every hit, under a lock that the live cache does not take; "
+            + $"choose from {string.Join(", ", LiveNames)}, or replay without --live");
+    }
+
     /// <summary>How a policy wants pages numbered.</summary>
-    /// <exception cref="FormatException">The name is not known, or a parameter is not one of the policy's.</exception>
-    public static PageNumbering Numbering(PolicySpec spec) => Check(spec).Numbering;
+    /// <exception cref="FormatException">As <see cref="Check"/>.</exception>
+    public PageNumbering Numbering(PolicySpec spec) => Check(spec).Numbering;
 
     /// <summary>Makes a cell of <paramref name="frames"/> frames.</summary>
-    /// <exception cref="FormatException">The name is not known, a parameter is not one of the policy's, or the number
-    /// of frames is out of range.</exception>
+    /// <exception cref="FormatException">As <see cref="Check"/>, or the number of frames is out of range.</exception>
     /// <exception cref="Memory.NativeMemoryException">The memory cannot be had.</exception>
-    public static ReplayCell Create(PolicySpec spec, long frames)
+    public ReplayCell Create(PolicySpec spec, long frames)
     {
         PolicyEntry entry = Check(spec);
         if (frames < 1 || frames > FrameId.CountMax)
             throw new FormatException($"policy '{spec.Text}': {frames} frames are out of range (1 to {FrameId.CountMax})");
-        uint count = (uint)frames;
-        return spec.Name switch
-        {
-            "fifo" => new CacheReplayCell<Fifo>(spec.Text, count, entry.Numbering, new Fifo()),
-            "lru" => new CacheReplayCell<Lru>(spec.Text, count, entry.Numbering, new Lru()),
-            "linux-3.15" => Linux<Linux315>(spec, count, entry.Numbering),
-            _ => Linux<Linux6>(spec, count, entry.Numbering),
-        };
+        return entry.CreateCell(spec, (uint)frames);
     }
 
-    private static CacheReplayCell<LinuxRules<TProfile>> Linux<TProfile>(
-        PolicySpec spec, uint frames, PageNumbering numbering) where TProfile : struct, ILinuxProfile
+    private static PolicyEntry Linux<TProfile>(string name, string summary) where TProfile : struct, ILinuxProfile
     {
-        (int reclaim, int batch) = LinuxBatches(spec, TProfile.CpuBatchDefault);
-        return new(spec.Text, frames, numbering, new LinuxRules<TProfile>(reclaim, batch));
-    }
-
-    internal static (int Reclaim, int Batch) LinuxBatches(PolicySpec spec, int cpuBatchDefault)
-    {
-        const int Max = LinuxRules<Linux6>.BatchMax;
-        return (spec.GetInt32("reclaim", LinuxRules<Linux6>.ReclaimBatchDefault, 1, Max),
-            spec.GetInt32("batch", cpuBatchDefault, 1, Max));
+        const int Max = LinuxRules<TProfile>.BatchMax;
+        int batch = TProfile.CpuBatchDefault;
+        return PolicyEntry.ForFlagRules(
+            name, summary,
+            spec => new LinuxRules<TProfile>(
+                spec.GetInt32("reclaim", LinuxRules<TProfile>.ReclaimBatchDefault, 1, Max),
+                spec.GetInt32("batch", batch, 1, Max)),
+            [new("reclaim", ReclaimHelp), new("batch", $"pages of a per-CPU batch, 1 (none) to {Max} ({batch})")],
+            PageNumbering.PerLeaf);
     }
 }

@@ -80,4 +80,28 @@ public sealed class PolicySpec
 
         return number;
     }
+
+    /// <summary>The parameter <paramref name="key"/> as a number with or without decimals, or its default.</summary>
+    /// <exception cref="FormatException">The value is not a number in the range.</exception>
+    public double GetDouble(string key, double defaultValue, double min, double max)
+    {
+        const NumberStyles Style = NumberStyles.AllowDecimalPoint;
+        if (!_parameters.TryGetValue(key, out string? value)) return defaultValue;
+        if (!double.TryParse(value, Style, CultureInfo.InvariantCulture, out double number) || !(number >= min && number <= max))
+        {
+            throw new FormatException(string.Create(CultureInfo.InvariantCulture,
+                $"policy '{Text}': {key} must be a number from {min} to {max}, not '{value}'"));
+        }
+
+        return number;
+    }
+
+    /// <summary>The parameter <paramref name="key"/> as <c>true</c> or <c>false</c>, or its default.</summary>
+    /// <exception cref="FormatException">The value is neither.</exception>
+    public bool GetBoolean(string key, bool defaultValue)
+    {
+        if (!_parameters.TryGetValue(key, out string? value)) return defaultValue;
+        return bool.TryParse(value, out bool answer)
+            ? answer : throw new FormatException($"policy '{Text}': {key} must be true or false, not '{value}'");
+    }
 }

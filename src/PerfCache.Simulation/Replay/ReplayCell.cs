@@ -58,11 +58,9 @@ public abstract class ReplayCell : IDisposable
     public virtual long ShadowBytes => 0;
 
     /// <summary>Replays the next requests of the trace.</summary>
-    /// <param name="pages">Page numbers in this cell's numbering.</param>
-    /// <param name="files">The file number of each request, small because a cell keeps a reader for each, or empty when
-    /// the trace has no files: consecutive reads of one page through one file count once.</param>
+    /// <param name="requests">The requests.</param>
     /// <param name="outcomes">Receives <see cref="Hit"/> or <see cref="Miss"/> for each request, or empty.</param>
-    public abstract void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes);
+    public abstract void Replay(ReplayRequests requests, Span<byte> outcomes);
 
     /// <summary>Calls <paramref name="visit"/> with the number of every page that is resident, in ascending order.</summary>
     public abstract void VisitResident(Action<uint> visit);

@@ -24,7 +24,38 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     public ReadOnlySpan<uint> Pages(PageNumbering numbering) =>
         (numbering == PageNumbering.Dense ? Dense : PerLeaf).AsSpan(0, Count);
 
+    /// <summary>For each request the position of the next one to its page; empty unless <see cref="FillNextUses"/> was
+    /// called.</summary>
+    public uint[] NextUses { get; private set; } = [];
+
+    public ReplayRequests Requests(PageNumbering numbering) =>
+        new(Pages(numbering), FilesOrEmpty) { NextUses = NextUses };
+
     public ReadOnlySpan<int> FilesOrEmpty => Files.Length == 0 ? default : Files.AsSpan(0, Count);
+
+    /// <summary>Finds the next use of every request of a trace, from its end to its start.</summary>
+    /// <param name="blocks">The whole trace, with dense page numbers.</param>
+    /// <param name="distinctPages">Its distinct pages.</param>
+    /// <exception cref="OverflowException">The trace has more requests than a position can count.</exception>
+    public static void FillNextUses(IReadOnlyList<ReplayBlock> blocks, long distinctPages)
+    {
+        long end = blocks.Sum(block => (long)block.Count);
+        if (end >= Policies.Replacement.NextUses.Never)
+            throw new OverflowException($"{end} requests are too many for a policy that knows the future; use --limit");
+        uint[] next = new uint[distinctPages];
+        Array.Fill(next, Policies.Replacement.NextUses.Never);
+        for (int b = blocks.Count - 1; b >= 0; b--)
+        {
+            ReplayBlock block = blocks[b];
+            block.NextUses = new uint[block.Count];
+            for (int i = block.Count - 1; i >= 0; i--)
+            {
+                ref uint nextOfPage = ref next[block.Dense[i]];
+                block.NextUses[i] = nextOfPage;
+                nextOfPage = (uint)--end;
+            }
+        }
+    }
 }
 
 /// <summary>Gives the blocks of a trace one after another; called by one thread at a time.</summary>

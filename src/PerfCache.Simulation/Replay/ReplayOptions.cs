@@ -10,6 +10,9 @@ public sealed record ReplayOptions
     /// <summary>The sizes, in the order of the results of one policy.</summary>
     public required IReadOnlyList<CacheSize> Sizes { get; init; }
 
+    /// <summary>Where the policies are looked up.</summary>
+    public PolicyCatalog Catalog { get; init; } = PolicyCatalog.BuiltIn;
+
     /// <summary>The requests to replay at most.</summary>
     public long Limit { get; init; } = long.MaxValue;
 
@@ -39,5 +42,10 @@ public readonly record struct ReplayProgress(string Trace, bool Counting, double
 internal sealed record CellFactory(
     Func<PolicySpec, PageNumbering> Numbering, Func<PolicySpec, long, ReplayCell> Create)
 {
-    public static CellFactory Catalog { get; } = new(PolicyCatalog.Numbering, PolicyCatalog.Create);
+    public Func<PolicySpec, bool> NeedsNextUses { get; init; } = _ => false;
+
+    public static CellFactory Of(PolicyCatalog catalog) => new(catalog.Numbering, catalog.Create)
+    {
+        NeedsNextUses = spec => catalog.Check(spec).NeedsNextUses,
+    };
 }

@@ -29,9 +29,9 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
     {
         if (outcomes is not null && _outcomes.Length < block.Count) _outcomes = new byte[block.Count];
         Span<byte> results = outcomes is null ? default : _outcomes.AsSpan(0, block.Count);
-        ReadOnlySpan<uint> pages = block.Pages(Cell.Numbering);
+        ReplayRequests requests = block.Requests(Cell.Numbering);
         long start = Stopwatch.GetTimestamp();
-        Cell.Replay(pages, block.FilesOrEmpty, results);
+        Cell.Replay(requests, results);
         Ticks += Stopwatch.GetTimestamp() - start;
         Requests += block.Count;
         DistinctPages = block.DistinctPages;

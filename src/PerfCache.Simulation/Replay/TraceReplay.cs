@@ -11,7 +11,7 @@ namespace PerfCache.Simulation.Replay;
 /// Sizes in frames need one pass over the trace. Sizes in percent need two: the first counts the distinct
 /// pages and keeps the id maps, the second replays. A trace that cannot be opened twice (standard input) is
 /// held in memory between the two, as page numbers: 4 bytes a request and numbering, 4 more where the trace
-/// has files.
+/// has files. So is one that is replayed with a policy that knows the future, with 4 more for that.
 /// </para>
 /// </summary>
 public static class TraceReplay
@@ -28,7 +28,7 @@ public static class TraceReplay
     /// <exception cref="FormatException">A policy or one of its parameters is not known.</exception>
     public static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options,
         Action<ReplayProgress>? progress, CancellationToken cancellation) =>
-        Run(source, options, CellFactory.Catalog, progress, cancellation);
+        Run(source, options, CellFactory.Of(options?.Catalog ?? PolicyCatalog.BuiltIn), progress, cancellation);
 
     /// <summary>As the other, with cells from somewhere else.</summary>
     internal static IReadOnlyList<ReplayResult> Run(ITraceSource source, ReplayOptions options,
@@ -63,11 +63,14 @@ public static class TraceReplay
         public List<ReplayResult> Run()
         {
             List<ReplayBlock>? held = null;
-            if (options.Sizes.Any(size => size.IsPercentage))
+            bool needsNextUses = options.Policies.Any(factory.NeedsNextUses);
+            if (needsNextUses || options.Sizes.Any(size => size.IsPercentage))
             {
-                if (!source.CanReopen) held = [];
+                if (needsNextUses || !source.CanReopen) held = [];
                 if (!CountPages(held)) return [];
             }
+
+            if (needsNextUses) FillNextUses(held!);
 
             bool complete;
             if (held is not null)
@@ -103,6 +106,21 @@ public static class TraceReplay
 
             _readTicks += feed.Ticks;
             return !cancellation.IsCancellationRequested;
+        }
+
+        private void FillNextUses(List<ReplayBlock> held)
+        {
+            long start = Stopwatch.GetTimestamp();
+            try
+            {
+                ReplayBlock.FillNextUses(held, _maps!.DistinctPages);
+            }
+            catch (OverflowException e)
+            {
+                throw new TraceFormatException($"{source.Name}: {e.Message}", e);
+            }
+
+            _readTicks += Stopwatch.GetTimestamp() - start;
         }
 
         private bool ReadAndReplay()

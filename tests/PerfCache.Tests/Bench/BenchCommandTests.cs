@@ -132,9 +132,9 @@ internal sealed class BenchCommandTests
 
         public override long NativeBytes => 0;
 
-        public override void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes)
+        public override void Replay(ReplayRequests requests, Span<byte> outcomes)
         {
-            foreach (uint page in pages)
+            foreach (uint page in requests.Pages)
             {
                 if (!_order.Remove(page)) _misses++;
                 _order.AddFirst(page);

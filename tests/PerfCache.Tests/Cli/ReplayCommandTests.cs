@@ -355,7 +355,7 @@ public sealed class ReplayCommandTests : FolderFixture
             "--csv-columns <", "--outcomes <", "--resident <", "--report <", "--csv <", "--json ",
         ];
         foreach (string option in options) Assert.That(help, Does.Contain("  " + option));
-        foreach (PolicyEntry policy in PolicyCatalog.Entries)
+        foreach (PolicyEntry policy in PolicyCatalog.BuiltIn.Entries)
         {
             Assert.That(help, Does.Contain(policy.Name).And.Contain(policy.Summary));
             foreach ((string name, string text) in policy.Parameters) Assert.That(help, Does.Contain($"{name}: {text}"));

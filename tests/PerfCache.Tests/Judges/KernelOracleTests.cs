@@ -31,9 +31,9 @@ public sealed class KernelOracleTests
         string name = row["trace"];
         long frames = Number(row, "cache_pages");
         JudgeFiles.Trace trace = JudgeFiles.KernelTrace(name);
-        using ReplayCell cell = PolicyCatalog.Create(PolicySpec.Parse("linux-6"), frames);
+        using ReplayCell cell = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse("linux-6"), frames);
         byte[] outcomes = new byte[trace.Pages.Length];
-        cell.Replay(trace.Pages, trace.Files, outcomes);
+        cell.Replay(new(trace.Pages, trace.Files), outcomes);
 
         long misses = cell.Counts.Misses;
         long outside = Math.Max(0, Math.Max(Number(row, "misses_min") - misses, misses - Number(row, "misses_max")));

@@ -20,16 +20,16 @@ public sealed class CacheReplayCellTests
         (uint[] pages, int[] files) = Requests();
         if (!hasFiles) files = [];
         byte[] expectedOutcomes = new byte[pages.Length];
-        using ReplayCell whole = PolicyCatalog.Create(PolicySpec.Parse(policy), 50);
-        whole.Replay(pages, files, expectedOutcomes);
+        using ReplayCell whole = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse(policy), 50);
+        whole.Replay(new(pages, files), expectedOutcomes);
 
         byte[] outcomes = new byte[wantsOutcomes ? pages.Length : 0];
-        using ReplayCell cell = PolicyCatalog.Create(PolicySpec.Parse(policy), 50);
+        using ReplayCell cell = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse(policy), 50);
         cell.LookAhead = looksAhead;
         for (int start = 0; start < pages.Length; start += blockLength)
         {
             int length = Math.Min(blockLength, pages.Length - start);
-            cell.Replay(pages.AsSpan(start, length), hasFiles ? files.AsSpan(start, length) : [],
+            cell.Replay(new(pages.AsSpan(start, length), hasFiles ? files.AsSpan(start, length) : []),
                 wantsOutcomes ? outcomes.AsSpan(start, length) : []);
         }
 

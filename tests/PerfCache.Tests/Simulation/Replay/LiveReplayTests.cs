@@ -213,7 +213,7 @@ public sealed class LiveReplayTests : FolderFixture
         };
         Assert.That(() => LiveReplay.Run(broken, Options("fifo", "20"), new LiveOptions(), null, default),
             Throws.InstanceOf<TraceFormatException>().With.Message.Contains("3001"));
-        Assert.That(() => LiveReplay.CheckPolicy(PolicySpec.Parse("lru")),
+        Assert.That(() => PolicyCatalog.BuiltIn.CheckLive(PolicySpec.Parse("lru")),
             Throws.InstanceOf<FormatException>().With.Message.Contains("fifo, linux-3.15, linux-6"));
         Assert.That(() => LiveReplay.Run(new MemoryTrace([1, 2, 3]), Options("fifo", "50%"), new LiveOptions(), null, default),
             Throws.InstanceOf<TraceFormatException>().With.Message.Contains("1 frames").And.Message.Contains("at least 8"));

@@ -78,8 +78,9 @@ internal sealed class NaiveLruCell(string policy, long frames, PageNumbering num
 
     public override long NativeBytes => frames * 40;
 
-    public override void Replay(ReadOnlySpan<uint> pages, ReadOnlySpan<int> files, Span<byte> outcomes)
+    public override void Replay(ReplayRequests requests, Span<byte> outcomes)
     {
+        ReadOnlySpan<uint> pages = requests.Pages;
         for (int i = 0; i < pages.Length; i++)
         {
             bool hit = Touch(pages[i]);
