@@ -2,8 +2,6 @@
 using System.Text.Json;
 using PerfCache.Cli;
 using PerfCache.Simulation.Curves;
-using PerfCache.Simulation.Replay;
-using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Tests.Cli;
 
