@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using PerfCache.Benchmarks.Hits;
-using PerfCache.Cli.Bench;
 using PerfCache.Simulation.Curves;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Traces;

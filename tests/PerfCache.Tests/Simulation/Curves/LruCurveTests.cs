@@ -83,16 +83,17 @@ public sealed class LruCurveTests
         }
     }
 
-    // 2,000 pages in the sample; the means over these eight seeds were 0.1 to 0.6 points when this was written.
+    // Goal: no bias, and a spread that fits the sample. Method: eight samples of 2,000 pages. Single ones were up to 1.9
+    // points off when this was written, of a curve between 10 and 100 %; one mean says nothing of another seed.
     [Test]
-    public void A_sample_of_a_hundredth_is_within_a_point_of_the_exact_curve([Range(1, 8)] int seed)
+    public void Samples_of_a_hundredth_are_near_the_exact_curve()
     {
-        MissRatioCurve curve = Curve(
-            TraceSource.Parse(Zipf), Options("lru") with { SampleRate = 0.01, Check = true, Seed = (ulong)seed });
-        Assert.That(curve.Check!.Mean, Is.LessThan(0.01));
-        Assert.That(curve.Check.Largest, Is.LessThan(0.06));
-        Assert.That(curve.SampledRequests, Is.EqualTo(20_000).Within(10_000));
-        Assert.That(curve.DistinctPages, Is.EqualTo(195_000).Within(15_000));
+        List<MissRatioCurve> curves = [.. Enumerable.Range(1, 8).Select(seed => Curve(
+            TraceSource.Parse(Zipf), Options("lru") with { SampleRate = 0.01, Check = true, Seed = (ulong)seed }))];
+        Assert.That(curves.Average(curve => curve.Check!.Mean), Is.LessThan(0.012));
+        Assert.That(curves.Max(curve => curve.Check!.Mean), Is.LessThan(0.025));
+        Assert.That(curves.Average(curve => curve.DistinctPages), Is.EqualTo(190_000).Within(12_000));
+        foreach (MissRatioCurve curve in curves) Assert.That(curve.SampledRequests, Is.EqualTo(20_000).Within(10_000));
     }
 
     [Test]
