@@ -26,6 +26,8 @@ internal sealed record ReplayRequest
 
     public string? Csv { get; init; }
 
+    public string? Timeline { get; init; }
+
     public bool Json { get; init; }
 
     /// <summary>The command as typed, for the report.</summary>
@@ -79,6 +81,12 @@ internal sealed class ReplayCommand : CliCommand
 
     private readonly Option<string> _csv = Text("--csv", "FILE", "Write all results as comma-separated values");
 
+    private readonly Option<string> _warmup = Text("--warmup", "N|P%",
+        "Requests at the start that fill the cache and are not counted: a number, or a part of the trace");
+
+    private readonly Option<string> _timeline = Text("--timeline", "FILE",
+        "Write the misses over time as comma-separated values, in at most 512 windows of requests");
+
     private readonly Option<bool> _json = new("--json")
     {
         Description = "Print one JSON object a line and nothing else on standard output",
@@ -102,8 +110,8 @@ internal sealed class ReplayCommand : CliCommand
         Add(_traces);
         Option[] options =
         [
-            _policy, _frames, _size, .. _trace.Options, _jobs, _outcomes, _resident, _report, _csv, _json,
-            .. _live.Options,
+            _policy, _frames, _size, .. _trace.Options, _jobs, _outcomes, _resident, _report, _csv, _timeline, _warmup,
+            _json, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -156,12 +164,15 @@ internal sealed class ReplayCommand : CliCommand
                 (_report, "use --json"),
                 (_csv, "use --json"),
                 (_jobs, "use --threads"),
+                (_warmup, "leave it out, or replay without --live"),
+                (_timeline, "leave it out, or replay without --live"),
             ]),
             Options = OptionsOf(result, context),
             Outcomes = result.GetValue(_outcomes),
             Resident = result.GetValue(_resident),
             Report = result.GetValue(_report),
             Csv = result.GetValue(_csv),
+            Timeline = result.GetValue(_timeline),
             Json = result.GetValue(_json),
             CommandLine = CommandLineOf(_args),
             Defaults = DefaultsOf(result, traces.Length > 0),
@@ -195,7 +206,13 @@ internal sealed class ReplayCommand : CliCommand
             });
         }
 
-        options = options with { Limit = _trace.LimitOf(result) };
+        options = options with
+        {
+            Limit = _trace.LimitOf(result),
+            KeepTimeline = (result.GetValue(_timeline) ?? result.GetValue(_report)) is not null,
+            Warmup = result.GetValue(_warmup) is string warmup
+                ? Checked("--warmup", () => Warmup.Parse(warmup)) : default,
+        };
         return result.GetValue(_jobs) is string jobs
             ? options with { Jobs = (int)WholeNumber("--jobs", jobs, 1, 1024) }
             : options;
@@ -224,6 +241,6 @@ internal sealed class ReplayCommand : CliCommand
                 + $"and {request.Options.Sizes.Count}");
         }
 
-        CheckDifferent(request.Outcomes, request.Resident, request.Report, request.Csv);
+        CheckDifferent(request.Outcomes, request.Resident, request.Report, request.Csv, request.Timeline);
     }
 }

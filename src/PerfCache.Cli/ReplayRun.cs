@@ -26,12 +26,14 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
             OutputFile? resident = files.Open(request.Resident);
             OutputFile? report = files.Open(request.Report);
             OutputFile? csv = files.Open(request.Csv);
+            OutputFile? timeline = files.Open(request.Timeline);
             if (request.Defaults.Length > 0) context.Error.WriteLine($"perfcache replay: using {request.Defaults}");
 
             int exitCode = ReplayAll(sources, request.Options with { Outcomes = outcomes, Resident = resident });
             if (_results.Count > 0)
             {
                 OutputFiles.Write(csv, writer => CsvTable.Write(writer, _results));
+                OutputFiles.Write(timeline, writer => CsvTable.WriteTimelines(writer, _results));
                 OutputFiles.Write(report, writer => new ReplayReport
                 {
                     CommandLine = request.CommandLine,
