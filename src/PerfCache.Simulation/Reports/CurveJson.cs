@@ -21,7 +21,8 @@ public static class CurveJson
     public static IEnumerable<string> Lines(MissRatioCurve curve, int pageBytes)
     {
         ArgumentNullException.ThrowIfNull(curve);
-        foreach (CurvePoint point in curve.Points) yield return Line("point", curve, json => WritePoint(json, curve, point, pageBytes));
+        foreach (CurvePoint point in curve.Points)
+            yield return Line("point", curve, json => WritePoint(json, curve, point, pageBytes));
         yield return Line("knee", curve, json => WriteKnee(json, curve.Knee(pageBytes), pageBytes));
         if (curve.Check is CurveError check) yield return Line("check", curve, json => WriteCheck(json, check));
     }
