@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Simulation.Curves;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Traces;
 
@@ -36,6 +37,9 @@ internal sealed record CliContext
     /// <summary>Replays a trace against the cache with page data.</summary>
     public ReplayLive ReplayLive { get; init; } = LiveReplay.Run;
 
+    /// <summary>Makes the miss ratio curves of a trace.</summary>
+    public MakeCurves MakeCurves { get; init; } = CurveRun.Run;
+
     /// <summary>The policies there are.</summary>
     public PolicyCatalog Policies { get; init; } = PolicyCatalog.BuiltIn;
 
@@ -50,6 +54,10 @@ internal delegate IReadOnlyList<ReplayResult> ReplayTrace(ITraceSource source, R
 
 /// <summary>Replays a trace live: <see cref="LiveReplay.Run"/>, or a test's own.</summary>
 internal delegate IReadOnlyList<ReplayResult> ReplayLive(ITraceSource source, ReplayOptions options, LiveOptions live,
+    Action<ReplayProgress>? progress, CancellationToken cancellation);
+
+/// <summary>Makes curves: <see cref="CurveRun.Run"/>, or a test's own.</summary>
+internal delegate IReadOnlyList<MissRatioCurve> MakeCurves(ITraceSource source, CurveOptions options,
     Action<ReplayProgress>? progress, CancellationToken cancellation);
 
 /// <summary>The exit codes that scripts rely on.</summary>

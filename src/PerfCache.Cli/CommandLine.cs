@@ -17,6 +17,7 @@ internal static class CommandLine
     private const string Examples = """
         perfcache replay                                  a built-in workload, four policies, four sizes
         perfcache replay disk.vscsi --size 1%,10%         a trace of your own
+        perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache replay --help                           all options of a command
@@ -34,6 +35,7 @@ internal static class CommandLine
             HelpName = Name,
         };
         root.Add(new ReplayCommand(context, args));
+        root.Add(new MrcCommand(context, args));
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
         CommandHelp.Install(root, Name, Examples);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
-using System.Globalization;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Traces;
-using PerfCache.Simulation.Workloads;
+using static PerfCache.Cli.OptionText;
 
 namespace PerfCache.Cli;
 
@@ -66,21 +65,11 @@ internal sealed class ReplayCommand : CliCommand
     private readonly Option<string> _size = Text("--size", "P%,P%",
         $"Cache sizes in percent of the trace's distinct pages, cut to whole frames; default: {DefaultSizes}");
 
-    private readonly Option<string> _format = Text("--format", "F",
-        "Trace format: " + string.Join(' ', TraceFormats.Names.Select(format => format.Name)));
-
-    private readonly Option<string> _limit = Text("--limit", "N", "Replay the first N requests only");
-
     private readonly Option<string> _jobs = Text("--jobs", "N",
         "Threads in all; 1 disturbs the timing least; default: the processors");
 
-    private readonly Option<string> _pageBytes = Text("--page-bytes", "N",
+    private readonly TraceArguments _trace = new(
         "Page size at which block requests are split, and with --live that of the cache; default: 4096");
-
-    private readonly Option<bool> _split = new("--split") { Description = "Split block requests into pages" };
-
-    private readonly Option<string> _csvColumns = Text("--csv-columns", "COLUMNS",
-        "Where a csv trace keeps its columns, for example id=5,size=4,time=2");
 
     private readonly Option<string> _outcomes = Text("--outcomes", "FILE",
         "Write one byte a request, h for a hit and m for a miss; one trace, policy and size only");
@@ -123,8 +112,8 @@ internal sealed class ReplayCommand : CliCommand
         Add(_traces);
         Option[] options =
         [
-            _policy, _frames, _size, _format, _limit, _jobs, _pageBytes, _split, _csvColumns, _outcomes, _resident,
-            _report, _csv, _timeline, _warmup, _json, .. _disk.Options, .. _live.Options,
+            _policy, _frames, _size, .. _trace.Options, _jobs, _outcomes, _resident, _report, _csv, _timeline, _warmup,
+            _json, .. _disk.Options, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -142,15 +131,11 @@ internal sealed class ReplayCommand : CliCommand
     /// <inheritdoc/>
     public override string Notes => $"""
         Policies (parameters as NAME:key=value,key=value):
-        {Lines(_policies.Entries.SelectMany(PolicyLines))}
+        {TraceArguments.Lines(_policies.Entries.SelectMany(PolicyLines))}
         linux-6 and linux-3.15 are the kernel's classic two-list LRU for clean page reads: no multi-generation LRU, no
         kswapd, no nested groups.
 
-        Generators (parameters with their defaults):
-        {Lines(Workload.Kinds.SelectMany(GeneratorLines))}
-
-        Formats:
-        {Lines(TraceFormats.Names.Select(format => $"{format.Name,-9} {format.Description}"))}
+        {TraceArguments.Notes}
 
         --live runs the cache that programs embed, with its page data. Misses are all timed, from
         the moment that they are known until the page is let go; of the hits one in {LiveReplay.HitsPerSample}, clock included,
@@ -161,29 +146,15 @@ internal sealed class ReplayCommand : CliCommand
         or an output file that cannot be opened.
         """;
 
-    private static string Lines(IEnumerable<string> lines) => string.Join('\n', lines.Select(line => "  " + line));
-
     private static IEnumerable<string> PolicyLines(PolicyEntry policy) =>
         policy.Parameters.Select(parameter => $"{"",-12} {parameter.Name}: {parameter.Help}")
             .Prepend($"{policy.Name,-12} {policy.Summary}");
 
-    private static IEnumerable<string> GeneratorLines(WorkloadInfo workload) =>
-        [$"{workload.Name}:{workload.Parameters}", $"    {workload.Description}"];
-
-    private static Option<string> Text(string name, string valueName, string description) =>
-        new(name) { HelpName = valueName, Description = description };
-
     private ReplayRequest RequestOf(ParseResult result, CliContext context)
     {
         string[] traces = result.GetValue(_traces) ?? [];
-        foreach (string trace in traces)
-        {
-            if (trace.StartsWith('-') && trace != "-") throw new UsageException($"unknown option '{trace}'");
-            if (trace.Length == 0) throw new UsageException("a trace's name is empty");
-        }
-
-        if (traces.Count(trace => trace == "-") > 1) throw new UsageException("standard input can be given once");
-        TraceOptions traceOptions = TraceOptionsOf(result);
+        TraceArguments.CheckNames(traces);
+        TraceOptions traceOptions = _trace.TraceOptionsOf(result);
         ReplayRequest request = new()
         {
             Traces = traces.Length == 0 ? [DefaultTrace] : traces,
@@ -205,30 +176,11 @@ internal sealed class ReplayCommand : CliCommand
             Csv = result.GetValue(_csv),
             Timeline = result.GetValue(_timeline),
             Json = result.GetValue(_json),
-            CommandLine = "perfcache " + string.Join(' ', _args.Select(Quote)),
+            CommandLine = CommandLineOf(_args),
             Defaults = DefaultsOf(result, traces.Length > 0),
         };
         CheckFiles(request);
         return request;
-    }
-
-    private TraceOptions TraceOptionsOf(ParseResult result)
-    {
-        TraceOptions options = new() { Split = result.GetValue(_split), CsvColumns = result.GetValue(_csvColumns) };
-        if (result.GetValue(_format) is string format)
-        {
-            if (!TraceFormats.Names.Any(known => known.Name == format))
-            {
-                throw new UsageException($"--format: '{format}' is not one of "
-                    + string.Join(' ', TraceFormats.Names.Select(known => known.Name)));
-            }
-
-            options = options with { Format = format };
-        }
-
-        return result.GetValue(_pageBytes) is string bytes
-            ? options with { PageBytes = (int)WholeNumber("--page-bytes", bytes, 1, 1 << 30) }
-            : options;
     }
 
     private ReplayOptions OptionsOf(ParseResult result, CliContext context)
@@ -258,12 +210,11 @@ internal sealed class ReplayCommand : CliCommand
 
         options = options with
         {
+            Limit = _trace.LimitOf(result),
             KeepTimeline = (result.GetValue(_timeline) ?? result.GetValue(_report)) is not null,
             Warmup = result.GetValue(_warmup) is string warmup
                 ? Checked("--warmup", () => Warmup.Parse(warmup)) : default,
         };
-        if (result.GetValue(_limit) is string limit)
-            options = options with { Limit = WholeNumber("--limit", limit, 1, long.MaxValue) };
         options = _disk.Apply(
             result, options, _live.IsAskedFor(result), wantsResident: result.GetValue(_resident) is not null);
         return result.GetValue(_jobs) is string jobs
@@ -294,42 +245,6 @@ internal sealed class ReplayCommand : CliCommand
                 + $"and {request.Options.Sizes.Count}");
         }
 
-        string?[] files = [request.Outcomes, request.Resident, request.Report, request.Csv, request.Timeline];
-        string? twice = files.OfType<string>().Where(file => file.Length > 0).GroupBy(Path.GetFullPath)
-            .FirstOrDefault(same => same.Count() > 1)?.First();
-        if (twice is not null) throw new UsageException($"'{twice}' is given for two output files");
-    }
-
-    /// <summary>Parses digits, digits grouped by <c>_</c>, or a power such as <c>1e6</c>.</summary>
-    private static long WholeNumber(string option, string text, long min, long max)
-    {
-        const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        string digits = text.Replace("_", "", StringComparison.Ordinal);
-        if (!decimal.TryParse(digits, Style, CultureInfo.InvariantCulture, out decimal number)
-            || number != decimal.Truncate(number) || number < min || number > max)
-        {
-            string range = max == long.MaxValue ? $"of at least {min}" : $"from {min} to {max}";
-            throw new UsageException($"{option}: '{text}' is not a whole number {range}");
-        }
-
-        return (long)number;
-    }
-
-    private static TValue Checked<TValue>(string option, Func<TValue> parse)
-    {
-        try
-        {
-            return parse();
-        }
-        catch (FormatException e)
-        {
-            throw new UsageException($"{option}: {e.Message}");
-        }
-    }
-
-    private static string Quote(string arg)
-    {
-        bool isPlain = arg.Length > 0 && arg.All(c => char.IsLetterOrDigit(c) || "-_.,:=/%+@".Contains(c));
-        return isPlain ? arg : "'" + arg.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+        CheckDifferent(request.Outcomes, request.Resident, request.Report, request.Csv, request.Timeline);
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Text;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Reports;
 using PerfCache.Simulation.Traces;
@@ -20,22 +19,22 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         List<ITraceSource> sources = [];
         foreach (string trace in request.Traces) sources.Add(context.OpenTrace(trace, request.TraceOptions));
 
-        List<OutputFile> files = [];
+        using OutputFiles files = new();
         try
         {
-            OutputFile? outcomes = Open(request.Outcomes, files);
-            OutputFile? resident = Open(request.Resident, files);
-            OutputFile? report = Open(request.Report, files);
-            OutputFile? csv = Open(request.Csv, files);
-            OutputFile? timeline = Open(request.Timeline, files);
+            OutputFile? outcomes = files.Open(request.Outcomes);
+            OutputFile? resident = files.Open(request.Resident);
+            OutputFile? report = files.Open(request.Report);
+            OutputFile? csv = files.Open(request.Csv);
+            OutputFile? timeline = files.Open(request.Timeline);
             if (request.Defaults.Length > 0) context.Error.WriteLine($"perfcache replay: using {request.Defaults}");
 
             int exitCode = ReplayAll(sources, request.Options with { Outcomes = outcomes, Resident = resident });
             if (_results.Count > 0)
             {
-                WriteFile(csv, writer => CsvTable.Write(writer, _results));
-                WriteFile(timeline, writer => CsvTable.WriteTimelines(writer, _results));
-                WriteFile(report, writer => new ReplayReport
+                OutputFiles.Write(csv, writer => CsvTable.Write(writer, _results));
+                OutputFiles.Write(timeline, writer => CsvTable.WriteTimelines(writer, _results));
+                OutputFiles.Write(report, writer => new ReplayReport
                 {
                     CommandLine = request.CommandLine,
                     MadeBy = CommandLine.Version,
@@ -48,10 +47,6 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         catch (OutputPathException e)
         {
             return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
-        finally
-        {
-            foreach (OutputFile file in files) file.Dispose();
         }
     }
 
@@ -122,30 +117,4 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
 
         context.Out.Flush();
     }
-
-    private static OutputFile? Open(string? path, List<OutputFile> files)
-    {
-        if (path is null) return null;
-        try
-        {
-            files.Add(OutputFile.Create(path));
-            return files[^1];
-        }
-        catch (IOException e)
-        {
-            throw new OutputPathException(e.Message);
-        }
-    }
-
-    private static void WriteFile(OutputFile? file, Action<TextWriter> write)
-    {
-        if (file is null) return;
-        using (StreamWriter writer = new(file.Stream, new UTF8Encoding(false), leaveOpen: true)) write(writer);
-        file.Commit();
-    }
-
-    /// <summary>
-    /// An output file that cannot be opened: known before the work, so it counts as wrong usage.
-    /// </summary>
-    private sealed class OutputPathException(string message) : Exception(message);
 }
