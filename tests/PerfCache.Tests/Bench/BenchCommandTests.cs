@@ -34,7 +34,7 @@ internal sealed class BenchCommandTests
                 row.GetProperty("lookAhead").GetBoolean())),
             Is.EquivalentTo(
                 from size in new[] { "small", "smaller" }
-                from policy in new[] { "lru", "linux-6", "fifo", "linux-3.15" }
+                from policy in new[] { "lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu" }
                 from lookAhead in new[] { true, false }
                 select (size, policy, lookAhead)));
         foreach (JsonElement row in rows)
@@ -93,11 +93,11 @@ internal sealed class BenchCommandTests
     }
 
     [Test]
-    public void TheCommandTakesItsTwoOptionsAndNoOther()
+    public void TheCommandTakesItsThreeOptionsAndNoOther()
     {
         BenchCommand command = new();
 
-        Assert.That(command.Parse(["--quick", "--json"]).Errors, Is.Empty);
+        Assert.That(command.Parse(["--quick", "--json", "--policy", "sieve"]).Errors, Is.Empty);
         Assert.That(command.Parse(["--slow"]).Errors, Is.Not.Empty);
         Assert.That(command.Examples, Does.Contain("perfcache bench --quick"));
     }
