@@ -141,13 +141,18 @@ public sealed partial class MetadataCache<TRules, TMode>
                 uint frame = new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone;
                 frames[i & (GroupSize - 1)] = frame;
                 links.Prefetch(frame);
+                if (TRules.HintsHits) _rules.HintHit(new FrameId(frame));
             }
         }
         else
         {
             NativeArray<FrameHead> heads = _heads;
             for (int i = start; i < end; i++)
-                heads.Prefetch(new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone);
+            {
+                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                heads.Prefetch(entry.FrameOrNone);
+                if (TRules.UsesGhosts && entry.IsShadow) _frames.PrefetchGhost(entry.Shadow.Ghost);
+            }
         }
     }
 
