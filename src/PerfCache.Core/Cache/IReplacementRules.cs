@@ -82,6 +82,12 @@ public interface IReplacementRules
     /// </summary>
     static virtual bool UsesGhosts => false;
 
+    /// <summary>
+    /// True for a list rule that reads a column of its own with each hit (<see cref="HintHit"/>). A constant: without it
+    /// <see cref="HintHit"/> is not called.
+    /// </summary>
+    static virtual bool HintsHits => false;
+
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
     /// <param name="frameCount">The most frames that the cache, or the rule's partition of it, will have.</param>
     uint GhostRowCount(uint frameCount) => 0;
@@ -96,6 +102,15 @@ public interface IReplacementRules
     /// <param name="shadow">The shadow in the page's slot, or <see cref="ShadowEntry.None"/>. A rule that drops its ghost
     /// here is not shown it again by <see cref="OnInsert"/>.</param>
     void OnMiss(ShadowEntry shadow)
+    {
+    }
+
+    /// <summary>
+    /// A frame will probably be hit soon: the rule may ask for the memory that the hit will read
+    /// (<see cref="Memory.NativeArray{T}.Prefetch"/>), and do nothing else.
+    /// </summary>
+    /// <param name="frame">A row of the table, live or not; <see cref="FrameId.None"/> where none is known.</param>
+    void HintHit(FrameId frame)
     {
     }
 

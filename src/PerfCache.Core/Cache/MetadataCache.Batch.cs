@@ -145,13 +145,18 @@ public sealed partial class MetadataCache<TRules, TMode>
                 uint frame = new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone;
                 frames[i & (GroupSize - 1)] = frame;
                 links.Prefetch(frame);
+                if (TRules.HintsHits) _rules.HintHit(new FrameId(frame));
             }
         }
         else
         {
             NativeArray<FrameHead> heads = _heads;
             for (int i = start; i < end; i++)
-                heads.Prefetch(new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone);
+            {
+                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                heads.Prefetch(entry.FrameOrNone);
+                if (TRules.UsesGhosts && entry.IsShadow) _frames.PrefetchGhost(entry.Shadow.Ghost);
+            }
         }
     }
 
@@ -263,6 +268,9 @@ public sealed partial class MetadataCache<TRules, TMode>
         ref FrameHead head = ref heads[frame.Value];
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return false;
+        // A store that changes nothing is not free: a rule that reads the word would wait for the byte that the hit before
+        // has just stored into it, as the processor cannot take a word from two stores in flight.
+        if (effect.LeavesAsIs(head.Referenced)) return false;
         head.Referenced = effect.Referenced;
         return effect.Defers;
     }

@@ -84,6 +84,34 @@ public sealed class FrameList
         Count += (uint)frames.Length;
     }
 
+    /// <summary>Links a frame that is on no list at the tail.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PushTail(FrameId frame)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
+        LinkBefore(_links, _anchor, frame.Value);
+        Count++;
+    }
+
+    /// <summary>Links a frame that is on no list next to one of this list, as the next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void InsertYounger(FrameId frame, FrameId than)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
+        Invariant.Assert(_frames.IsOnList(than), Name, "L3: a frame that is on a list", than.Value);
+        LinkBefore(_links, than.Value, frame.Value);
+        Count++;
+    }
+
+    /// <summary>Moves a frame of this list next to another one of it, as the next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MoveYounger(FrameId frame, FrameId than)
+    {
+        if (frame == than) return;
+        Unlink(frame.Value);
+        LinkBefore(_links, than.Value, frame.Value);
+    }
+
     /// <summary>Unlinks a frame of this list.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Remove(FrameId frame)
@@ -170,7 +198,19 @@ public sealed class FrameList
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId PrefetchVictim()
     {
-        if (_scoutSteps-- == 0) RestartScout();
+        if (_scoutSteps-- == 0) RestartScout(_links[_anchor].Previous);
+        return PrefetchTail();
+    }
+
+    /// <summary>
+    /// As <see cref="PrefetchVictim()"/>, for rules whose hand moves along the list: the scout keeps a few frames ahead of
+    /// the hand, on the younger side, and goes from the head on to the tail as the hand does.
+    /// </summary>
+    /// <param name="hand">The frame to look at next, or <see cref="FrameId.None"/> for the tail.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameId PrefetchVictim(FrameId hand)
+    {
+        if (_scoutSteps-- == 0) RestartScout(hand.IsNone ? _links[_anchor].Previous : hand.Value);
         return PrefetchTail();
     }
 
@@ -212,11 +252,11 @@ public sealed class FrameList
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RestartScout()
+    private void RestartScout(uint row)
     {
         const int Lead = 8;
         const uint StepsUntilRestart = 64;
-        _scout = _links[_anchor].Previous;
+        _scout = row;
         for (int i = 0; i < Lead; i++) PrefetchTail();
         _scoutSteps = StepsUntilRestart;
     }
@@ -234,6 +274,19 @@ public sealed class FrameList
         link.Next = older;
         links[older].Previous = row;
         ends.Next = row;
+    }
+
+    /// <summary>Links a row between another one and that one's next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LinkBefore(NativeArray<FrameLink> links, uint older, uint row)
+    {
+        ref FrameLink end = ref links[older];
+        uint younger = end.Previous;
+        ref FrameLink link = ref links[row];
+        link.Previous = younger;
+        link.Next = older;
+        links[younger].Next = row;
+        end.Previous = row;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

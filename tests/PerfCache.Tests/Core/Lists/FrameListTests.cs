@@ -56,6 +56,21 @@ public sealed class FrameListTests
     }
 
     [Test]
+    public void AScoutGoesAheadOfTheHandAndFromTheHeadOnToTheTail()
+    {
+        using FrameTable frames = new(40, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 30; id++) list.PushHead(new FrameId(id));
+        // The first call finds no scout yet and sends it eight frames ahead: the one asked for last is the eighth.
+        Assert.That(list.PrefetchVictim(new FrameId(20)).Value, Is.EqualTo(28));
+        Assert.That(list.PrefetchVictim(new FrameId(21)).Value, Is.EqualTo(29));
+        Assert.That(list.PrefetchVictim(new FrameId(22)).Value, Is.EqualTo(30));
+        Assert.That(list.PrefetchVictim(new FrameId(23)).Value, Is.GreaterThan(40), "the row of the list itself");
+        Assert.That(list.PrefetchVictim(new FrameId(24)).Value, Is.EqualTo(1));
+        list.Validate();
+    }
+
+    [Test]
     public void DeactivationKeepsTheOrderAndTheFlagsInStep()
     {
         using FrameTable frames = new(10, 0, _meter);
@@ -91,7 +106,7 @@ public sealed class FrameListTests
             uint id = (uint)random.Next(1, FrameCount + 1);
             bool listed = models[which].Contains(id);
             bool free = !listed && !models[1 - which].Contains(id);
-            switch (random.Next(5))
+            switch (random.Next(8))
             {
                 case 0 or 1 when free:
                     lists[which].PushHead(new FrameId(id));
@@ -106,7 +121,17 @@ public sealed class FrameListTests
                     models[which].Remove(id);
                     models[which].Insert(0, id);
                     break;
-                case 4:
+                case 4 when free:
+                    lists[which].PushTail(new FrameId(id));
+                    models[which].Add(id);
+                    break;
+                case 5 when free && models[which].Count > 0:
+                    InsertBoth(lists[which].InsertYounger, models[which], id, random);
+                    break;
+                case 6 when listed:
+                    InsertBoth(lists[which].MoveYounger, models[which], id, random);
+                    break;
+                case 7:
                     TakeBoth(lists[which], models[which], random.Next(4));
                     break;
             }
@@ -125,6 +150,16 @@ public sealed class FrameListTests
         frames.Link(2).Previous = 1;
         InvariantException? failure = Assert.Throws<InvariantException>(list.Validate);
         Assert.That(failure!.Message, Does.Contain("victims: expected L1: frame 2's Previous to be 3, found 1"));
+    }
+
+    /// <summary>Puts a frame next to one of the list, perhaps itself, as the next younger.</summary>
+    private static void InsertBoth(Action<FrameId, FrameId> insert, List<uint> model, uint id, Random random)
+    {
+        uint than = model[random.Next(model.Count)];
+        insert(new FrameId(id), new FrameId(than));
+        if (than == id) return;
+        model.Remove(id);
+        model.Insert(model.IndexOf(than), id);
     }
 
     private static void TakeBoth(FrameList list, List<uint> model, int count)
