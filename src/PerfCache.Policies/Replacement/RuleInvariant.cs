@@ -4,7 +4,7 @@ using PerfCache.Memory;
 
 namespace PerfCache.Policies.Replacement;
 
-/// <summary>The invariant that every rule shares.</summary>
+/// <summary>The invariant that every rule shares, and how a rule says that one of its own does not hold.</summary>
 internal static class RuleInvariant
 {
     /// <summary>A rule keeps each resident frame in exactly one place, so its places sum up to the resident pages.</summary>
@@ -12,5 +12,11 @@ internal static class RuleInvariant
     {
         if (kept != space.RuleFrameCount)
             throw new InvariantException($"rule: expected {space.RuleFrameCount} frames on its lists, found {kept}");
+    }
+
+    /// <summary>Fails unless <paramref name="holds"/>: for the Validate() of a rule.</summary>
+    internal static void Check(bool holds, string rule, string expected, object found)
+    {
+        if (!holds) throw new InvariantException($"{rule}: expected {expected}, found {found}");
     }
 }
