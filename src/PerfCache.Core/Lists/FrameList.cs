@@ -84,6 +84,34 @@ public sealed class FrameList
         Count += (uint)frames.Length;
     }
 
+    /// <summary>Links a frame that is on no list at the tail.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PushTail(FrameId frame)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
+        LinkBefore(_links, _anchor, frame.Value);
+        Count++;
+    }
+
+    /// <summary>Links a frame that is on no list next to one of this list, as the next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void InsertYounger(FrameId frame, FrameId than)
+    {
+        Invariant.Assert(!_frames.IsOnList(frame), Name, "L3: a frame that is on no list", frame.Value);
+        Invariant.Assert(_frames.IsOnList(than), Name, "L3: a frame that is on a list", than.Value);
+        LinkBefore(_links, than.Value, frame.Value);
+        Count++;
+    }
+
+    /// <summary>Moves a frame of this list next to another one of it, as the next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MoveYounger(FrameId frame, FrameId than)
+    {
+        if (frame == than) return;
+        Unlink(frame.Value);
+        LinkBefore(_links, than.Value, frame.Value);
+    }
+
     /// <summary>Unlinks a frame of this list.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Remove(FrameId frame)
@@ -227,6 +255,19 @@ public sealed class FrameList
         link.Next = older;
         links[older].Previous = row;
         ends.Next = row;
+    }
+
+    /// <summary>Links a row between another one and that one's next younger.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LinkBefore(NativeArray<FrameLink> links, uint older, uint row)
+    {
+        ref FrameLink end = ref links[older];
+        uint younger = end.Previous;
+        ref FrameLink link = ref links[row];
+        link.Previous = younger;
+        link.Next = older;
+        links[younger].Next = row;
+        end.Previous = row;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

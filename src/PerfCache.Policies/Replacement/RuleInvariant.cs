@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Cache;
+using PerfCache.Frames;
+using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Policies.Replacement;
 
-/// <summary>The invariant that every rule shares, and how a rule says that one of its own does not hold.</summary>
+/// <summary>The invariants that rules share, and how a rule says that one of its own does not hold.</summary>
 internal static class RuleInvariant
 {
     /// <summary>A rule keeps each resident frame in exactly one place, so its places sum up to the resident pages.</summary>
@@ -18,5 +20,16 @@ internal static class RuleInvariant
     internal static void Check(bool holds, string rule, string expected, object found)
     {
         if (!holds) throw new InvariantException($"{rule}: expected {expected}, found {found}");
+    }
+
+    /// <summary>Marks count no further than the rule lets them.</summary>
+    internal static void CheckMarks(FrameTable frames, FrameList list, byte markMax, string invariant)
+    {
+        foreach (FrameId frame in list.FromHead())
+        {
+            byte mark = frames.Head(frame).Referenced;
+            if (mark > markMax)
+                throw new InvariantException($"{list.Name}: expected {invariant}: {frame}'s mark at most {markMax}, found {mark}");
+        }
     }
 }

@@ -23,10 +23,16 @@ public sealed class PolicyCatalog
     [
         PolicyEntry.ForFlagRules("fifo", "first in, first out", _ => new Fifo()),
         PolicyEntry.ForListRules("lru", "least recently used", _ => new Lru()),
+        PolicyEntry.ForFlagRules("clock", "first in, first out, but used pages get another round", _ => new Clock()),
+        PolicyEntry.ForFlagRules("sieve", "a hand takes out what was not used; survivors stay in place", _ => new Sieve()),
+        S3FifoEntry(),
         TwoQEntry(),
         PolicyEntry.ForListRules("arc", "adaptive replacement cache: recency against frequency, by ghosts", _ => new Arc()),
         LirsEntry(),
+        PolicyEntry.ForListRules("lfu", "least frequently used since it came in", _ => new Lfu()),
         WTinyLfuEntry(),
+        PolicyEntry.ForClairvoyantRules(
+            "belady", "the furthest next use goes (knows the future)", (_, nextUses) => new Belady(nextUses)),
         Linux<Linux315>("linux-3.15", $"classic two-list LRU of Linux 3.15, {LinuxNote}"),
         Linux<Linux6>("linux-6", $"classic two-list LRU of Linux 6.x (no MGLRU, no kswapd), {LinuxNote}"),
     ]);
@@ -88,6 +94,18 @@ public sealed class PolicyCatalog
             throw new FormatException($"policy '{spec.Text}': {frames} frames are out of range (1 to {FrameId.CountMax})");
         return entry.CreateCell(spec, (uint)frames);
     }
+
+    private static PolicyEntry S3FifoEntry() => PolicyEntry.ForFlagRules(
+        "s3fifo", "a small queue filters out what is used once",
+        spec => new S3Fifo(
+            spec.GetDouble("small", S3Fifo.SmallDefault, 0, 1),
+            spec.GetDouble("ghost", S3Fifo.GhostDefault, 0, S3Fifo.GhostMax),
+            spec.GetInt32("move", S3Fifo.MoveDefault, 1, S3Fifo.MarkMax)),
+        [
+            new("small", "part of the frames for pages on trial, 0 to 1 (0.1)"),
+            new("ghost", $"pages remembered after eviction, as a part of the frames, 0 to {S3Fifo.GhostMax} (0.9)"),
+            new("move", $"hits that end the trial, 1 to {S3Fifo.MarkMax} (2)"),
+        ]);
 
     private static PolicyEntry TwoQEntry() => PolicyEntry.ForListRules(
         "2q", "2Q, full version: pages must come back to stay",

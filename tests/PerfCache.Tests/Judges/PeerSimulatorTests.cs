@@ -7,8 +7,8 @@ namespace PerfCache.Tests.Judges;
 
 /// <summary>
 /// Goal: a replay of a trace file counts to the miss what another simulator counts. Method: every row that the judge
-/// has for fifo and lru, through reader, id map and cells as a user's replay runs them, all sizes of a trace in one
-/// pass.
+/// has for an algorithm that both mean alike, through reader, id map and cells as a user's replay runs them, all sizes of
+/// a trace in one pass. Where the two differ in what the paper leaves open, ratios are compared instead.
 /// </summary>
 [TestFixture]
 public sealed class PeerSimulatorTests
@@ -35,6 +35,17 @@ public sealed class PeerSimulatorTests
         ("arc-P12-100klines.lis.gz", "arc"),
     ];
 
+    /// <summary>The peer's names of the algorithms that count the same misses, and ours.</summary>
+    private static readonly Dictionary<string, string> s_exact = new()
+    {
+        ["FIFO"] = "fifo",
+        ["LRU"] = "lru",
+        ["Clock"] = "clock",
+        ["SIEVE"] = "sieve",
+        ["LFU"] = "lfu",
+        ["Belady"] = "belady",
+    };
+
     private static IEnumerable<TestCaseData> Traces() =>
         s_traces.Select(trace => new TestCaseData(trace.File, trace.Format).SetArgDisplayNames(trace.File));
 
@@ -51,17 +62,46 @@ public sealed class PeerSimulatorTests
     {
         JudgeFiles.Require(s_counts);
         List<Dictionary<string, string>> rows = [.. JudgeFiles.Rows(s_counts)
-            .Where(row => row["trace"] == NameOf(file) && (row["algorithm"] is "FIFO" or "LRU"))];
+            .Where(row => row["trace"] == NameOf(file) && s_exact.ContainsKey(row["algorithm"]))];
         string sizes = string.Join(',', rows.Select(row => row["cache_objects"]).Distinct());
         ITraceSource source =
             TraceSource.Parse(JudgeFiles.Require("traces", file), new TraceOptions { Format = format });
 
-        IReadOnlyList<ReplayResult> results = Replay(source, "fifo,lru", CacheSize.ParseFrames(sizes));
+        IReadOnlyList<ReplayResult> results =
+            Replay(source, string.Join(',', s_exact.Values), CacheSize.ParseFrames(sizes));
 
         Assert.That(
             results.Select(result => (result.Policy, result.Frames, result.Requests, result.Misses)),
-            Is.EquivalentTo(rows.Select(row => (row["algorithm"].ToLowerInvariant(),
+            Is.EquivalentTo(rows.Select(row => (s_exact[row["algorithm"]],
                 Number(row, "cache_objects"), Number(row, "requests"), Number(row, "misses")))));
+    }
+
+    /// <remarks>
+    /// The peer forgets a ghost before it makes room for its page, and ours afterwards, so one ghost may be dropped that the
+    /// peer still has: worst found 0.03 points. Below 20 frames the peer's small queue takes nothing in: no rows to compare
+    /// with.
+    /// </remarks>
+    [TestCaseSource(nameof(Traces))]
+    public void S3FifoMissesWithinATenthOfAPointOfThePeer(string file, string format)
+    {
+        const long FramesMin = 20;
+        JudgeFiles.Require(s_counts);
+        Dictionary<long, Dictionary<string, string>> rows = JudgeFiles.Rows(s_counts)
+            .Where(row => row["trace"] == NameOf(file) && row["algorithm"] == "S3-FIFO"
+                && Number(row, "cache_objects") >= FramesMin)
+            .ToDictionary(row => Number(row, "cache_objects"));
+        ITraceSource source =
+            TraceSource.Parse(JudgeFiles.Require("traces", file), new TraceOptions { Format = format });
+
+        IReadOnlyList<ReplayResult> results =
+            Replay(source, "s3fifo", CacheSize.ParseFrames(string.Join(',', rows.Keys)));
+
+        Assert.That(results, Has.Count.EqualTo(rows.Count).And.Count.Positive);
+        foreach (ReplayResult result in results)
+        {
+            double expected = (double)Number(rows[result.Frames], "misses") / result.Requests;
+            Assert.That(result.MissRatio, Is.EqualTo(expected).Within(0.001), $"{result.Frames} frames");
+        }
     }
 
     [Test]

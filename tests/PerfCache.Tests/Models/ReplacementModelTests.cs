@@ -32,6 +32,38 @@ public sealed partial class ReplacementModelTests
         frames, seed, pageCount: 120, new Lru(), new NaiveLru(frames),
         cache => Pages(cache.Frames, cache.Rules.List));
 
+    [Test]
+    public void Clock([Values(1, 2, 9, 40)] int frames, [Values(1, 2)] int seed) => Compare(
+        frames, seed, pageCount: 120, new Clock(), new NaiveClock(frames),
+        cache => Marked(cache.Frames, cache.Rules.List));
+
+    [Test]
+    public void Sieve([Values(1, 2, 9, 40)] int frames, [Values(1, 2)] int seed) => Compare(
+        frames, seed, pageCount: 120, new Sieve(), new NaiveSieve(frames),
+        cache => $"{Marked(cache.Frames, cache.Rules.List)} | hand "
+            + (cache.Rules.Hand.IsNone ? "" : $"{cache.Frames.Key(cache.Rules.Hand).Page}"));
+
+    [TestCase(1, 0.1, 0.9, 2)]
+    [TestCase(2, 0.1, 0.9, 2)]
+    [TestCase(9, 0.1, 0.9, 2)]
+    [TestCase(40, 0.1, 0.9, 2)]
+    [TestCase(40, 0.1, 0.9, 1)]
+    [TestCase(40, 0.3, 2, 3)]
+    [TestCase(40, 0.1, 0, 2)]
+    [TestCase(40, 0, 0.9, 2)]
+    [TestCase(40, 1, 0.5, 2)]
+    public void S3Fifo(int frames, double small, double ghost, int move) => Compare(
+        frames, seed: frames + move, pageCount: 120, new S3Fifo(small, ghost, move),
+        new NaiveS3Fifo(frames, small, ghost, move),
+        cache => $"small {Marked(cache.Frames, cache.Rules.Small)} | main {Marked(cache.Frames, cache.Rules.Main)} | ghosts "
+            + Pages(cache.Frames, cache.Rules.Ghosts));
+
+    [Test]
+    public void Lfu([Values(1, 2, 9, 40)] int frames, [Values(1, 2)] int seed) => Compare(
+        frames, seed, pageCount: 120, new Lfu(), new NaiveLfu(frames),
+        cache => string.Join(' ', cache.Rules.List.FromHead().Select(
+            frame => $"{cache.Frames.Key(frame).Page}+{cache.Rules.CountOf(frame)}")));
+
     [TestCase(1, 32, 31, 100)]
     [TestCase(9, 1, 1, 100)]
     [TestCase(40, 4, 1, 200)]
@@ -53,6 +85,48 @@ public sealed partial class ReplacementModelTests
     public void Linux315(int frames, int reclaim, int batch, int pageCount) => CompareLinux(
         frames, pageCount, new LinuxRules<Linux315>(reclaim, batch), new NaiveLinux(frames, false, reclaim, batch),
         cache => LinuxDump(cache.Frames, cache.Rules.Lists, cache.Rules.Age));
+
+    /// <remarks>Its requests are known beforehand, so it has a loop of its own, with removals of pages of both kinds.</remarks>
+    [Test]
+    public void Belady([Values(1, 2, 9, 40)] int frames, [Values(1, 2)] int seed)
+    {
+        const int RequestCount = 3000;
+        Random random = TestSeed.Random(seed);
+        long[] requests = new long[RequestCount];
+        for (int i = 0; i < RequestCount; i++)
+        {
+            requests[i] = random.Next(4) switch
+            {
+                0 when i > 0 => requests[i - 1],
+                1 => i % 200,
+                // Pages of a past phase are never used again.
+                _ => (i / 500 * 30) + random.Next(60),
+            };
+        }
+
+        NextUses nextUses = new();
+        NaiveBelady twin = new(frames, requests);
+        using MetadataCache<Belady, ReplayMode> cache = new((uint)frames, new Belady(nextUses), _meter);
+        ObjectId owner = cache.AddObject(400, dense: true);
+        PageReader reader = default;
+        for (int i = 0; i < RequestCount; i++)
+        {
+            int next = Array.IndexOf(requests, requests[i], i + 1);
+            nextUses.Load([next < 0 ? NextUses.Never : (uint)next]);
+            AccessOutcome outcome = cache.Access(owner, (ulong)requests[i], ref reader);
+            Verdict verdict = twin.Access(requests[i], repeats: false);
+            Assert.That((int)outcome, Is.EqualTo((int)verdict), $"request {i}, page {requests[i]}");
+            if (random.Next(60) == 0)
+            {
+                long removed = requests[random.Next(i + 1)];
+                cache.Remove(owner, (ulong)removed);
+                twin.Remove(removed);
+            }
+
+            Assert.That(BeladyDump(cache), Is.EqualTo(twin.Dump()), $"pages after request {i}");
+            if (i % 8 == 0) cache.Validate();
+        }
+    }
 
     private void CompareLinux<TProfile>(
         int frames, int pageCount, LinuxRules<TProfile> rules, NaiveLinux twin,
@@ -105,6 +179,17 @@ public sealed partial class ReplacementModelTests
 
     private static string LinuxDump(FrameTable frames, ActiveInactiveLists lists, ulong age) =>
         $"active {Pages(frames, lists.Active)} | inactive {Pages(frames, lists.Inactive)} | age {age}";
+
+    private static string BeladyDump(MetadataCache<Belady, ReplayMode> cache)
+    {
+        IEnumerable<(ulong, int)> pages = cache.Rules.Unused.FromHead()
+            .Select(frame => (cache.Frames.Key(frame).Page, int.MaxValue))
+            .Concat(cache.Rules.Used().Select(used => (cache.Frames.Key(used.Frame).Page, (int)used.NextUse)));
+        return string.Join(' ', pages.Order());
+    }
+
+    private static string Marked(FrameTable frames, FrameList list) =>
+        string.Join(' ', list.FromHead().Select(frame => $"{frames.Key(frame).Page}+{frames.Head(frame).Referenced}"));
 
     private static string Pages(FrameTable frames, FrameList list) =>
         string.Join(' ', list.FromHead().Select(frame => frames.Key(frame).Page));

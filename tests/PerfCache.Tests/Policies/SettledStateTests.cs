@@ -18,6 +18,15 @@ internal sealed class SettledStateTests
     public void AHitOnASettledFrameChangesNothingForLinux315() => Check<LinuxRules<Linux315>>(expectsSome: true);
 
     [Test]
+    public void AHitOnASettledFrameChangesNothingForClock() => Check<Clock>(expectsSome: true);
+
+    [Test]
+    public void AHitOnASettledFrameChangesNothingForSieve() => Check<Sieve>(expectsSome: true);
+
+    [Test]
+    public void AHitOnASettledFrameChangesNothingForS3Fifo() => Check<S3Fifo>(expectsSome: true);
+
+    [Test]
     public void ARuleThatNamesNoSettledStateIsAlwaysAsked() => Check<Fifo>(expectsSome: false);
 
     private static void Check<TRules>(bool expectsSome) where TRules : struct, IFlagRules

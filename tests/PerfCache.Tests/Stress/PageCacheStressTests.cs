@@ -25,12 +25,24 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void NobodySeesAWrongByteWithFifo() => RunWell(new Fifo(), seed: 3, s_short);
 
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithClock() => RunWell(new Clock(), seed: 4, s_short);
+
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithSieve() => RunWell(new Sieve(), seed: 5, s_short);
+
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWithS3Fifo() => RunWell(new S3Fifo(), seed: 6, s_short);
+
     [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageCacheStressTests.ForMinutes"), Category("Stress")]
     [CancelAfter(1_200_000)]
     public void ForMinutes([Range(10, 15)] int seed)
     {
         RunWell(new LinuxRules<Linux6>(), seed, TimeSpan.FromSeconds(30));
         RunWell(new Fifo(), seed, TimeSpan.FromSeconds(15));
+        RunWell(new Clock(), seed, TimeSpan.FromSeconds(15));
+        RunWell(new Sieve(), seed, TimeSpan.FromSeconds(15));
+        RunWell(new S3Fifo(), seed, TimeSpan.FromSeconds(15));
     }
 
     [Test, CancelAfter(120_000)]

@@ -91,7 +91,7 @@ public sealed class FrameListTests
             uint id = (uint)random.Next(1, FrameCount + 1);
             bool listed = models[which].Contains(id);
             bool free = !listed && !models[1 - which].Contains(id);
-            switch (random.Next(5))
+            switch (random.Next(8))
             {
                 case 0 or 1 when free:
                     lists[which].PushHead(new FrameId(id));
@@ -106,7 +106,17 @@ public sealed class FrameListTests
                     models[which].Remove(id);
                     models[which].Insert(0, id);
                     break;
-                case 4:
+                case 4 when free:
+                    lists[which].PushTail(new FrameId(id));
+                    models[which].Add(id);
+                    break;
+                case 5 when free && models[which].Count > 0:
+                    InsertBoth(lists[which].InsertYounger, models[which], id, random);
+                    break;
+                case 6 when listed:
+                    InsertBoth(lists[which].MoveYounger, models[which], id, random);
+                    break;
+                case 7:
                     TakeBoth(lists[which], models[which], random.Next(4));
                     break;
             }
@@ -125,6 +135,16 @@ public sealed class FrameListTests
         frames.Link(2).Previous = 1;
         InvariantException? failure = Assert.Throws<InvariantException>(list.Validate);
         Assert.That(failure!.Message, Does.Contain("victims: expected L1: frame 2's Previous to be 3, found 1"));
+    }
+
+    /// <summary>Puts a frame next to one of the list, perhaps itself, as the next younger.</summary>
+    private static void InsertBoth(Action<FrameId, FrameId> insert, List<uint> model, uint id, Random random)
+    {
+        uint than = model[random.Next(model.Count)];
+        insert(new FrameId(id), new FrameId(than));
+        if (than == id) return;
+        model.Remove(id);
+        model.Insert(model.IndexOf(than), id);
     }
 
     private static void TakeBoth(FrameList list, List<uint> model, int count)

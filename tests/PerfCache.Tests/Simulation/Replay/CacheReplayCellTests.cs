@@ -14,14 +14,17 @@ public sealed class CacheReplayCellTests
 
     [Test]
     public void BlocksOutcomesAndLookAheadDoNotChangeTheCounts(
-        [Values("fifo", "lru", "linux-3.15", "linux-6")] string policy, [Values] bool hasFiles,
+        [Values("fifo", "lru", "linux-3.15", "linux-6", "clock", "sieve", "s3fifo", "lfu", "belady",
+            "2q", "arc", "lirs", "wtinylfu", "wtinylfu:doorkeeper=true,adaptive=true")]
+        string policy, [Values] bool hasFiles,
         [Values(1, 2, 33, 1000)] int blockLength, [Values] bool wantsOutcomes, [Values] bool looksAhead)
     {
         (uint[] pages, int[] files) = Requests();
         if (!hasFiles) files = [];
+        uint[] nextUses = NextUsesOf(pages);
         byte[] expectedOutcomes = new byte[pages.Length];
         using ReplayCell whole = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse(policy), 50);
-        whole.Replay(new(pages, files), expectedOutcomes);
+        whole.Replay(new(pages, files) { NextUses = nextUses }, expectedOutcomes);
 
         byte[] outcomes = new byte[wantsOutcomes ? pages.Length : 0];
         using ReplayCell cell = PolicyCatalog.BuiltIn.Create(PolicySpec.Parse(policy), 50);
@@ -29,8 +32,11 @@ public sealed class CacheReplayCellTests
         for (int start = 0; start < pages.Length; start += blockLength)
         {
             int length = Math.Min(blockLength, pages.Length - start);
-            cell.Replay(new(pages.AsSpan(start, length), hasFiles ? files.AsSpan(start, length) : []),
-                wantsOutcomes ? outcomes.AsSpan(start, length) : []);
+            ReplayRequests requests = new(pages.AsSpan(start, length), hasFiles ? files.AsSpan(start, length) : [])
+            {
+                NextUses = nextUses.AsSpan(start, length),
+            };
+            cell.Replay(requests, wantsOutcomes ? outcomes.AsSpan(start, length) : []);
         }
 
         Assert.That(cell.Counts, Is.EqualTo(whole.Counts));
@@ -44,6 +50,9 @@ public sealed class CacheReplayCellTests
         cell.VisitResident(pages.Add);
         return pages;
     }
+
+    private static uint[] NextUsesOf(uint[] pages) =>
+        [.. pages.Select((page, i) => (uint)Array.IndexOf(pages, page, i + 1))];
 
     private static (uint[] Pages, int[] Files) Requests()
     {

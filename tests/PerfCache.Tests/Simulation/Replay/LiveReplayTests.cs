@@ -14,7 +14,7 @@ namespace PerfCache.Tests.Simulation.Replay;
 [TestFixture]
 public sealed class LiveReplayTests : FolderFixture
 {
-    private const string Policies = "linux-6,linux-3.15,fifo,linux-6:reclaim=1,batch=1";
+    private const string Policies = "linux-6,linux-3.15,fifo,clock,sieve,s3fifo,s3fifo:small=0.3,ghost=2,move=1,linux-6:reclaim=1,batch=1";
 
     private static readonly LiveOptions s_alone = new() { Threads = 1, BackgroundReclaim = false, Verify = true };
 
@@ -95,7 +95,7 @@ public sealed class LiveReplayTests : FolderFixture
         string path = JudgeFiles.Require("traces", trace);
         AssertEqualCounts(
             TraceSource.Parse(path, new TraceOptions { Format = format ?? TraceFormats.Auto }),
-            Options("linux-6,linux-3.15,fifo", "100,3000") with { Limit = 150_000 });
+            Options("linux-6,linux-3.15,fifo,clock,sieve,s3fifo", "100,3000") with { Limit = 150_000 });
     }
 
     [Test]
@@ -114,7 +114,7 @@ public sealed class LiveReplayTests : FolderFixture
 
     [Test]
     public void SeveralThreadsServeEveryRequestOnceAndTheRightBytes(
-        [Values("linux-6", "linux-3.15", "fifo")] string policy, [Values] bool background)
+        [Values("linux-6", "linux-3.15", "fifo", "clock", "sieve", "s3fifo")] string policy, [Values] bool background)
     {
         ITraceSource source = TraceSource.Parse("zipf:objects=20000,alpha=0.9,requests=400000,seed=8", new TraceOptions());
         ReplayOptions options = Options(policy, "100,2000");
@@ -214,7 +214,7 @@ public sealed class LiveReplayTests : FolderFixture
         Assert.That(() => LiveReplay.Run(broken, Options("fifo", "20"), new LiveOptions(), null, default),
             Throws.InstanceOf<TraceFormatException>().With.Message.Contains("3001"));
         Assert.That(() => PolicyCatalog.BuiltIn.CheckLive(PolicySpec.Parse("lru")),
-            Throws.InstanceOf<FormatException>().With.Message.Contains("fifo, linux-3.15, linux-6"));
+            Throws.InstanceOf<FormatException>().With.Message.Contains("fifo, clock, sieve, s3fifo, linux-3.15, linux-6"));
         Assert.That(() => LiveReplay.Run(new MemoryTrace([1, 2, 3]), Options("fifo", "50%"), new LiveOptions(), null, default),
             Throws.InstanceOf<TraceFormatException>().With.Message.Contains("1 frames").And.Message.Contains("at least 8"));
     }

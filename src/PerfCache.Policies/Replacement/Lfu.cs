@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using PerfCache.Cache;
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Lists;
+using PerfCache.Memory;
+
+namespace PerfCache.Policies.Replacement;
+
+/// <summary>
+/// Least frequently used: the page goes that was used least since it came in, and among those the one that has been at
+/// its count for longest. Textbook rule; O(1) a request as in Shah, Mitra, Matani, "An O(1) algorithm for implementing
+/// the LFU cache eviction scheme", 2010.
+/// </summary>
+/// <remarks>
+/// One list holds all pages, ordered by count and within a count by the time at which it was reached. Pages of one count
+/// are a <em>run</em>; the run table finds the youngest page of each by its count.
+/// <code>
+/// head                                                    tail = victim
+///   [9] a   [4] c b   [2] g f e d   [1] i h        runs: 9→a  4→c  2→g  1→i
+///                          └ a hit on f: out of run 2, between b and g, a run 3 of its own
+/// </code>
+/// Remembers: the list, a count for each page, the run table. Counts end with the eviction. Insert: count 1, as the
+/// youngest of run 1. Hit: the page leaves its run and becomes the youngest of the run of the next count, which begins,
+/// or would begin, above the youngest of its own run. Victim: the tail.
+/// <para>The run table is an open-addressing hash of frames, keyed by the count that the frame has anyway: 4 bytes an
+/// entry, a quarter more entries than frames, because every page may have a count of its own. Removal shifts entries back
+/// instead of leaving marks. Real traces have few different counts, so the table is mostly empty and its used part stays
+/// in a core's cache.</para>
+/// <para>Costs: a hit two links to leave, two to enter, and two or three looks into the run table; 9 bytes a frame beside
+/// the list. Counts stop at 2^32 - 1, where the page stays as it is.</para>
+/// </remarks>
+public struct Lfu : IListRules
+{
+    private CacheSpace _space;
+    private FrameList _list;
+    private NativeArray<uint> _counts;
+    private NativeArray<uint> _runs;
+    private uint _runSlots;
+
+    /// <inheritdoc/>
+    public static RuleKind Kind => RuleKind.List;
+
+    /// <summary>The pages, used most often first.</summary>
+    public readonly FrameList List => _list;
+
+    /// <summary>How often the page in a frame was used since it came in, that time included.</summary>
+    public readonly uint CountOf(FrameId frame) => _counts[frame.Value];
+
+    /// <inheritdoc/>
+    public static HitEffect OnHit(FrameState state) => HitEffect.None;
+
+    /// <inheritdoc/>
+    public void Attach(CacheSpace space)
+    {
+        const uint SlotsMin = 8;
+        _space = space;
+        _list = space.NewList("lfu list");
+        _runSlots = space.FrameCount + (space.FrameCount / 4) + SlotsMin;
+        _counts = space.NewColumn<uint>("lfu counts", space.FrameCount + 1L);
+        _runs = space.NewColumn<uint>("lfu runs", _runSlots);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void OnDeferredHit(FrameId frame)
+    {
+        uint count = _counts[frame.Value];
+        if (count == uint.MaxValue) return;
+        uint slot = SlotOf(count);
+        FrameId youngest = new(_runs[slot]);
+        FrameId above = _list.Younger(youngest);
+        bool joins = !above.IsNone && _counts[above.Value] == count + 1;
+        // The place is found before the frame moves, and the old run is put right before the count changes: the table
+        // compares counts.
+        FrameId place = joins ? new FrameId(_runs[SlotOf(count + 1)]) : youngest;
+        if (frame == youngest) LoseYoungest(slot, frame, count);
+        _list.MoveYounger(frame, place);
+        _counts[frame.Value] = count + 1;
+        _runs[joins ? SlotOfYoungest(count + 1, place) : SlotOf(count + 1)] = frame.Value;
+    }
+
+    /// <inheritdoc/>
+    public readonly void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess)
+    {
+        uint slot = SlotOf(1);
+        uint youngest = _runs[slot];
+        if (youngest == 0) _list.PushTail(frame);
+        else _list.InsertYounger(frame, new FrameId(youngest));
+        _counts[frame.Value] = 1;
+        _runs[slot] = frame.Value;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int Reclaim()
+    {
+        FrameId victim = _list.Tail;
+        if (victim.IsNone) return 0;
+        OnRemove(victim);
+        _space.PrefetchForEviction(_list.PrefetchVictim());
+        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void OnRemove(FrameId frame)
+    {
+        uint count = _counts[frame.Value];
+        uint slot = SlotOf(count);
+        if (_runs[slot] == frame.Value) LoseYoungest(slot, frame, count);
+        _list.Remove(frame);
+    }
+
+    /// <summary>
+    /// Checks: U1, the list is a list; U2, every page is on it; U3, counts fall from head to tail and none is 0; U4, the
+    /// run table has the youngest page of each run and nothing else, where a lookup finds it.
+    /// </summary>
+    public readonly void Validate()
+    {
+        _list.Validate();
+        RuleInvariant.CheckAllResident(_space, _list.Count);
+        ulong last = ulong.MaxValue;
+        uint runCount = 0;
+        foreach (FrameId frame in _list.FromHead())
+        {
+            uint count = _counts[frame.Value];
+            if (count == 0 || count > last)
+                throw new InvariantException($"lfu: expected U3: a count from 1 to {last} at {frame}, found {count}");
+            if (count != last)
+            {
+                runCount++;
+                uint youngest = _runs[SlotOf(count)];
+                if (youngest != frame.Value)
+                    throw new InvariantException($"lfu: expected U4: {frame} youngest of run {count}, found {youngest}");
+            }
+
+            last = count;
+        }
+
+        uint used = 0;
+        for (uint slot = 0; slot < _runSlots; slot++) used += _runs[slot] == 0 ? 0u : 1;
+        if (used != runCount) throw new InvariantException($"lfu: expected U4: {runCount} runs in the table, found {used}");
+    }
+
+    /// <summary>The slot of a run, or the empty one where it would be put.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint SlotOf(uint count)
+    {
+        uint slot = HomeOf(count);
+        while (_runs[slot] != 0 && _counts[_runs[slot]] != count) slot = After(slot);
+        return slot;
+    }
+
+    /// <summary>The slot that holds a run's youngest page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint SlotOfYoungest(uint count, FrameId youngest)
+    {
+        uint slot = HomeOf(count);
+        while (_runs[slot] != youngest.Value) slot = After(slot);
+        return slot;
+    }
+
+    /// <summary>Takes the youngest page out of its run: the next older one follows, or the run ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void LoseYoungest(uint slot, FrameId youngest, uint count)
+    {
+        FrameId older = _list.Older(youngest);
+        if (!older.IsNone && _counts[older.Value] == count) _runs[slot] = older.Value;
+        else RemoveRun(slot);
+    }
+
+    /// <summary>Empties a slot, and shifts back the entries behind it that would not be found any more.</summary>
+    private readonly void RemoveRun(uint slot)
+    {
+        uint hole = slot;
+        for (uint next = After(hole); _runs[next] != 0; next = After(next))
+        {
+            uint home = HomeOf(_counts[_runs[next]]);
+            // It may move into the hole if its home is not between the two, in the order in which slots are tried.
+            bool homeIsBetween = hole < next ? hole < home && home <= next : hole < home || home <= next;
+            if (homeIsBetween) continue;
+            _runs[hole] = _runs[next];
+            hole = next;
+        }
+
+        _runs[hole] = 0;
+    }
+
+    /// <summary>Where a run is looked for first: the count times 2^32 / the golden ratio, scaled to the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint HomeOf(uint count) => (uint)((ulong)(count * 0x9E3779B9u) * _runSlots >> 32);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly uint After(uint slot) => slot + 1 == _runSlots ? 0 : slot + 1;
+}
