@@ -82,6 +82,12 @@ public interface IReplacementRules
     /// </summary>
     static virtual bool UsesGhosts => false;
 
+    /// <summary>
+    /// List rules: false when a hit only relinks its frame, so that nobody need have its head at hand beforehand. A constant,
+    /// and a hint.
+    /// </summary>
+    static virtual bool HitsReadState => true;
+
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
     /// <param name="frameCount">The most frames that the cache will have.</param>
     uint GhostRowCount(uint frameCount) => 0;

@@ -74,6 +74,7 @@ internal struct FrequencySketch
     }
 
     /// <summary>Counts a use of the page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Add(PageKey page)
     {
         ulong hash = Mix(page.Packed);
@@ -87,22 +88,25 @@ internal struct FrequencySketch
     internal readonly void Validate() =>
         RuleInvariant.Check(_additions < _sample, "w-tinylfu", $"K1: fewer than {_sample} additions", _additions);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Increment(ulong hash, uint block)
     {
+        // A local: the JIT must assume that a store through a native pointer changes the field.
+        NativeArray<ulong> counters = _counters;
         (uint word0, int shift0) = Place(hash, block, 0);
         (uint word1, int shift1) = Place(hash, block, 1);
         (uint word2, int shift2) = Place(hash, block, 2);
         (uint word3, int shift3) = Place(hash, block, 3);
-        int count0 = (int)(_counters[word0] >> shift0) & CountMax;
-        int count1 = (int)(_counters[word1] >> shift1) & CountMax;
-        int count2 = (int)(_counters[word2] >> shift2) & CountMax;
-        int count3 = (int)(_counters[word3] >> shift3) & CountMax;
+        int count0 = (int)(counters[word0] >> shift0) & CountMax;
+        int count1 = (int)(counters[word1] >> shift1) & CountMax;
+        int count2 = (int)(counters[word2] >> shift2) & CountMax;
+        int count3 = (int)(counters[word3] >> shift3) & CountMax;
         int smallest = Math.Min(Math.Min(count0, count1), Math.Min(count2, count3));
         if (smallest == CountMax) return;
-        if (count0 == smallest) _counters[word0] += 1UL << shift0;
-        if (count1 == smallest) _counters[word1] += 1UL << shift1;
-        if (count2 == smallest) _counters[word2] += 1UL << shift2;
-        if (count3 == smallest) _counters[word3] += 1UL << shift3;
+        counters[word0] += (count0 == smallest ? 1UL : 0) << shift0;
+        counters[word1] += (count1 == smallest ? 1UL : 0) << shift1;
+        counters[word2] += (count2 == smallest ? 1UL : 0) << shift2;
+        counters[word3] += (count3 == smallest ? 1UL : 0) << shift3;
     }
 
     private readonly bool Knows(ulong hash, uint block)
