@@ -17,25 +17,35 @@ internal sealed class BenchCommand : CliCommand
         Description = "Fewer requests and pairs: a look in seconds, with more noise.",
     };
 
+    private readonly Option<string> _policies = new("--policy")
+    {
+        Description = $"The policies to measure, separated by commas; default: {string.Join(',', new BenchPlan().Policies)}.",
+        HelpName = "NAMES",
+    };
+
     /// <summary>Makes the command.</summary>
     public BenchCommand()
         : base("bench", "How fast each policy replays on this machine, as a part of the floor's speed (plain LRU over arrays).")
     {
         Add(_json);
         Add(_quick);
+        Add(_policies);
         // On a thread of the pool, so that Ctrl-C is being watched while the passes run.
-        SetAction((parsed, cancellation) => Task.Run(
-            () => Run(
-                parsed.GetValue(_quick) ? BenchPlan.Quick : new BenchPlan(), parsed.GetValue(_json),
-                PolicyCatalog.BuiltIn.Create, parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error,
-                cancellation),
-            CancellationToken.None));
+        SetAction((parsed, cancellation) =>
+        {
+            BenchPlan plan = PlanOf(parsed);
+            return Task.Run(
+                () => Run(
+                    plan, parsed.GetValue(_json), PolicyCatalog.BuiltIn.Create, parsed.InvocationConfiguration.Output,
+                    parsed.InvocationConfiguration.Error, cancellation),
+                CancellationToken.None);
+        });
     }
 
     /// <inheritdoc/>
     public override string Examples => """
         perfcache bench --quick
-        perfcache bench --json
+        perfcache bench --policy sieve,s3fifo:small=0.05 --json
         """;
 
     /// <inheritdoc/>
@@ -75,6 +85,24 @@ internal sealed class BenchCommand : CliCommand
         {
             errors.WriteLine($"bench: {failure.Message}");
             return 1;
+        }
+    }
+
+    private BenchPlan PlanOf(ParseResult parsed)
+    {
+        BenchPlan plan = parsed.GetValue(_quick) ? BenchPlan.Quick : new BenchPlan();
+        if (parsed.GetValue(_policies) is not { } policies) return plan;
+        try
+        {
+            IReadOnlyList<PolicySpec> specs = PolicySpec.ParseList(policies);
+            PolicySpec? clairvoyant = specs.FirstOrDefault(spec => PolicyCatalog.BuiltIn.Check(spec).NeedsNextUses);
+            if (clairvoyant is not null)
+                throw new UsageException($"--policy: '{clairvoyant.Text}' knows the future, which is not measured here");
+            return plan with { Policies = [.. specs.Select(spec => spec.Text)] };
+        }
+        catch (FormatException e)
+        {
+            throw new UsageException($"--policy: {e.Message}");
         }
     }
 }

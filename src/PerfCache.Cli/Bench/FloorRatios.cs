@@ -23,7 +23,8 @@ internal sealed record BenchRow(BenchSize Size, string Policy, bool LookAhead, i
 internal sealed record BenchPlan
 {
     /// <summary>The policies, as <see cref="PolicySpec"/> texts.</summary>
-    public IReadOnlyList<string> Policies { get; init; } = ["lru", "linux-6", "fifo", "linux-3.15"];
+    public IReadOnlyList<string> Policies { get; init; } =
+        ["lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu", "2q", "arc", "lirs", "wtinylfu"];
 
     /// <summary>The sizes.</summary>
     public IReadOnlyList<BenchSize> Sizes { get; init; } = BenchSize.Defaults;

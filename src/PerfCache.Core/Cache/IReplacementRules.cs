@@ -83,10 +83,16 @@ public interface IReplacementRules
     static virtual bool UsesGhosts => false;
 
     /// <summary>
-    /// List rules: false when a hit only relinks its frame, so that nobody need have its head at hand beforehand. A constant,
-    /// and a hint.
+    /// True for a list rule whose hits read the state of the frame, so that it is asked for when hits are known beforehand. A
+    /// constant, and a hint: the state may be read without it.
     /// </summary>
-    static virtual bool HitsReadState => true;
+    static virtual bool HitsReadState => false;
+
+    /// <summary>
+    /// True for a list rule that reads a column of its own with each hit (<see cref="HintHit"/>). A constant: without it
+    /// <see cref="HintHit"/> is not called.
+    /// </summary>
+    static virtual bool HintsHits => false;
 
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
     /// <param name="frameCount">The most frames that the cache will have.</param>
@@ -102,6 +108,15 @@ public interface IReplacementRules
     /// <param name="shadow">The shadow in the page's slot, or <see cref="ShadowEntry.None"/>. A rule that drops its ghost
     /// here is not shown it again by <see cref="OnInsert"/>.</param>
     void OnMiss(ShadowEntry shadow)
+    {
+    }
+
+    /// <summary>
+    /// A frame will probably be hit soon: the rule may ask for the memory that the hit will read
+    /// (<see cref="Memory.NativeArray{T}.Prefetch"/>), and do nothing else.
+    /// </summary>
+    /// <param name="frame">A row of the table, live or not; <see cref="FrameId.None"/> where none is known.</param>
+    void HintHit(FrameId frame)
     {
     }
 

@@ -145,13 +145,18 @@ public sealed partial class MetadataCache<TRules, TMode>
                 frames[i & (GroupSize - 1)] = row;
                 links.Prefetch(row);
                 if (TRules.HitsReadState) heads.Prefetch(row);
+                if (TRules.HintsHits) _rules.HintHit(new FrameId(row));
             }
         }
         else
         {
             NativeArray<FrameHead> heads = _heads;
             for (int i = start; i < end; i++)
-                heads.Prefetch(new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone);
+            {
+                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                heads.Prefetch(entry.FrameOrNone);
+                if (TRules.UsesGhosts && entry.IsShadow) _frames.PrefetchGhost(entry.Shadow.Ghost);
+            }
         }
     }
 

@@ -208,6 +208,14 @@ public sealed class FrameTable : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PrefetchSlot(uint row) => _slot.Prefetch(row);
 
+    /// <summary>Hints that a ghost will be taken off its list and dropped soon.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchGhost(FrameId ghost)
+    {
+        _link.Prefetch(ghost.Value);
+        _slot.Prefetch(ghost.Value);
+    }
+
     /// <summary>Takes the next unused list row.</summary>
     internal uint AllocateListRow()
     {

@@ -198,7 +198,19 @@ public sealed class FrameList
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId PrefetchVictim()
     {
-        if (_scoutSteps-- == 0) RestartScout();
+        if (_scoutSteps-- == 0) RestartScout(_links[_anchor].Previous);
+        return PrefetchTail();
+    }
+
+    /// <summary>
+    /// As <see cref="PrefetchVictim()"/>, for rules whose hand moves along the list: the scout keeps a few frames ahead of
+    /// the hand, on the younger side, and goes from the head on to the tail as the hand does.
+    /// </summary>
+    /// <param name="hand">The frame to look at next, or <see cref="FrameId.None"/> for the tail.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameId PrefetchVictim(FrameId hand)
+    {
+        if (_scoutSteps-- == 0) RestartScout(hand.IsNone ? _links[_anchor].Previous : hand.Value);
         return PrefetchTail();
     }
 
@@ -233,11 +245,11 @@ public sealed class FrameList
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RestartScout()
+    private void RestartScout(uint row)
     {
         const int Lead = 8;
         const uint StepsUntilRestart = 64;
-        _scout = _links[_anchor].Previous;
+        _scout = row;
         for (int i = 0; i < Lead; i++) PrefetchTail();
         _scoutSteps = StepsUntilRestart;
     }

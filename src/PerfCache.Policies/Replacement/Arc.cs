@@ -59,6 +59,9 @@ public struct Arc : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool HitsReadState => true;
+
+    /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
     /// <summary>T1: pages seen once lately, most recently used first.</summary>

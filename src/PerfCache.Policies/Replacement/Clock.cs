@@ -79,6 +79,7 @@ public struct Clock : IFlagRules
         {
             _frames.SetReferenced(victim, 0);
             _list.MoveToHead(victim);
+            _list.PrefetchVictim();
             victim = _list.Tail;
         }
 

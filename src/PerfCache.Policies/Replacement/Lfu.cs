@@ -63,22 +63,35 @@ public struct Lfu : IListRules
     }
 
     /// <inheritdoc/>
+    public static bool HintsHits => true;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void HintHit(FrameId frame) => _counts.Prefetch(frame.Value);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void OnDeferredHit(FrameId frame)
     {
-        uint count = _counts[frame.Value];
+        // Locals: the JIT must assume that a store through a native pointer changes the fields.
+        NativeArray<uint> counts = _counts;
+        NativeArray<uint> runs = _runs;
+        FrameList list = _list;
+        uint count = counts[frame.Value];
         if (count == uint.MaxValue) return;
         uint slot = SlotOf(count);
-        FrameId youngest = new(_runs[slot]);
-        FrameId above = _list.Younger(youngest);
-        bool joins = !above.IsNone && _counts[above.Value] == count + 1;
+        FrameId youngest = new(runs[slot]);
+        FrameId above = list.Younger(youngest);
+        bool joins = !above.IsNone && counts[above.Value] == count + 1;
         // The place is found before the frame moves, and the old run is put right before the count changes: the table
         // compares counts.
-        FrameId place = joins ? new FrameId(_runs[SlotOf(count + 1)]) : youngest;
-        if (frame == youngest) LoseYoungest(slot, frame, count);
-        _list.MoveYounger(frame, place);
-        _counts[frame.Value] = count + 1;
-        _runs[joins ? SlotOfYoungest(count + 1, place) : SlotOf(count + 1)] = frame.Value;
+        uint slotAbove = joins ? SlotOf(count + 1) : 0;
+        FrameId place = joins ? new FrameId(runs[slotAbove]) : youngest;
+        if (frame == youngest && EndsRun(slot, frame, count) && joins) slotAbove = SlotOf(count + 1);
+        list.MoveYounger(frame, place);
+        if (!joins) slotAbove = SlotOf(count + 1);
+        counts[frame.Value] = count + 1;
+        runs[slotAbove] = frame.Value;
     }
 
     /// <inheritdoc/>
@@ -109,7 +122,7 @@ public struct Lfu : IListRules
     {
         uint count = _counts[frame.Value];
         uint slot = SlotOf(count);
-        if (_runs[slot] == frame.Value) LoseYoungest(slot, frame, count);
+        if (_runs[slot] == frame.Value) EndsRun(slot, frame, count);
         _list.Remove(frame);
     }
 
@@ -148,27 +161,31 @@ public struct Lfu : IListRules
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly uint SlotOf(uint count)
     {
+        NativeArray<uint> counts = _counts;
+        NativeArray<uint> runs = _runs;
         uint slot = HomeOf(count);
-        while (_runs[slot] != 0 && _counts[_runs[slot]] != count) slot = After(slot);
-        return slot;
-    }
-
-    /// <summary>The slot that holds a run's youngest page.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly uint SlotOfYoungest(uint count, FrameId youngest)
-    {
-        uint slot = HomeOf(count);
-        while (_runs[slot] != youngest.Value) slot = After(slot);
-        return slot;
+        while (true)
+        {
+            uint youngest = runs[slot];
+            if (youngest == 0 || counts[youngest] == count) return slot;
+            slot = After(slot);
+        }
     }
 
     /// <summary>Takes the youngest page out of its run: the next older one follows, or the run ends.</summary>
+    /// <returns>True when the run ended: then entries of other runs may have moved.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void LoseYoungest(uint slot, FrameId youngest, uint count)
+    private readonly bool EndsRun(uint slot, FrameId youngest, uint count)
     {
         FrameId older = _list.Older(youngest);
-        if (!older.IsNone && _counts[older.Value] == count) _runs[slot] = older.Value;
-        else RemoveRun(slot);
+        if (older.IsNone || _counts[older.Value] != count)
+        {
+            RemoveRun(slot);
+            return true;
+        }
+
+        _runs[slot] = older.Value;
+        return false;
     }
 
     /// <summary>Empties a slot, and shifts back the entries behind it that would not be found any more.</summary>

@@ -97,6 +97,9 @@ public struct Lirs : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool HitsReadState => true;
+
+    /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
     /// <summary>S: LIR pages' frames and HIR pages' ghosts, most recently used first.</summary>

@@ -23,9 +23,6 @@ public struct Lru : IListRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
 
-    /// <inheritdoc/>
-    public static bool HitsReadState => false;
-
     /// <summary>The pages, most recently used first.</summary>
     public readonly FrameList List => _list;
 

@@ -194,6 +194,7 @@ public struct S3Fifo : IFlagRules
         while (true)
         {
             FrameId oldest = _small.PopTail();
+            _space.PrefetchForEviction(_small.PrefetchVictim());
             if (oldest.IsNone || _frames.Head(oldest).Referenced < _moveMark) return oldest;
             _frames.SetReferenced(oldest, 0);
             _frames.SetFlags(oldest, FrameState.Active);
@@ -212,10 +213,12 @@ public struct S3Fifo : IFlagRules
             if (mark == 0) break;
             _frames.SetReferenced(oldest, (byte)(mark - 1));
             _main.MoveToHead(oldest);
+            _main.PrefetchVictim();
             oldest = _main.Tail;
         }
 
         if (!oldest.IsNone) _main.Remove(oldest);
+        _space.PrefetchForEviction(_main.PrefetchVictim());
         return oldest;
     }
 
@@ -226,6 +229,7 @@ public struct S3Fifo : IFlagRules
         if (!_space.EvictToGhost(victim, out FrameId ghost)) return false;
         _ghosts.PushHead(ghost);
         while (_ghosts.Count > limit) _space.DropGhost(_ghosts.PopTail());
+        _space.PrefetchForEviction(_ghosts.PrefetchVictim());
         return true;
     }
 }

@@ -84,6 +84,7 @@ public struct Sieve : IFlagRules
         for (uint steps = _list.Count; _frames.Head(victim).Referenced != 0 && steps > 0; steps--)
         {
             _frames.SetReferenced(victim, 0);
+            _list.PrefetchVictim(victim);
             victim = _list.Younger(victim);
             if (victim.IsNone) victim = _list.Tail;
         }
@@ -91,6 +92,7 @@ public struct Sieve : IFlagRules
         if (victim.IsNone) return 0;
         _hand = _list.Younger(victim);
         _list.Remove(victim);
+        _space.PrefetchForEviction(_list.PrefetchVictim(_hand));
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

@@ -81,6 +81,9 @@ public struct TwoQ : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool HitsReadState => true;
+
+    /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
     /// <summary>A1in: pages seen once, last arrived first.</summary>

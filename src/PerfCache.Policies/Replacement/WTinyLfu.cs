@@ -122,6 +122,9 @@ public struct WTinyLfu : IListRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
 
+    /// <inheritdoc/>
+    public static bool HitsReadState => true;
+
     /// <summary>The window, most recently used first.</summary>
     public readonly FrameList Window => _window;
 

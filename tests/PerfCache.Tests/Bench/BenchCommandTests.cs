@@ -2,6 +2,7 @@
 using System.Text.Json;
 using PerfCache.Cli.Bench;
 using PerfCache.Simulation.Replay;
+using PerfCache.Tests.Cli;
 
 namespace PerfCache.Tests.Bench;
 
@@ -34,7 +35,7 @@ internal sealed class BenchCommandTests
                 row.GetProperty("lookAhead").GetBoolean())),
             Is.EquivalentTo(
                 from size in new[] { "small", "smaller" }
-                from policy in new[] { "lru", "linux-6", "fifo", "linux-3.15" }
+                from policy in new[] { "lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu" }
                 from lookAhead in new[] { true, false }
                 select (size, policy, lookAhead)));
         foreach (JsonElement row in rows)
@@ -93,13 +94,25 @@ internal sealed class BenchCommandTests
     }
 
     [Test]
-    public void TheCommandTakesItsTwoOptionsAndNoOther()
+    public void TheCommandTakesItsThreeOptionsAndNoOther()
     {
         BenchCommand command = new();
 
-        Assert.That(command.Parse(["--quick", "--json"]).Errors, Is.Empty);
+        Assert.That(command.Parse(["--quick", "--json", "--policy", "sieve"]).Errors, Is.Empty);
         Assert.That(command.Parse(["--slow"]).Errors, Is.Not.Empty);
         Assert.That(command.Examples, Does.Contain("perfcache bench --quick"));
+    }
+
+    [TestCase("sieve,nothing", "'nothing' is not known")]
+    [TestCase("s3fifo:small=2", "small must be a number from 0 to 1")]
+    [TestCase("lru,belady", "'belady' knows the future")]
+    public void APolicyThatCannotBeMeasuredIsToldBeforeAnythingIs(string policies, string message)
+    {
+        CliRun run = CliRun.Of("bench", "--policy", policies);
+
+        Assert.That(run.ExitCode, Is.EqualTo(2));
+        Assert.That(run.Out, Is.Empty);
+        Assert.That(run.Error, Does.Contain("--policy: ").And.Contain(message));
     }
 
     private static (int Code, string Output, string Errors) Run(

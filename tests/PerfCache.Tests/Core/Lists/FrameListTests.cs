@@ -56,6 +56,21 @@ public sealed class FrameListTests
     }
 
     [Test]
+    public void AScoutGoesAheadOfTheHandAndFromTheHeadOnToTheTail()
+    {
+        using FrameTable frames = new(40, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 30; id++) list.PushHead(new FrameId(id));
+        // The first call finds no scout yet and sends it eight frames ahead: the one asked for last is the eighth.
+        Assert.That(list.PrefetchVictim(new FrameId(20)).Value, Is.EqualTo(28));
+        Assert.That(list.PrefetchVictim(new FrameId(21)).Value, Is.EqualTo(29));
+        Assert.That(list.PrefetchVictim(new FrameId(22)).Value, Is.EqualTo(30));
+        Assert.That(list.PrefetchVictim(new FrameId(23)).Value, Is.GreaterThan(40), "the row of the list itself");
+        Assert.That(list.PrefetchVictim(new FrameId(24)).Value, Is.EqualTo(1));
+        list.Validate();
+    }
+
+    [Test]
     public void DeactivationKeepsTheOrderAndTheFlagsInStep()
     {
         using FrameTable frames = new(10, 0, _meter);
