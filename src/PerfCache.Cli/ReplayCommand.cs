@@ -27,6 +27,8 @@ internal sealed record ReplayRequest
 
     public string? Csv { get; init; }
 
+    public string? Timeline { get; init; }
+
     public bool Json { get; init; }
 
     /// <summary>The command as typed, for the report.</summary>
@@ -90,6 +92,12 @@ internal sealed class ReplayCommand : CliCommand
 
     private readonly Option<string> _csv = Text("--csv", "FILE", "Write all results as comma-separated values");
 
+    private readonly Option<string> _warmup = Text("--warmup", "N|P%",
+        "Requests at the start that fill the cache and are not counted: a number, or a part of the trace");
+
+    private readonly Option<string> _timeline = Text("--timeline", "FILE",
+        "Write the misses over time as comma-separated values, in at most 512 windows of requests");
+
     private readonly Option<bool> _json = new("--json")
     {
         Description = "Print one JSON object a line and nothing else on standard output",
@@ -114,7 +122,7 @@ internal sealed class ReplayCommand : CliCommand
         Option[] options =
         [
             _policy, _frames, _size, _format, _limit, _jobs, _pageBytes, _split, _csvColumns, _outcomes, _resident,
-            _report, _csv, _json, .. _live.Options,
+            _report, _csv, _timeline, _warmup, _json, .. _live.Options,
         ];
         foreach (Option option in options) Add(option);
         SetAction(result => new ReplayRun(context, RequestOf(result, context)).Run());
@@ -185,12 +193,15 @@ internal sealed class ReplayCommand : CliCommand
                 (_report, "use --json"),
                 (_csv, "use --json"),
                 (_jobs, "use --threads"),
+                (_warmup, "leave it out, or replay without --live"),
+                (_timeline, "leave it out, or replay without --live"),
             ]),
             Options = OptionsOf(result, context),
             Outcomes = result.GetValue(_outcomes),
             Resident = result.GetValue(_resident),
             Report = result.GetValue(_report),
             Csv = result.GetValue(_csv),
+            Timeline = result.GetValue(_timeline),
             Json = result.GetValue(_json),
             CommandLine = "perfcache " + string.Join(' ', _args.Select(Quote)),
             Defaults = DefaultsOf(result, traces.Length > 0),
@@ -243,6 +254,12 @@ internal sealed class ReplayCommand : CliCommand
             });
         }
 
+        options = options with
+        {
+            KeepTimeline = (result.GetValue(_timeline) ?? result.GetValue(_report)) is not null,
+            Warmup = result.GetValue(_warmup) is string warmup
+                ? Checked("--warmup", () => Warmup.Parse(warmup)) : default,
+        };
         if (result.GetValue(_limit) is string limit)
             options = options with { Limit = WholeNumber("--limit", limit, 1, long.MaxValue) };
         return result.GetValue(_jobs) is string jobs
@@ -273,7 +290,7 @@ internal sealed class ReplayCommand : CliCommand
                 + $"and {request.Options.Sizes.Count}");
         }
 
-        string?[] files = [request.Outcomes, request.Resident, request.Report, request.Csv];
+        string?[] files = [request.Outcomes, request.Resident, request.Report, request.Csv, request.Timeline];
         string? twice = files.OfType<string>().Where(file => file.Length > 0).GroupBy(Path.GetFullPath)
             .FirstOrDefault(same => same.Count() > 1)?.First();
         if (twice is not null) throw new UsageException($"'{twice}' is given for two output files");

@@ -27,12 +27,14 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
             OutputFile? resident = Open(request.Resident, files);
             OutputFile? report = Open(request.Report, files);
             OutputFile? csv = Open(request.Csv, files);
+            OutputFile? timeline = Open(request.Timeline, files);
             if (request.Defaults.Length > 0) context.Error.WriteLine($"perfcache replay: using {request.Defaults}");
 
             int exitCode = ReplayAll(sources, request.Options with { Outcomes = outcomes, Resident = resident });
             if (_results.Count > 0)
             {
                 WriteFile(csv, writer => CsvTable.Write(writer, _results));
+                WriteFile(timeline, writer => CsvTable.WriteTimelines(writer, _results));
                 WriteFile(report, writer => new ReplayReport
                 {
                     CommandLine = request.CommandLine,

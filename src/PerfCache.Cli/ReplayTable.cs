@@ -24,10 +24,16 @@ internal static class ReplayTable
     {
         ReplayResult first = results[0];
         writer.WriteLine($"{first.Trace}: {Number(first.Requests)} requests, "
-            + $"{Number(first.CompulsoryMisses)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
+            + (first.WarmupRequests > 0 ? $"after {Number(first.WarmupRequests)} to warm up, " : "")
+            + $"{Number(first.DistinctPages)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
             + (first.Complete ? "" : " (incomplete: stopped here)"));
-        WriteRows(writer, isTerminal, s_columns, results.Select(Cells));
+        bool hasBytes = results.Any(result => result.RequestedBytes is not null);
+        WriteRows(writer, isTerminal, hasBytes ? [.. s_columns, "byte miss ratio"] : s_columns,
+            results.Select(result => hasBytes ? [.. Cells(result), ByteMissRatio(result)] : Cells(result)));
     }
+
+    private static string ByteMissRatio(ReplayResult result) =>
+        result.ByteMissRatio is double ratio ? Fixed(100 * ratio, "0.000") + "%" : "";
 
     /// <summary>Writes a table whose first column is the policy.</summary>
     internal static void WriteRows(
@@ -83,7 +89,7 @@ internal static class ReplayTable
     [
         result.Policy + (result.Complete ? "" : " (incomplete)"),
         Number(result.Frames),
-        Fixed(100.0 * result.Frames / Math.Max(1, result.CompulsoryMisses), "0.00") + "%",
+        Fixed(100.0 * result.Frames / Math.Max(1, result.DistinctPages), "0.00") + "%",
         Fixed(100 * result.MissRatio, "0.000") + "%",
         Number(result.Misses),
         Number(result.ColdMisses),

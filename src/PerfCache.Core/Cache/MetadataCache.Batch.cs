@@ -32,8 +32,7 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// <param name="pages">The pages' numbers in it.</param>
     /// <param name="reader">The reader that reads.</param>
     /// <param name="outcomes">Receives what each access found, or is empty.</param>
-    /// <param name="lookAhead">False to serve each request as if the next were not known. Where outcomes are asked for,
-    /// it makes no difference.</param>
+    /// <param name="lookAhead">False to serve each request as if the next were not known.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such object or page; the requests before are done.</exception>
     /// <exception cref="InvalidOperationException">Every frame is held and none can be reclaimed.</exception>
     public void AccessMany(
@@ -44,8 +43,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         if (pages.IsEmpty) return;
         using Lock.Scope scope = Enter();
         if (!_index.IsPage(owner, 0)) ThrowNoPage(owner, 0);
-        if (!outcomes.IsEmpty) ServeOutcomes(owner, pages, ref reader, outcomes);
-        else ServeAll(owner, pages, ref reader, lookAhead);
+        ServeAll(owner, pages, ref reader, outcomes, lookAhead);
         if (TMode.Counts) _requests += pages.Length;
     }
 
@@ -76,10 +74,14 @@ public sealed partial class MetadataCache<TRules, TMode>
         if (TMode.Counts) _requests += pages.Length;
     }
 
-    private void ServeAll(ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, bool lookAhead)
+    private void ServeAll(
+        ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes, bool lookAhead)
     {
+        // All hits (0); the loops write down misses only.
+        outcomes.Clear();
         ulong last = reader.LastPageOf(owner);
-        last = lookAhead && HintsPay ? ServeAhead(owner, pages, last) : Serve(owner, pages, last);
+        last = lookAhead && HintsPay
+            ? ServeAhead(owner, pages, last, outcomes) : Serve(owner, pages, last, outcomes);
         reader.Remember(new PageKey(owner, last));
     }
 
@@ -90,7 +92,8 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// leaf is freed (<see cref="PageIndex.LeavesRemoved"/>); then those not yet served are looked up again. One that
     /// says "no such leaf" may be outdated too: its request takes the slow path, which looks properly.
     /// </remarks>
-    private ulong ServeAhead(ObjectId owner, ReadOnlySpan<uint> pages, ulong last)
+    private ulong ServeAhead(
+        ObjectId owner, ReadOnlySpan<uint> pages, ulong last, Span<AccessOutcome> outcomes)
     {
         Span<uint> ring = stackalloc uint[RingMask + 1];
         FindSlots(owner, pages, ring, 0, 2 * GroupSize);
@@ -98,7 +101,8 @@ public sealed partial class MetadataCache<TRules, TMode>
         {
             FindSlots(owner, pages, ring, start + (2 * GroupSize), start + (3 * GroupSize));
             HintFrames(ring, start + GroupSize, Math.Min(start + (2 * GroupSize), pages.Length));
-            last = ServeFound(owner, pages, ring, start, Math.Min(start + GroupSize, pages.Length), last);
+            last = ServeFound(
+                owner, pages, ring, start, Math.Min(start + GroupSize, pages.Length), last, outcomes);
         }
 
         return last;
@@ -163,7 +167,8 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// <summary>As <see cref="Serve"/>, for requests whose slots were looked up before.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ulong ServeFound(
-        ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start, int end, ulong last)
+        ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start, int end, ulong last,
+        Span<AccessOutcome> outcomes)
     {
         uint removed = _index.LeavesRemoved;
         int i = start;
@@ -187,7 +192,7 @@ public sealed partial class MetadataCache<TRules, TMode>
             }
 
             if (i == end) return last;
-            if (deferred.IsNone) ServeSlow(owner, pages[i], ring[i & RingMask], !TRules.CountsRepeats && pages[i] == last);
+            if (deferred.IsNone) ServeSlow(owner, pages, i, ring[i & RingMask], last, outcomes);
             else DeferHit(deferred);
             last = pages[i++];
             if (_index.LeavesRemoved == removed) continue;
@@ -209,7 +214,7 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// outer does what is not a plain hit, and loads the views anew, since a miss may have changed them.
     /// </remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ulong Serve(ObjectId owner, ReadOnlySpan<uint> pages, ulong last)
+    private ulong Serve(ObjectId owner, ReadOnlySpan<uint> pages, ulong last, Span<AccessOutcome> outcomes)
     {
         int i = 0;
         while (true)
@@ -234,7 +239,7 @@ public sealed partial class MetadataCache<TRules, TMode>
             }
 
             if (i == pages.Length) return last;
-            if (deferred.IsNone) ServeSlow(owner, pages[i], address, !TRules.CountsRepeats && pages[i] == last);
+            if (deferred.IsNone) ServeSlow(owner, pages, i, address, last, outcomes);
             else DeferHit(deferred);
             last = pages[i++];
         }
@@ -242,19 +247,15 @@ public sealed partial class MetadataCache<TRules, TMode>
 
     /// <summary>A miss, or a hit in a sparse object.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ServeSlow(ObjectId owner, uint page, uint address, bool repeats)
+    private void ServeSlow(
+        ObjectId owner, ReadOnlySpan<uint> pages, int i, uint address, ulong last, Span<AccessOutcome> outcomes)
     {
+        uint page = pages[i];
+        bool repeats = !TRules.CountsRepeats && page == last;
         // Where the view knows no leaf, the object may be sparse, or the leaf is to be made: look it up properly.
-        if (address < IndexBlocks.SlotCount) AccessCore(owner, page, repeats);
-        else BringIn(owner, page, address, repeats);
-    }
-
-    /// <summary>As <see cref="Serve"/>, for callers who want to know what each access found; without hints.</summary>
-    private void ServeOutcomes(
-        ObjectId owner, ReadOnlySpan<uint> pages, ref PageReader reader, Span<AccessOutcome> outcomes)
-    {
-        for (int i = 0; i < pages.Length; i++)
-            outcomes[i] = AccessCore(owner, pages[i], Repeats(ref reader, new PageKey(owner, pages[i])));
+        AccessOutcome outcome = address < IndexBlocks.SlotCount
+            ? AccessCore(owner, page, repeats) : BringIn(owner, page, address, repeats);
+        if (!outcomes.IsEmpty) outcomes[i] = outcome;
     }
 
     /// <summary>What a hit does, but for the part that is deferred.</summary>

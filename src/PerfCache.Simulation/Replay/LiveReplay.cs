@@ -222,6 +222,7 @@ public static class LiveReplay
                 Frames = frames,
                 Requests = rounds.Parts.Sum(part => part.Requests),
                 Misses = misses.Count,
+                DistinctPages = rounds.DistinctPages,
                 CompulsoryMisses = rounds.DistinctPages,
                 ColdMisses = misses.Count - refaults,
                 Refaults = refaults,

@@ -17,7 +17,13 @@ public enum PageNumbering
 
 /// <summary>What a cell counted; see <see cref="ReplayResult"/> for the meaning of each.</summary>
 public readonly record struct ReplayCounts(
-    long Misses, long Refaults, long Activations, long Deactivations, long Evictions);
+    long Misses, long Refaults, long Activations, long Deactivations, long Evictions)
+{
+    /// <summary>What was counted since <paramref name="before"/>.</summary>
+    internal ReplayCounts Since(ReplayCounts before) => new(
+        Misses - before.Misses, Refaults - before.Refaults, Activations - before.Activations,
+        Deactivations - before.Deactivations, Evictions - before.Evictions);
+}
 
 /// <summary>
 /// One policy at one cache size, fed with page numbers. A cell belongs to one thread at a time; cells share nothing.

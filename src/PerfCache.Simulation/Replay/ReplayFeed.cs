@@ -7,7 +7,7 @@ namespace PerfCache.Simulation.Replay;
 /// <summary>
 /// Consecutive requests as page numbers, in each numbering that some cell wants; other columns are empty.
 /// </summary>
-internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf)
+internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool perLeaf, bool hasSizes = false)
 {
     public int Count { get; set; }
 
@@ -17,6 +17,15 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     /// <summary>The files, numbered in the order of their appearance.</summary>
     public int[] Files { get; } = hasFiles ? new int[capacity] : [];
 
+    /// <summary>Object sizes in bytes, where the trace has them.</summary>
+    public uint[] Sizes { get; } = hasSizes ? new uint[capacity] : [];
+
+    /// <summary>How many of the first requests belong to the warm-up.</summary>
+    public int WarmupCount { get; set; }
+
+    /// <summary>The distinct pages of the warm-up, in the block in which it ends.</summary>
+    public long DistinctInWarmup { get; set; }
+
     public uint[] Dense { get; } = dense ? new uint[capacity] : [];
 
     public uint[] PerLeaf { get; } = perLeaf ? new uint[capacity] : [];
@@ -24,12 +33,19 @@ internal sealed class ReplayBlock(int capacity, bool hasFiles, bool dense, bool 
     public ReadOnlySpan<uint> Pages(PageNumbering numbering) =>
         (numbering == PageNumbering.Dense ? Dense : PerLeaf).AsSpan(0, Count);
 
+    /// <summary>The page numbers in a numbering that there is.</summary>
+    public ReadOnlySpan<uint> AnyPages => Pages(Dense.Length > 0 ? PageNumbering.Dense : PageNumbering.PerLeaf);
+
     /// <summary>For each request the position of the next one to its page; empty unless <see cref="FillNextUses"/> was
     /// called.</summary>
     public uint[] NextUses { get; private set; } = [];
 
-    public ReplayRequests Requests(PageNumbering numbering) =>
-        new(Pages(numbering), FilesOrEmpty) { NextUses = NextUses };
+    /// <summary>Requests from <paramref name="start"/> to before <paramref name="end"/>.</summary>
+    public ReplayRequests Requests(PageNumbering numbering, int start, int end) =>
+        new(Pages(numbering)[start..end], Files.Length == 0 ? default : Files.AsSpan(start, end - start))
+        {
+            NextUses = NextUses.Length == 0 ? default : NextUses.AsSpan(start, end - start),
+        };
 
     public ReadOnlySpan<int> FilesOrEmpty => Files.Length == 0 ? default : Files.AsSpan(0, Count);
 
@@ -69,11 +85,17 @@ internal interface IReplayFeed
 }
 
 /// <summary>The id maps of a run: one for each numbering in use.</summary>
-internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDisposable
+internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf, bool hasSizes = false) : IDisposable
 {
     private readonly FileNumbers _fileNumbers = new();
 
     public bool HasFiles { get; } = hasFiles;
+
+    public bool HasSizes { get; } = hasSizes;
+
+    /// <summary>The columns that a block takes from the trace.</summary>
+    public TraceColumns Columns =>
+        (HasFiles ? TraceColumns.File : TraceColumns.None) | (HasSizes ? TraceColumns.Size : TraceColumns.None);
 
     public IdMap? Dense { get; } = dense ? new IdMap(PageNumbering.Dense, hasFiles) : null;
 
@@ -96,7 +118,8 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         PerLeaf?.Dispose();
     }
 
-    public ReplayBlock MakeBlock(int capacity) => new(capacity, HasFiles, Dense is not null, PerLeaf is not null);
+    public ReplayBlock MakeBlock(int capacity) =>
+        new(capacity, HasFiles, Dense is not null, PerLeaf is not null, HasSizes);
 
     public void Map(TraceBlock source, ReplayBlock block)
     {
@@ -105,6 +128,7 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
         Dense?.Map(ids, files, block.Dense);
         PerLeaf?.Map(ids, files, block.PerLeaf);
         _fileNumbers.Number(files, block.Files);
+        if (HasSizes) source.Sizes.AsSpan(0, source.Count).CopyTo(block.Sizes);
         block.Count = source.Count;
         block.DistinctPages = DistinctPages;
     }
@@ -113,9 +137,10 @@ internal sealed class ReplayMaps(bool hasFiles, bool dense, bool perLeaf) : IDis
 /// <summary>Reads and maps a trace, and keeps the time that this takes.</summary>
 internal sealed class ReaderFeed(
     ITraceReader reader, ReplayMaps maps, long limit, bool counting, Action<ReplayProgress>? progress,
-    int blockLength = TraceBlock.DefaultCapacity) : IReplayFeed
+    int blockLength = TraceBlock.DefaultCapacity, long warmup = 0) : IReplayFeed
 {
-    private readonly TraceBlock _block = new(maps.HasFiles ? TraceColumns.File : TraceColumns.None, blockLength);
+    private readonly TraceBlock _block = new(maps.Columns, blockLength);
+    private readonly WarmupCounter _warmup = new(warmup);
 
     public long Requests { get; private set; }
 
@@ -137,6 +162,7 @@ internal sealed class ReaderFeed(
                 throw new TraceFormatException($"{reader.Name}: {e.Message}", e);
             }
 
+            _warmup.Mark(block);
             Requests += block.Count;
         }
 

@@ -16,6 +16,12 @@ public sealed record ReplayOptions
     /// <summary>The requests to replay at most.</summary>
     public long Limit { get; init; } = long.MaxValue;
 
+    /// <summary>The first requests, which are replayed and not counted.</summary>
+    public Warmup Warmup { get; init; }
+
+    /// <summary>True to keep how the misses spread over time (<see cref="ReplayResult.Timeline"/>).</summary>
+    public bool KeepTimeline { get; init; }
+
     /// <summary>
     /// The threads that read, map and replay, the calling one included. With 1, nothing runs beside a cell
     /// and <see cref="ReplayResult.Seconds"/> is least disturbed.

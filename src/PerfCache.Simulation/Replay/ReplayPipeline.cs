@@ -5,9 +5,11 @@ using System.Runtime.ExceptionServices;
 namespace PerfCache.Simulation.Replay;
 
 /// <summary>One cell on its way through the blocks of the trace.</summary>
-internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
+internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes, MissTimeline? timeline = null)
 {
     private byte[] _outcomes = [];
+    private ReplayCounts _countsBefore;
+    private long _distinctBefore;
 
     public ReplayCell Cell { get; } = cell;
 
@@ -17,25 +19,86 @@ internal sealed class ReplayLane(ReplayCell cell, Stream? outcomes)
     /// <summary>Whether a thread replays blocks now; guarded by the pipeline's lock.</summary>
     public bool IsBusy { get; set; }
 
+    /// <summary>The requests after the warm-up.</summary>
     public long Requests { get; private set; }
 
-    /// <summary>The distinct pages among the requests.</summary>
+    /// <summary>The requests of the warm-up.</summary>
+    public long WarmupRequests { get; private set; }
+
+    /// <summary>The distinct pages among all requests.</summary>
     public long DistinctPages { get; private set; }
 
-    /// <summary>Time in the policy loop only.</summary>
+    /// <summary>The distinct pages that were not requested before the warm-up ended.</summary>
+    public long NewPages => DistinctPages - _distinctBefore;
+
+    /// <summary>What the cell counted after the warm-up.</summary>
+    public ReplayCounts Counts => Cell.Counts.Since(_countsBefore);
+
+    /// <summary>Bytes of the requests after the warm-up, where the trace has sizes.</summary>
+    public long RequestedBytes { get; private set; }
+
+    /// <summary>Bytes of those that missed.</summary>
+    public long MissedBytes { get; private set; }
+
+    /// <summary>The misses over time, if they are wanted.</summary>
+    public MissTimeline? Timeline => timeline;
+
+    /// <summary>Time in the policy loop only, after the warm-up.</summary>
     public long Ticks { get; private set; }
 
     public void Replay(ReplayBlock block)
     {
-        if (outcomes is not null && _outcomes.Length < block.Count) _outcomes = new byte[block.Count];
-        Span<byte> results = outcomes is null ? default : _outcomes.AsSpan(0, block.Count);
-        ReplayRequests requests = block.Requests(Cell.Numbering);
-        long start = Stopwatch.GetTimestamp();
-        Cell.Replay(requests, results);
-        Ticks += Stopwatch.GetTimestamp() - start;
-        Requests += block.Count;
+        int start = 0;
+        while (start < block.Count)
+        {
+            int end = start < block.WarmupCount ? block.WarmupCount : block.Count;
+            if (timeline is not null) end = Math.Min(end, start + timeline.UntilWindowEnds);
+            Replay(block, start, end);
+            start = end;
+            if (start == block.WarmupCount) EndWarmup(block);
+        }
+
         DistinctPages = block.DistinctPages;
+    }
+
+    private void EndWarmup(ReplayBlock block)
+    {
+        _countsBefore = Cell.Counts;
+        _distinctBefore = block.DistinctInWarmup;
+    }
+
+    private void Replay(ReplayBlock block, int start, int end)
+    {
+        int count = end - start;
+        bool hasSizes = block.Sizes.Length > 0;
+        bool wantsOutcomes = outcomes is not null || hasSizes;
+        if (wantsOutcomes && _outcomes.Length < count) _outcomes = new byte[block.Count];
+        Span<byte> results = wantsOutcomes ? _outcomes.AsSpan(0, count) : default;
+        ReplayRequests requests = block.Requests(Cell.Numbering, start, end);
+        long missesBefore = timeline is null ? 0 : Cell.Counts.Misses;
+        long began = Stopwatch.GetTimestamp();
+        Cell.Replay(requests, results);
+        long ticks = Stopwatch.GetTimestamp() - began;
+        timeline?.Add(count, Cell.Counts.Misses - missesBefore);
         outcomes?.Write(results);
+        if (end <= block.WarmupCount)
+        {
+            WarmupRequests += count;
+            return;
+        }
+
+        Ticks += ticks;
+        Requests += count;
+        if (hasSizes) CountBytes(block.Sizes.AsSpan(start, count), results);
+    }
+
+    private void CountBytes(ReadOnlySpan<uint> sizes, ReadOnlySpan<byte> results)
+    {
+        for (int i = 0; i < sizes.Length; i++)
+        {
+            RequestedBytes += sizes[i];
+            if (results[i] == ReplayCell.Miss) MissedBytes += sizes[i];
+        }
     }
 }
 

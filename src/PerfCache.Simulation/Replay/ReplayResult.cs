@@ -16,7 +16,7 @@ public sealed record ReplayResult
     /// <summary>Cache size in frames.</summary>
     public required long Frames { get; init; }
 
-    /// <summary>Requests replayed.</summary>
+    /// <summary>Requests replayed and counted: those after the warm-up.</summary>
     public required long Requests { get; init; }
 
     /// <summary>Requests that did not find their page.</summary>
@@ -25,7 +25,13 @@ public sealed record ReplayResult
     /// <summary>Misses divided by requests; 0 for an empty trace.</summary>
     public double MissRatio => Requests == 0 ? 0 : (double)Misses / Requests;
 
-    /// <summary>Distinct pages requested: the misses of a cache of unlimited size.</summary>
+    /// <summary>Requests of the warm-up, which no other number here covers.</summary>
+    public long WarmupRequests { get; init; }
+
+    /// <summary>Distinct pages of the trace, the warm-up included.</summary>
+    public required long DistinctPages { get; init; }
+
+    /// <summary>First requests of a page: the misses of a cache of unlimited size.</summary>
     public required long CompulsoryMisses { get; init; }
 
     /// <summary>Misses without a shadow (linux-*), or first requests (other policies).</summary>
@@ -42,6 +48,20 @@ public sealed record ReplayResult
 
     /// <summary>Pages evicted.</summary>
     public required long Evictions { get; init; }
+
+    /// <summary>Bytes of the counted requests, each as large as the trace says; null where it does not.</summary>
+    public long? RequestedBytes { get; init; }
+
+    /// <summary>Bytes of those that missed; null where the trace has no sizes. The cache gives every object one frame,
+    /// whatever its size.</summary>
+    public long? MissedBytes { get; init; }
+
+    /// <summary><see cref="MissedBytes"/> divided by <see cref="RequestedBytes"/>; null where the trace has no sizes, 0
+    /// where all are 0.</summary>
+    public double? ByteMissRatio => RequestedBytes == 0 ? 0 : (double?)MissedBytes / RequestedBytes;
+
+    /// <summary>The misses over time, warm-up included; null unless they were asked for.</summary>
+    public MissTimeline? Timeline { get; init; }
 
     /// <summary>Seconds in the policy loop only.</summary>
     public required double Seconds { get; init; }

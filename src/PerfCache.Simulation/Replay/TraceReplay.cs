@@ -59,12 +59,14 @@ public static class TraceReplay
         private readonly List<ReplayLane> _lanes = [];
         private ReplayMaps? _maps;
         private long _readTicks;
+        private long _warmupRequests;
 
         public List<ReplayResult> Run()
         {
             List<ReplayBlock>? held = null;
             bool needsNextUses = options.Policies.Any(factory.NeedsNextUses);
-            if (needsNextUses || options.Sizes.Any(size => size.IsPercentage))
+            _warmupRequests = options.Warmup.Requests;
+            if (needsNextUses || options.Warmup.Fraction > 0 || options.Sizes.Any(size => size.IsPercentage))
             {
                 if (needsNextUses || !source.CanReopen) held = [];
                 if (!CountPages(held)) return [];
@@ -76,6 +78,8 @@ public static class TraceReplay
             if (held is not null)
             {
                 MakeCells();
+                WarmupCounter warmup = new(_warmupRequests);
+                foreach (ReplayBlock block in held) warmup.Mark(block);
                 complete = new ReplayPipeline(new HeldFeed(source.Name, held, progress), _lanes)
                     .Run(options.Jobs, cancellation);
             }
@@ -84,7 +88,12 @@ public static class TraceReplay
                 complete = ReadAndReplay();
             }
 
-            if (!complete && _lanes[0].Requests == 0) return [];
+            if (_lanes[0].Requests == 0)
+            {
+                if (!complete) return [];
+                if (_lanes[0].WarmupRequests > 0) throw AllWarmup(_lanes[0].WarmupRequests);
+            }
+
             if (complete) WriteFiles();
             return _lanes.ConvertAll(lane => ResultOf(lane, complete));
         }
@@ -105,6 +114,7 @@ public static class TraceReplay
             }
 
             _readTicks += feed.Ticks;
+            _warmupRequests = options.Warmup.Of(feed.Requests);
             return !cancellation.IsCancellationRequested;
         }
 
@@ -126,7 +136,8 @@ public static class TraceReplay
         private bool ReadAndReplay()
         {
             using ITraceReader reader = source.Open();
-            ReaderFeed feed = new(reader, MapsFor(reader), options.Limit, counting: false, progress);
+            ReaderFeed feed = new(
+                reader, MapsFor(reader), options.Limit, counting: false, progress, warmup: _warmupRequests);
             MakeCells();
             _maps!.RestartCounting();
             bool complete = new ReplayPipeline(feed, _lanes).Run(options.Jobs, cancellation);
@@ -139,7 +150,8 @@ public static class TraceReplay
             if (_maps is not null) return _maps;
             HashSet<PageNumbering> numberings = [.. options.Policies.Select(factory.Numbering)];
             return _maps = new ReplayMaps(reader.Columns.HasFlag(TraceColumns.File),
-                numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf));
+                numberings.Contains(PageNumbering.Dense), numberings.Contains(PageNumbering.PerLeaf),
+                reader.Columns.HasFlag(TraceColumns.Size));
         }
 
         private void MakeCells()
@@ -149,15 +161,17 @@ public static class TraceReplay
                 foreach (CacheSize size in options.Sizes)
                 {
                     ReplayCell cell = factory.Create(policy, size.FramesFor(_maps!.DistinctPages));
-                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream));
+                    MissTimeline? timeline = options.KeepTimeline ? new() : null;
+                    _lanes.Add(new ReplayLane(cell, options.Outcomes?.Stream, timeline));
                 }
             }
         }
 
         private ReplayResult ResultOf(ReplayLane lane, bool complete)
         {
-            ReplayCounts counts = lane.Cell.Counts;
-            long distinct = lane.DistinctPages;
+            ReplayCounts counts = lane.Counts;
+            long distinct = lane.NewPages;
+            bool hasSizes = _maps!.HasSizes;
             long refaults = lane.Cell.CountsRefaults ? counts.Refaults : counts.Misses - distinct;
             return new ReplayResult
             {
@@ -165,13 +179,18 @@ public static class TraceReplay
                 Policy = lane.Cell.Policy,
                 Frames = lane.Cell.Frames,
                 Requests = lane.Requests,
+                WarmupRequests = lane.WarmupRequests,
                 Misses = counts.Misses,
+                DistinctPages = lane.DistinctPages,
                 CompulsoryMisses = distinct,
                 ColdMisses = counts.Misses - refaults,
                 Refaults = refaults,
                 Activations = counts.Activations,
                 Deactivations = counts.Deactivations,
                 Evictions = counts.Evictions,
+                RequestedBytes = hasSizes ? lane.RequestedBytes : null,
+                MissedBytes = hasSizes ? lane.MissedBytes : null,
+                Timeline = lane.Timeline,
                 Seconds = (double)lane.Ticks / Stopwatch.Frequency,
                 ReadSeconds = (double)_readTicks / Stopwatch.Frequency,
                 NativeBytes = lane.Cell.NativeBytes,
@@ -180,6 +199,9 @@ public static class TraceReplay
                 Complete = complete,
             };
         }
+
+        private TraceFormatException AllWarmup(long requests) => new(
+            $"{source.Name}: the warm-up takes all {requests} requests and nothing is left to count; make it shorter");
 
         private void WriteFiles()
         {

@@ -46,6 +46,14 @@ public static class JsonLines
         json.WriteNumber("nativeBytes", result.NativeBytes);
         json.WriteNumber("mapBytes", result.MapBytes);
         json.WriteNumber("shadowBytes", result.ShadowBytes);
+        if (result.WarmupRequests > 0) json.WriteNumber("warmupRequests", result.WarmupRequests);
+        if (result.RequestedBytes is long requested && result.MissedBytes is long missed)
+        {
+            json.WriteNumber("requestedBytes", requested);
+            json.WriteNumber("missedBytes", missed);
+            json.WriteNumber("byteMissRatio", result.ByteMissRatio!.Value);
+        }
+
         if (result.Live is not null) WriteLive(json, result, result.Live);
         if (!result.Complete) json.WriteBoolean("complete", false);
         json.WriteEndObject();

@@ -49,6 +49,7 @@ public sealed record ReplayReport
             writer.Write(Plot(results));
             writer.Write("</figure>\n");
             WriteMatrix(writer, results);
+            WriteTimeline(writer, results);
             WriteCounts(writer, results);
             writer.Write("</section>\n");
         }
@@ -73,9 +74,10 @@ public sealed record ReplayReport
         ReplayResult any = results[0];
         writer.Write("<dl>");
         WriteFact(writer, "Requests", Number(any.Requests));
-        WriteFact(writer, "Distinct pages", Number(any.CompulsoryMisses));
-        WriteFact(writer, "Requests a page",
-            Fixed(any.CompulsoryMisses == 0 ? 0 : (double)any.Requests / any.CompulsoryMisses, "0.0"));
+        if (any.WarmupRequests > 0) WriteFact(writer, "Warm-up requests before", Number(any.WarmupRequests));
+        WriteFact(writer, "Distinct pages", Number(any.DistinctPages));
+        long all = any.Requests + any.WarmupRequests;
+        WriteFact(writer, "Requests a page", Fixed(any.DistinctPages == 0 ? 0 : (double)all / any.DistinctPages, "0.0"));
         WriteFact(writer, "Unavoidable miss ratio",
             Ratio(any.Requests == 0 ? 0 : (double)any.CompulsoryMisses / any.Requests));
         writer.Write("</dl>\n");
@@ -109,7 +111,7 @@ public sealed record ReplayReport
 
     private static string Plot(List<ReplayResult> results)
     {
-        long distinct = results[0].CompulsoryMisses;
+        long distinct = results[0].DistinctPages;
         SvgPlot plot = new($"Miss ratio by cache size, {results[0].Trace}", "Cache size in frames", "Miss ratio")
         {
             FormatY = Ratio,
@@ -129,6 +131,54 @@ public sealed record ReplayReport
         return plot.Render();
     }
 
+    /// <summary>The miss ratio over time of every policy, at the middle one of the sizes.</summary>
+    private static void WriteTimeline(TextWriter writer, List<ReplayResult> results)
+    {
+        List<ReplayResult> timed = results.FindAll(result => result.Timeline?.Count > 1);
+        if (timed.Count == 0) return;
+        long[] sizes = [.. timed.Select(result => result.Frames).Distinct().Order()];
+        long size = sizes[sizes.Length / 2];
+        SvgPlot plot = new(
+            $"Miss ratio over time at {Number(size)} frames, {results[0].Trace}", "Requests", "Miss ratio")
+        {
+            FormatY = Ratio,
+            FormatTickY = value => Fixed(value * 100, "0.###") + "%",
+            LimitY = 1,
+            LinearX = true,
+        };
+        foreach (ReplayResult result in timed.Where(result => result.Frames == size).DistinctBy(result => result.Policy))
+            plot.Add(new PlotSeries(result.Policy, TimePoints(result)));
+        writer.Write($"<h3>Miss ratio over time, {Number(size)} frames</h3>\n<figure>\n");
+        writer.Write(plot.Render());
+        writer.Write("</figure>\n");
+    }
+
+    /// <summary>At most 128 points; more would not be told apart.</summary>
+    private static List<PlotPoint> TimePoints(ReplayResult result)
+    {
+        const int PointsMax = 128;
+        MissTimeline timeline = result.Timeline!;
+        int windowsPerPoint = (timeline.Count + PointsMax - 1) / PointsMax;
+        List<PlotPoint> points = [];
+        for (int first = 0; first < timeline.Count; first += windowsPerPoint)
+        {
+            long requests = 0;
+            long misses = 0;
+            for (int i = first; i < Math.Min(first + windowsPerPoint, timeline.Count); i++)
+            {
+                requests += timeline.Requests(i);
+                misses += timeline.Misses(i);
+            }
+
+            long end = timeline.Start(first) + requests;
+            double ratio = (double)misses / requests;
+            points.Add(new PlotPoint(end, ratio,
+                $"{result.Policy}, requests {Number(timeline.Start(first))} to {Number(end)}: {Ratio(ratio)}"));
+        }
+
+        return points;
+    }
+
     private static void WriteMatrix(TextWriter writer, List<ReplayResult> results)
     {
         long[] sizes = [.. results.Select(result => result.Frames).Distinct().Order()];
@@ -137,7 +187,7 @@ public sealed record ReplayReport
             .ToDictionary(size => size.Key, size => size.Min(result => result.Misses));
         writer.Write("<div class=\"scroll\"><table>\n<thead><tr><th>Frames</th>");
         foreach (long size in sizes)
-            writer.Write($"<th>{Number(size)}<small>{Share(size, results[0].CompulsoryMisses)}</small></th>");
+            writer.Write($"<th>{Number(size)}<small>{Share(size, results[0].DistinctPages)}</small></th>");
         writer.Write("</tr></thead>\n<tbody>\n");
         bool hasRivals = results.Select(result => result.Policy).Distinct().Skip(1).Any();
         foreach (IGrouping<string, ReplayResult> policy in results.GroupBy(result => result.Policy))
@@ -162,6 +212,7 @@ public sealed record ReplayReport
         writer.Write("<h3>All counts</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th>Policy</th><th>Frames</th>"
             + "<th>Miss ratio</th><th>Misses</th><th>Cold</th><th>Refaults</th><th>Activations</th>"
             + "<th>Deactivations</th><th>Evictions</th>"
+            + (HasBytes(results) ? "<th>Byte<br>miss ratio</th>" : "")
             + "<th>Million<br>requests/s</th><th>Bytes<br>a frame</th></tr></thead>\n<tbody>\n");
         string before = "";
         foreach (ReplayResult result in results)
@@ -176,6 +227,8 @@ public sealed record ReplayReport
                 result.Evictions,
             ];
             foreach (long count in counts) writer.Write($"<td>{Number(count)}</td>");
+            if (HasBytes(results))
+                writer.Write($"<td>{(result.ByteMissRatio is double ratio ? Ratio(ratio) : "")}</td>");
             writer.Write($"<td>{Fixed(result.RequestsPerSecond / 1e6, "0.0")}</td>");
             writer.Write($"<td>{Fixed((double)result.NativeBytes / Math.Max(1, result.Frames), "N0")}</td></tr>\n");
         }
@@ -187,12 +240,16 @@ public sealed record ReplayReport
             + $"the largest page map held {Number(results.Max(result => result.MapBytes))} bytes.</p>\n");
     }
 
+    private static bool HasBytes(List<ReplayResult> results) => results.Exists(result => result.RequestedBytes is not null);
+
     private void WriteFooter(TextWriter writer)
     {
         writer.Write("""
             <footer><dl>
             <dt>Miss ratio</dt><dd>Misses divided by requests. The unavoidable part is the first request of each
             page.</dd>
+            <dt>Byte miss ratio</dt><dd>Bytes of the requests that missed, divided by those of all. Every object takes one
+            frame, whatever its size.</dd>
             <dt>Cold misses and refaults</dt><dd>For linux policies a refault is a miss that finds the record of an
             earlier eviction, and every other miss is cold. For the others cold misses are first requests.</dd>
             <dt>Requests per second</dt><dd>The policy's own work, without reading the trace and numbering its

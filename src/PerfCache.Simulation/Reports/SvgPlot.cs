@@ -82,6 +82,10 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     /// <summary>Writes a second line under a value of the x axis, or nothing.</summary>
     public Func<double, string>? FormatXBelow { get; init; }
 
+    /// <summary>True for an x axis that starts at 0 and has round values, such as time; otherwise its values are the
+    /// points' own, and it is logarithmic where they span a lot.</summary>
+    public bool LinearX { get; init; }
+
     /// <summary>A value that the y axis never passes, such as 1 for a ratio.</summary>
     public double LimitY { get; init; } = double.MaxValue;
 
@@ -112,7 +116,8 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         double right = Width - Math.Max(24, Math.Min(labelWidth, Width / 3));
         (double bottomY, double topY, double step) = RangeY();
         double left = 40 + (CharWidth * Math.Max(FormatTickY(topY).Length, FormatTickY(bottomY + step).Length));
-        bool isLog = xs[^1] / xs[0] >= 10;
+        if (LinearX) xs = RoundTicks(xs[^1]);
+        bool isLog = !LinearX && xs[^1] / xs[0] >= 10;
         double low = isLog ? Math.Log(xs[0]) : xs[0];
         double span = (isLog ? Math.Log(xs[^1]) : xs[^1]) - low;
         double X(double x) => left + 10 + (((isLog ? Math.Log(x) : x) - low) / span * (right - left - 20));
@@ -129,6 +134,23 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         DrawAxisTitles(isLog ? $"{xTitle}, logarithmic" : xTitle, (left + right) / 2);
         for (int i = 0; i < _series.Count; i++) DrawLine(i, X, Y);
         DrawLabels(right, X, Y);
+    }
+
+    /// <summary>0, round values, and the end.</summary>
+    private static List<double> RoundTicks(double end)
+    {
+        double step = RoundStep(end / 5);
+        List<double> ticks = [];
+        for (double tick = 0; tick < end - (step / 4); tick += step) ticks.Add(tick);
+        ticks.Add(end);
+        return ticks;
+    }
+
+    /// <summary>1, 2, 2.5 or 5 times a power of ten, at least as large as asked.</summary>
+    private static double RoundStep(double least)
+    {
+        double scale = Math.Pow(10, Math.Floor(Math.Log10(least)));
+        return scale * (least / scale) switch { <= 1 => 1, <= 2 => 2, <= 2.5 => 2.5, <= 5 => 5, _ => 10 };
     }
 
     /// <summary>
@@ -272,9 +294,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         if (fromZero || min < 0.4 * max) min = Math.Min(0, min);
         double span = max - min;
         if (span < max * 0.02) (min, span) = (max * 0.97, max * 0.04);
-        double raw = span / 5;
-        double scale = Math.Pow(10, Math.Floor(Math.Log10(raw)));
-        double step = scale * (raw / scale) switch { <= 1 => 1, <= 2 => 2, <= 2.5 => 2.5, <= 5 => 5, _ => 10 };
+        double step = RoundStep(span / 5);
         double bottom = Math.Floor((min / step) + 1e-9) * step;
         double top = Math.Ceiling((max / step) - 1e-9) * step;
         if (top <= bottom) top = bottom + step;

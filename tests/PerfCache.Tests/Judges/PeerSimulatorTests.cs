@@ -116,13 +116,18 @@ public sealed partial class PeerSimulatorTests
 
         Assert.That(answers, Has.Count.EqualTo(4));
         Assert.That(answers[0], Has.Count.EqualTo(12));
-        foreach (List<ReplayResult> others in answers.Skip(1)) Assert.That(others, Is.EqualTo(answers[0]));
+        // The files do not agree on how large each request is, and one has no sizes at all.
+        foreach (List<ReplayResult> others in answers)
+            Assert.That(WithoutBytes(others), Is.EqualTo(WithoutBytes(answers[0])));
     }
 
     private static IReadOnlyList<ReplayResult> Replay(
         ITraceSource source, string policies, IReadOnlyList<CacheSize> sizes) =>
         TraceReplay.Run(source, new ReplayOptions { Policies = PolicySpec.ParseList(policies), Sizes = sizes },
             null, CancellationToken.None);
+
+    private static List<ReplayResult> WithoutBytes(List<ReplayResult> results) =>
+        results.ConvertAll(result => result with { RequestedBytes = null, MissedBytes = null });
 
     private static string NameOf(string file) => file[..file.IndexOf('.', StringComparison.Ordinal)];
 

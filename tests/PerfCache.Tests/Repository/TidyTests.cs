@@ -12,7 +12,7 @@ internal sealed class TidyTests
 {
     private static readonly string[] s_rootEntries =
     [
-        ".ci", "bench", "docs", "native", "src", "tests",
+        ".ci", "bench", "docs", "native", "samples", "src", "tests",
         ".editorconfig", ".git-blame-ignore-revs", ".gitattributes", ".gitignore", "Directory.Build.props",
         "Directory.Packages.props", "LICENSE", "PerfCache.sln", "README.md", "global.json",
     ];

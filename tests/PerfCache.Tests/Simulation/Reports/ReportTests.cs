@@ -18,6 +18,7 @@ public sealed class ReportTests
         Frames = frames,
         Requests = 1000,
         Misses = misses,
+        DistinctPages = 100,
         CompulsoryMisses = 100,
         ColdMisses = 101,
         Refaults = misses - 101,
