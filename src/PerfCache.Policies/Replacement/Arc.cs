@@ -8,18 +8,19 @@ using PerfCache.Lists;
 namespace PerfCache.Policies.Replacement;
 
 /// <summary>
-/// ARC, the adaptive replacement cache. N. Megiddo, D. Modha: "ARC: A Self-Tuning, Low Overhead Replacement Cache",
-/// FAST 2003, figure 4.
+/// ARC, the adaptive replacement cache. N. Megiddo, D. Modha: "ARC: A Self-Tuning, Low Overhead Replacement
+/// Cache", FAST 2003, figure 4.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Observation. How much of a cache should hold pages seen once, and how much those seen twice, differs from program to
-/// program and from hour to hour. The pages that were given up a moment ago tell: each miss that the one part would have
-/// spared, had it been larger, moves the border its way.
+/// Observation. How much of a cache should hold pages seen once, and how much those seen twice, differs from
+/// program to program and from hour to hour. The pages that were given up a moment ago tell: each miss that the
+/// one part would have spared, had it been larger, moves the border its way.
 /// </para>
 /// <para>
-/// Remembers: T1, pages seen once lately, and T2, pages seen at least twice, both by last use; B1 and B2, the pages that
-/// were evicted from them, as ghosts; p, the length that T1 should have. Below, c is the number of frames and L1 = T1 + B1.
+/// Remembers: T1, pages seen once lately, and T2, pages seen at least twice, both by last use; B1 and B2, the
+/// pages that were evicted from them, as ghosts; p, the length that T1 should have. Below, c is the number of
+/// frames and L1 = T1 + B1.
 /// </para>
 /// <code>
 /// case  page is in   p                             a frame comes from             ghosts given up        goes to
@@ -34,8 +35,8 @@ namespace PerfCache.Policies.Replacement;
 ///          else the tail of T2 to the head of B2.
 /// </code>
 /// <para>
-/// p is a real number, as the quotients are. A frame is looked for only when none is free, so after pages have been
-/// removed REPLACE is left out until the cache is full again; everything else is done all the same.
+/// p is a real number, as the quotients are. A frame is looked for only when none is free, so after pages have
+/// been removed REPLACE is left out until the cache is full again; everything else is done all the same.
 /// </para>
 /// <para>A1: a frame is on T2, or a ghost on B2, if and only if its active flag is set.</para>
 /// <para>A2: T1 + B1 &lt;= c.</para>
@@ -83,7 +84,8 @@ public struct Arc : IListRules
     public static HitEffect OnHit(FrameState state) => HitEffect.None;
 
     /// <inheritdoc/>
-    /// <remarks>One more than A3 says: the ghost of the page that is coming back is dropped after a new one is made.</remarks>
+    /// <remarks>One more than A3 says: the ghost of the page that is coming back is dropped after a new one is
+    /// made.</remarks>
     public readonly uint GhostRowCount(uint frameCount) => frameCount + 1;
 
     /// <inheritdoc/>
@@ -98,7 +100,8 @@ public struct Arc : IListRules
     }
 
     /// <inheritdoc/>
-    /// <remarks>Everything that the paper does for a miss before REPLACE, and the choices that REPLACE needs.</remarks>
+    /// <remarks>Everything that the paper does for a miss before REPLACE, and the choices that REPLACE
+    /// needs.</remarks>
     public void OnMiss(ShadowEntry shadow)
     {
         _missIsInTwiceGhosts = false;
@@ -119,7 +122,8 @@ public struct Arc : IListRules
             return;
         }
 
-        // The quotients count the ghost that was met; afterwards it is off its list, so that no other takes its place.
+        // The quotients count the ghost that was met; afterwards it is off its list, so that no other takes its
+        // place.
         double onceGhosts = _onceGhosts.Count;
         double twiceGhosts = _twiceGhosts.Count;
         _missIsInTwiceGhosts = _frames.IsActive(shadow.Ghost);
@@ -192,7 +196,8 @@ public struct Arc : IListRules
             list.Validate();
             bool active = list == _twice || list == _twiceGhosts;
             foreach (FrameId row in list.FromHead())
-                RuleInvariant.Check(_frames.IsActive(row) == active, Rule, $"A1: active = {active} on {list.Name}", row);
+                RuleInvariant.Check(
+                    _frames.IsActive(row) == active, Rule, $"A1: active = {active} on {list.Name}", row);
         }
 
         uint frameCount = _space.FrameCount;

@@ -7,9 +7,10 @@ using PerfCache.Memory;
 namespace PerfCache.Policies.Replacement;
 
 /// <summary>
-/// How often pages were used lately, resident or not, in 8 bytes a frame: a count-min sketch of four rows with 4-bit
-/// counters, minimal increment and ageing, and a doorkeeper in front of it if wanted. G. Einziger, R. Friedman, B. Manes:
-/// "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 13(4), 2017, section 3.
+/// How often pages were used lately, resident or not, in 8 bytes a frame: a count-min sketch of four rows with
+/// 4-bit counters, minimal increment and ageing, and a doorkeeper in front of it if wanted. G. Einziger, R.
+/// Friedman, B. Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 13(4),
+/// 2017, section 3.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -18,10 +19,12 @@ namespace PerfCache.Policies.Replacement;
 /// <c>sample</c> additions every counter is halved, and so is the number of additions: old use fades.
 /// </para>
 /// <para>
-/// The doorkeeper is a Bloom filter of as many bits: the first use since the last halving is kept there, and only later ones
-/// reach the counters, so pages used once do not fill them. A halving empties it; an estimate adds 1 for a page in it.
+/// The doorkeeper is a Bloom filter of as many bits: the first use since the last halving is kept there, and
+/// only later ones reach the counters, so pages used once do not fill them. A halving empties it; an estimate
+/// adds 1 for a page in it.
 /// </para>
-/// <para>All that one page needs is in one cache line: the hash chooses a block of 64 bytes, and in it one place a row.</para>
+/// <para>All that one page needs is in one cache line: the hash chooses a block of 64 bytes, and in it one
+/// place a row.</para>
 /// <code>
 /// block, 8 words   | row 0 row 0 | row 1 row 1 | row 2 row 2 | row 3 row 3 |     32 counters of 4 bits a row
 /// hash, 64 bits    bits 32-63: block, by multiplication; bits 5r to 5r+4: the counter of row r
@@ -151,7 +154,8 @@ internal struct FrequencySketch
         return (block + (2 * (uint)row) + (counter >> 4), (int)(counter & 15) * 4);
     }
 
-    /// <summary>Steele's and Vigna's mixing of 64 bits (the finalizer of SplitMix64): every bit depends on every bit.</summary>
+    /// <summary>Steele's and Vigna's mixing of 64 bits (the finalizer of SplitMix64): every bit depends on
+    /// every bit.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Mix(ulong value)
     {

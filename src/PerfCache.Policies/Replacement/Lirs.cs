@@ -14,13 +14,14 @@ namespace PerfCache.Policies.Replacement;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Observation. LRU judges a page by the time since its last use (its recency). The time between its last two uses (its
-/// inter-reference recency) predicts better: a page of a long loop was always used "just now" when the scan passes it.
+/// Observation. LRU judges a page by the time since its last use (its recency). The time between its last two
+/// uses (its inter-reference recency) predicts better: a page of a long loop was always used "just now" when
+/// the scan passes it.
 /// </para>
 /// <para>
-/// Remembers: LIR pages (low inter-reference recency), which hold all frames but a few; HIR pages, which pass through the
-/// few. Stack S: all pages used since the oldest last use of a LIR page, by last use: LIR pages, and HIR pages whether
-/// they are resident or not. Queue Q: the resident HIR pages, the next victim first.
+/// Remembers: LIR pages (low inter-reference recency), which hold all frames but a few; HIR pages, which pass
+/// through the few. Stack S: all pages used since the oldest last use of a LIR page, by last use: LIR pages,
+/// and HIR pages whether they are resident or not. Queue Q: the resident HIR pages, the next victim first.
 /// </para>
 /// <code>
 /// use of                            on S         its place and status             then
@@ -31,24 +32,28 @@ namespace PerfCache.Policies.Replacement;
 /// prune: drop from S's tail what is not LIR.     victim: the front of Q; it keeps its place on S, if it has one
 /// </code>
 /// <para>
-/// A page on S whose use makes it LIR has been used twice since the last use of S's tail: its inter-reference recency is
-/// less than that page's recency, so the two change places. The bound: a scan makes S as long as the scan. The paper says
-/// that S may be cut at a size; here it is cut to <c>stack</c> times the frames by dropping the non-resident page of S
-/// that was used longest ago.
+/// A page on S whose use makes it LIR has been used twice since the last use of S's tail: its inter-reference
+/// recency is less than that page's recency, so the two change places. The bound: by these rules a scan makes
+/// S as long as the scan. An implementation must stop somewhere: S is cut to <c>stack</c> times the frames by
+/// dropping the non-resident page of S that was used longest ago.
 /// </para>
 /// <para>
-/// Rows. A LIR page is its frame on S. A resident HIR page is its frame on Q; if it is on S too, a ghost stands for it
-/// there, and <em>partner</em> ties the two rows. When such a page is evicted, the same ghost stays on S and is the page's
-/// shadow from then on.
+/// Rows. A LIR page is its frame on S. A resident HIR page is its frame on Q; if it is on S too, a ghost stands
+/// for it there, and <em>partner</em> ties the two rows. When such a page is evicted, the same ghost stays on S
+/// and is the page's shadow from then on.
 /// </para>
-/// <para>S1: a frame is on S if and only if its active flag is set, which means LIR; all other frames are on Q.</para>
-/// <para>S2: there are at most as many LIR pages as the rule wants, and S's tail is one; without any, S is empty.</para>
-/// <para>S3: all ghosts are on S; partner(frame) = ghost if and only if partner(ghost) = frame, else both are 0.</para>
-/// <para>S4: non-resident pages of S are older than all resident HIR pages of S, because Q evicts in the order of S. The
-/// oldest of them is the one that <em>oldest</em> names.</para>
+/// <para>S1: a frame is on S if and only if its active flag is set, which means LIR; all other frames are on
+/// Q.</para>
+/// <para>S2: there are at most as many LIR pages as the rule wants, and S's tail is one; without any, S is
+/// empty.</para>
+/// <para>S3: all ghosts are on S; partner(frame) = ghost if and only if partner(ghost) = frame, else both are
+/// 0.</para>
+/// <para>S4: non-resident pages of S are older than all resident HIR pages of S, because Q evicts in the order
+/// of S. The oldest of them is the one that <em>oldest</em> names.</para>
 /// <para>S5: S has at most <c>stack</c> times the frames.</para>
 /// Costs: a LIR hit reads the state and relinks; other uses touch two or three rows more. Pruning and the walk of
-/// <em>oldest</em> towards the head are paid by the pushes before them, each row once. 36 bytes a frame and a ghost.
+/// <em>oldest</em> towards the head are paid by the pushes before them, each row once. 36 bytes a frame and a
+/// ghost.
 /// </remarks>
 public struct Lirs : IListRules
 {
@@ -115,7 +120,8 @@ public struct Lirs : IListRules
     public readonly bool IsNonResident(FrameId row) => !_frames.IsActive(row) && _partners[row.Value] == 0;
 
     /// <inheritdoc/>
-    /// <remarks>A ghost is pushed on S only when all LIR pages are there, so they are never more than the rest of S.</remarks>
+    /// <remarks>A ghost is pushed on S only when all LIR pages are there, so they are never more than the rest
+    /// of S.</remarks>
     public readonly uint GhostRowCount(uint frameCount) => StackMax(frameCount) - LirMax(frameCount) + 1;
 
     /// <inheritdoc/>
@@ -213,7 +219,7 @@ public struct Lirs : IListRules
             RuleInvariant.Check(!_frames.IsActive(frame), Rule, "S1: no active flag on Q", frame);
             uint ghost = _partners[frame.Value];
             if (ghost != 0)
-                RuleInvariant.Check(_partners[ghost] == frame.Value, Rule, $"S3: partner of row {ghost} {frame}", _partners[ghost]);
+                CheckPartner(Rule, ghost, frame.Value);
         }
 
         RuleInvariant.Check(_lirCount <= _lirMax, Rule, $"S2: at most {_lirMax} LIR pages", _lirCount);
@@ -231,7 +237,7 @@ public struct Lirs : IListRules
             if (_frames.IsActive(row))
             {
                 lir++;
-                RuleInvariant.Check(_partners[row.Value] == 0, rule, $"S3: no partner of LIR {row}", _partners[row.Value]);
+                CheckPartner(rule, row.Value, 0);
                 continue;
             }
 
@@ -241,19 +247,25 @@ public struct Lirs : IListRules
             uint partner = _partners[row.Value];
             if (partner != 0)
             {
-                RuleInvariant.Check(_partners[partner] == row.Value, rule, $"S3: partner of {partner} {row}", _partners[partner]);
+                CheckPartner(rule, partner, row.Value);
                 continue;
             }
 
-            RuleInvariant.Check(nonResident == ghosts - 1, rule, "S4: no resident HIR page older than a non-resident", row);
+            RuleInvariant.Check(
+                nonResident == ghosts - 1, rule, "S4: no resident HIR page older than a non-resident", row);
             if (nonResident++ == 0) oldest = row;
         }
 
         RuleInvariant.Check(lir == _lirCount, rule, $"S2: {_lirCount} LIR pages on S", lir);
         RuleInvariant.Check(ghosts == _space.GhostCount, rule, $"S3: all {_space.GhostCount} ghosts on S", ghosts);
-        RuleInvariant.Check(nonResident == _nonResidentCount, rule, $"S4: {_nonResidentCount} non-resident pages", nonResident);
-        RuleInvariant.Check(nonResident == 0 || oldest == _oldest, rule, $"S4: {oldest} as the oldest of them", _oldest);
+        RuleInvariant.Check(
+            nonResident == _nonResidentCount, rule, $"S4: {_nonResidentCount} non-resident pages", nonResident);
+        RuleInvariant.Check(
+            nonResident == 0 || oldest == _oldest, rule, $"S4: {oldest} as the oldest of them", _oldest);
     }
+
+    private readonly void CheckPartner(string rule, uint row, uint expected) =>
+        RuleInvariant.Check(_partners[row] == expected, rule, $"S3: row {row}'s partner to be {expected}", _partners[row]);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void HitHir(FrameId frame)
@@ -271,7 +283,8 @@ public struct Lirs : IListRules
         PushGhost(frame);
     }
 
-    /// <summary>A page, on neither list now, goes to S's head as LIR; if that is one too many, S's tail becomes HIR.</summary>
+    /// <summary>A page, on neither list now, goes to S's head as LIR; if that is one too many, S's tail becomes
+    /// HIR.</summary>
     private void BecomeLir(FrameId frame)
     {
         _frames.SetFlags(frame, FrameState.Active);

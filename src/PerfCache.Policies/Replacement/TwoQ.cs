@@ -13,12 +13,13 @@ namespace PerfCache.Policies.Replacement;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Observation. A page's second use says more than its first, but two uses in a row (a read, then an update of the same
-/// record) are one use in truth. So a page must be used again after it has had time to leave the cache.
+/// Observation. A page's second use says more than its first, but two uses in a row (a read, then an update of
+/// the same record) are one use in truth. So a page must be used again after it has had time to leave the
+/// cache.
 /// </para>
 /// <para>
-/// Remembers: A1in, the pages that came in for the first time, by arrival; A1out, the pages that left A1in, by departure,
-/// as ghosts; Am, the pages that came back, by last use.
+/// Remembers: A1in, the pages that came in for the first time, by arrival; A1out, the pages that left A1in, by
+/// departure, as ghosts; Am, the pages that came back, by last use.
 /// </para>
 /// <code>
 ///             miss                   aged out, no room                  no room left here
@@ -28,13 +29,15 @@ namespace PerfCache.Policies.Replacement;
 ///                                                         Am (frames), hit: to the head ── victim ──► (unknown)
 /// </code>
 /// <para>
-/// Hit: a page of Am goes to its head; a page of A1in stays where it is. Insert: at the head of Am if A1out knew the
-/// page, else of A1in. Victim: the tail of A1in while A1in has more than its share (Kin), leaving a ghost; else the tail
-/// of Am, leaving nothing: it had its chance. A1out has at most Kout ghosts; its tail goes.
+/// Hit: a page of Am goes to its head; a page of A1in stays where it is. Insert: at the head of Am if A1out
+/// knew the page, else of A1in. Victim: the tail of A1in while A1in has more than its share (Kin), leaving a
+/// ghost; else the tail of Am, leaving nothing: it had its chance. A1out has at most Kout ghosts; its tail
+/// goes.
 /// </para>
 /// <para>Q1: a frame is on Am if and only if its active flag is set; all others are on A1in.</para>
 /// <para>Q2: A1out has at most Kout ghosts, and between two requests there are no others.</para>
-/// Costs: a hit reads the state and relinks pages of Am only; 32 bytes a frame and a ghost, half as many ghosts as frames.
+/// Costs: a hit reads the state and relinks pages of Am only; 32 bytes a frame and a ghost, half as many ghosts
+/// as frames.
 /// </remarks>
 public struct TwoQ : IListRules
 {
@@ -99,7 +102,8 @@ public struct TwoQ : IListRules
     public static HitEffect OnHit(FrameState state) => HitEffect.None;
 
     /// <inheritdoc/>
-    /// <remarks>One more than Kout: the ghost of the page that is coming back is dropped after a new one is made.</remarks>
+    /// <remarks>One more than Kout: the ghost of the page that is coming back is dropped after a new one is
+    /// made.</remarks>
     public readonly uint GhostRowCount(uint frameCount) => OutMax(frameCount) + 1;
 
     /// <inheritdoc/>

@@ -19,8 +19,8 @@ public sealed record WTinyLfuOptions
     /// <summary>The protected segment's share of the main part, 0 to 1. The paper's default: 80 %.</summary>
     public double ProtectedShare { get; init; } = 0.8;
 
-    /// <summary>Uses until the counters are halved, and length of an epoch of the adaptive window, as a multiple of the
-    /// frames, 1 or more.</summary>
+    /// <summary>Uses until the counters are halved, and length of an epoch of the adaptive window, as a
+    /// multiple of the frames, 1 or more.</summary>
     public double Sample { get; init; } = 10;
 
     /// <summary>True for a Bloom filter that keeps first uses out of the counters.</summary>
@@ -35,19 +35,20 @@ public sealed record WTinyLfuOptions
 }
 
 /// <summary>
-/// W-TinyLFU: a small LRU window before a segmented LRU that a page enters only if it was used more often than the page
-/// that would have to go. G. Einziger, R. Friedman, B. Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM
-/// Transactions on Storage 13(4), 2017; the adaptive window: G. Einziger, O. Eytan, R. Friedman, B. Manes: "Adaptive
-/// Software Cache Management", Middleware 2018, the simple hill climber.
+/// W-TinyLFU: a small LRU window before a segmented LRU that a page enters only if it was used more often than
+/// the page that would have to go. G. Einziger, R. Friedman, B. Manes: "TinyLFU: A Highly Efficient Cache
+/// Admission Policy", ACM Transactions on Storage 13(4), 2017; the adaptive window: G. Einziger, O. Eytan, R.
+/// Friedman, B. Manes: "Adaptive Software Cache Management", Middleware 2018, the simple hill climber.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Observation. How often a page was used lately, in or out of the cache, says whether it is worth a frame. New pages have
-/// no count yet, and some come in bursts: so they get a few frames of their own, where recency rules.
+/// Observation. How often a page was used lately, in or out of the cache, says whether it is worth a frame. New
+/// pages have no count yet, and some come in bursts: so they get a few frames of their own, where recency
+/// rules.
 /// </para>
 /// <para>
-/// Remembers: the window, by last use; probation and protected, the two parts of the main part, by last use; and the
-/// <see cref="FrequencySketch"/>, which counts every use of every page.
+/// Remembers: the window, by last use; probation and protected, the two parts of the main part, by last use;
+/// and the <see cref="FrequencySketch"/>, which counts every use of every page.
 /// </para>
 /// <code>
 /// miss ─► window ─── its tail, the candidate ──┬─► probation ── hit ─► protected
@@ -57,14 +58,15 @@ public sealed record WTinyLfuOptions
 ///                            no room: the one that was used less often goes; the candidate, if equal
 /// </code>
 /// <para>
-/// The window is full when a miss finds no free frame, so its tail must leave for the page that comes in; where it has
-/// fewer (pages were removed), main gives the frame without a comparison. The use that brings a page in is counted when
-/// it comes in, after the victim was chosen; the page itself is neither candidate nor victim.
+/// The window is full when a miss finds no free frame, so its tail must leave for the page that comes in; where
+/// it has fewer (pages were removed), main gives the frame without a comparison. The use that brings a page in
+/// is counted when it comes in, after the victim was chosen; the page itself is neither candidate nor victim.
 /// </para>
 /// <para>
-/// Adaptive window: after each epoch of <c>sample</c> uses a frame, the window grows or shrinks by <c>step</c>; the direction
-/// turns when the epoch had fewer hits than the one before. It first grows. Pages cross the border at once: from the
-/// window's tail to probation's head, from probation's tail (else protected's) to the window's head.
+/// Adaptive window: after each epoch of <c>sample</c> uses a frame, the window grows or shrinks by <c>step</c>;
+/// the direction turns when the epoch had fewer hits than the one before. It first grows. Pages cross the
+/// border at once: from the window's tail to probation's head, from probation's tail (else protected's) to the
+/// window's head.
 /// </para>
 /// <para>T1: the referenced byte of a frame says where it is: 0 window, 1 probation, 2 protected.</para>
 /// <para>T2: the window has at most its share, protected at most its own.</para>
@@ -209,7 +211,8 @@ public struct WTinyLfu : IListRules
             FrameList list = ListOf(place);
             list.Validate();
             foreach (FrameId frame in list.FromHead())
-                RuleInvariant.Check(_frames.Head(frame).Referenced == place, Rule, $"T1: {place} on {list.Name}", frame);
+                RuleInvariant.Check(
+                    _frames.Head(frame).Referenced == place, Rule, $"T1: {place} on {list.Name}", frame);
         }
 
         RuleInvariant.CheckAllResident(_space, (long)_window.Count + _probation.Count + _protected.Count);
@@ -223,7 +226,8 @@ public struct WTinyLfu : IListRules
 
     private static void CheckShare(double share, string name)
     {
-        if (!(share is >= 0 and <= 1)) throw new ArgumentOutOfRangeException(name, share, $"{name} must be from 0 to 1");
+        if (!(share is >= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(name, share, $"{name} must be from 0 to 1");
     }
 
     private readonly FrameList ListOf(byte place) =>

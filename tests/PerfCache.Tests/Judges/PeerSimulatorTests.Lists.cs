@@ -7,15 +7,17 @@ namespace PerfCache.Tests.Judges;
 /// <summary>2q, arc, lirs and wtinylfu against the other simulator's.</summary>
 public sealed partial class PeerSimulatorTests
 {
-    /// <summary>Below this size the peer's 2Q has no room for a page in its first queue and misses everything.</summary>
+    /// <summary>Below this size the peer's 2Q has no room for a page in its first queue and misses
+    /// everything.</summary>
     private const long TwoQFramesMin = 4;
 
     /// <summary>Below this size the peer's W-TinyLFU has an empty window and misses everything.</summary>
     private const long WTinyLfuFramesMin = 100;
 
     /// <summary>
-    /// Rows where wtinylfu and the peer's disagree about LRU, each with its reason and a setting that agrees again. The
-    /// peer ages by hits in its main part, of which a loop has hardly any; ours, as the paper says, by uses.
+    /// Rows where wtinylfu and the peer's disagree about LRU, each with its reason and a setting that agrees
+    /// again. The peer ages by hits in its main part, of which a loop has hardly any; ours, as the paper says,
+    /// by uses.
     /// </summary>
     private static readonly (string Trace, long Frames, string Reason, string Agreeing)[] s_wTinyLfuExceptions =
     [
@@ -48,8 +50,8 @@ public sealed partial class PeerSimulatorTests
         }
     }
 
-    /// <remarks>Two variants of one idea: their numbers differ, but where one is much better or worse than LRU, so must the
-    /// other be.</remarks>
+    /// <remarks>Two variants of one idea: their numbers differ, but where one is much better or worse than LRU,
+    /// so must the other be.</remarks>
     [TestCaseSource(nameof(Traces))]
     public void WTinyLfuDiffersFromLruAsThePeersDoes(string file, string format)
     {
@@ -63,15 +65,16 @@ public sealed partial class PeerSimulatorTests
             if (Math.Abs(peerGain) < Much) continue;
             ReplayResult compared = result;
             int exception = Array.FindIndex(s_wTinyLfuExceptions,
-                row => row.Trace == NameOf(file) && row.Frames == result.Frames);
+                known => known.Trace == NameOf(file) && known.Frames == result.Frames);
             if (exception >= 0)
             {
                 Assert.That(Gain(result) * peerGain, Is.AtMost(0), "this row needs no exception any more");
                 compared = ReplayAt(file, format, s_wTinyLfuExceptions[exception].Agreeing, [result.Frames])[0];
             }
 
-            Assert.That(Math.Sign(Gain(compared)), Is.EqualTo(Math.Sign(peerGain)), $"{compared.Policy}, {result.Frames} frames");
-            Assert.That(Math.Abs(Gain(compared)), Is.AtLeast(Math.Abs(peerGain) / 4), $"{compared.Policy}, {result.Frames} frames");
+            string row = $"{compared.Policy}, {result.Frames} frames";
+            Assert.That(Math.Sign(Gain(compared)), Is.EqualTo(Math.Sign(peerGain)), row);
+            Assert.That(Math.Abs(Gain(compared)), Is.AtLeast(Math.Abs(peerGain) / 4), row);
         }
 
         double Gain(ReplayResult result) => ((double)lru[result.Frames] / result.Requests) - result.MissRatio;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Tests.Models;
 
-/// <summary>A page that is gone but remembered. Once a removal has made the cache forget the page, the entry still takes
-/// its place, and nobody finds it.</summary>
+/// <summary>A page that is gone but remembered. Once a removal has made the cache forget the page, the entry
+/// still takes its place, and nobody finds it.</summary>
 internal sealed class NaiveGhost(long page)
 {
     internal long Page { get; } = page;
@@ -145,7 +145,8 @@ internal sealed class NaiveArc(int frames) : NaivePolicy(frames)
         }
     }
 
-    /// <summary>The paper's REPLACE; nothing while frames are free, which its cache never has again once it was full.</summary>
+    /// <summary>The paper's REPLACE; nothing while frames are free, which its cache never has again once it was
+    /// full.</summary>
     private void Replace(bool isInB2)
     {
         if (_t1.Count + _t2.Count < Frames) return;
@@ -156,7 +157,8 @@ internal sealed class NaiveArc(int frames) : NaivePolicy(frames)
     }
 }
 
-/// <summary>LIRS, from section 3 of the paper; S is a list that is searched, and holds the very entries that Q holds.</summary>
+/// <summary>LIRS, from section 3 of the paper; S is a list that is searched, and holds the very entries that Q
+/// holds.</summary>
 internal sealed class NaiveLirs(int frames, int lirMax, int stackMax) : NaivePolicy(frames)
 {
     private readonly List<Entry> _stack = [];

@@ -4,8 +4,8 @@ using PerfCache.Policies.Replacement;
 namespace PerfCache.Tests.Models;
 
 /// <summary>
-/// W-TinyLFU in plain lists, its sketch in arrays of integers: one counter an element, the same places by the same hash,
-/// so that both take the same pages for one another.
+/// W-TinyLFU in plain lists, its sketch in arrays of integers: one counter an element, the same places by the
+/// same hash, so that both take the same pages for one another.
 /// </summary>
 internal sealed class NaiveWTinyLfu : NaivePolicy
 {

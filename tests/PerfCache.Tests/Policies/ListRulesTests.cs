@@ -7,14 +7,16 @@ using PerfCache.Simulation.Replay;
 
 namespace PerfCache.Tests.Policies;
 
-/// <summary>What must be seen of 2q, arc, lirs and wtinylfu, whatever their details; the details are the model test's.</summary>
+/// <summary>What must be seen of 2q, arc, lirs and wtinylfu, whatever their details; the details are the model
+/// test's.</summary>
 [TestFixture]
 public sealed class ListRulesTests
 {
     private static readonly string[] s_policies =
         ["2q", "arc", "lirs", "wtinylfu", "wtinylfu:doorkeeper=true", "wtinylfu:adaptive=true"];
 
-    /// <summary>Goal: pages in use survive a scan of pages that are used once, which empties an LRU cache.</summary>
+    /// <summary>Goal: pages in use survive a scan of pages that are used once, which empties an LRU
+    /// cache.</summary>
     [Test]
     public void AHotSetSurvivesAScan([ValueSource(nameof(s_policies))] string policy)
     {
@@ -23,7 +25,8 @@ public sealed class ListRulesTests
         Random random = TestSeed.Random(5);
         List<uint> requests = [];
         // Uses in random order, and other pages between them: 2q needs both to see that a page comes back.
-        for (int i = 0; i < 20_000; i++) requests.Add((uint)(random.Next(2) == 0 ? random.Next(Hot) : 1000 + random.Next(400)));
+        for (int i = 0; i < 20_000; i++)
+            requests.Add((uint)(random.Next(2) == 0 ? random.Next(Hot) : 1000 + random.Next(400)));
         for (uint i = 0; i < 10 * Frames; i++) requests.Add(5000 + i);
 
         Assert.That(HotPagesLeft("lru"), Is.Zero);
@@ -39,8 +42,8 @@ public sealed class ListRulesTests
         }
     }
 
-    /// <summary>Goal: the case that LIRS was made for. In a loop longer than the cache LRU never hits; LIRS keeps its LIR
-    /// pages, so it misses all others only.</summary>
+    /// <summary>Goal: the case that LIRS was made for. In a loop longer than the cache LRU never hits; LIRS
+    /// keeps its LIR pages, so it misses all others only.</summary>
     [Test]
     public void LirsHitsInALoopLongerThanTheCache()
     {
@@ -53,8 +56,8 @@ public sealed class ListRulesTests
         Assert.That(Misses("lirs", loop, Frames), Is.EqualTo(Pages + ((Rounds - 1) * (Pages - (Frames - 1)))));
     }
 
-    /// <summary>Goal: the adaptive window helps where recency is all. Each page is used a few times soon after its first
-    /// use and never again, so what was used often before is worth nothing.</summary>
+    /// <summary>Goal: the adaptive window helps where recency is all. Each page is used a few times soon after
+    /// its first use and never again, so what was used often before is worth nothing.</summary>
     [Test]
     public void TheAdaptiveWindowGrowsWhereRecencyRules()
     {
@@ -68,8 +71,8 @@ public sealed class ListRulesTests
         Assert.That(adaptive, Is.LessThan(fixedWindow * 0.9));
     }
 
-    /// <summary>Goal: a use is never lost, and hardly any page is taken for another. Method: pages used 0 to 15 times each,
-    /// counted exactly beside.</summary>
+    /// <summary>Goal: a use is never lost, and hardly any page is taken for another. Method: pages used 0 to 15
+    /// times each, counted exactly beside.</summary>
     [Test]
     public void FrequenciesAreNeverTooLowAndSeldomTooHigh([Values] bool doorkeeper)
     {
@@ -104,7 +107,8 @@ public sealed class ListRulesTests
     {
         const int Frames = 100;
         MemoryMeter meter = new();
-        using MetadataCache<WTinyLfu, ReplayMode> cache = new(Frames, new WTinyLfu(new WTinyLfuOptions { Sample = 1 }), meter);
+        using MetadataCache<WTinyLfu, ReplayMode> cache =
+            new(Frames, new WTinyLfu(new WTinyLfuOptions { Sample = 1 }), meter);
         ObjectId owner = cache.AddObject(100, dense: true);
         PageReader reader = default;
         for (int i = 0; i < 12; i++) cache.Access(owner, 7, ref reader);
@@ -114,7 +118,8 @@ public sealed class ListRulesTests
         Assert.That(cache.Rules.Frequency(new PageKey(owner, 7)), Is.EqualTo(6));
     }
 
-    /// <summary>Goal: reclaim asked for by the owner instead of by a miss empties the cache, whatever is on the lists.</summary>
+    /// <summary>Goal: reclaim asked for by the owner instead of by a miss empties the cache, whatever is on the
+    /// lists.</summary>
     [Test]
     public void ReclaimWithoutAMissEmptiesTheCache([Values(1, 2, 30)] int frames)
     {
@@ -124,8 +129,8 @@ public sealed class ListRulesTests
         EmptyByReclaim(frames, new WTinyLfu());
     }
 
-    /// <summary>Goal: the memory that docs/policies.md states: 32 bytes a frame and a ghost, 36 of lirs, 40 of wtinylfu, and
-    /// with the index of a dense file at most 48.</summary>
+    /// <summary>Goal: the memory that docs/policies.md states: 32 bytes a frame and a ghost, 36 of lirs, 40 of
+    /// wtinylfu, and with the index of a dense file at most 48.</summary>
     [TestCase("2q", 32, 0.5)]
     [TestCase("arc", 32, 1)]
     [TestCase("lirs", 36, 1.01)]
