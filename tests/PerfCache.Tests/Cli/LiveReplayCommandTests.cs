@@ -124,7 +124,7 @@ public sealed class LiveReplayCommandTests : FolderFixture
     [TestCase("--live --page-bytes 5000",
         "--page-bytes: with --live a page is a power of two from 4096 to 65536, not 5000")]
     [TestCase("--live --policy lru", "--policy: policy 'lru' moves pages on every hit, under a lock that the live cache "
-        + "does not take; choose from fifo, linux-3.15, linux-6, or replay without --live")]
+        + "does not take; choose from fifo, clock, sieve, s3fifo, linux-3.15, linux-6, or replay without --live")]
     public void WhatMakesNoSenseIsOneLineAndExitCode2(string arguments, string message)
     {
         CliRun run = CliRun.Of(["replay", Trace, .. arguments.Split(' ')]);
