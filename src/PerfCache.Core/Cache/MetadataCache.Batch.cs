@@ -265,6 +265,9 @@ public sealed partial class MetadataCache<TRules, TMode>
     {
         if (TRules.Kind == RuleKind.List)
         {
+            // A hit may drop ghosts (lirs), and with the last shadow of a leaf goes the leaf: whoever has looked up slots
+            // beforehand must see that before the next one is used, and does after a deferred hit.
+            if (TRules.UsesGhosts) return true;
             _rules.OnDeferredHit(frame);
             return false;
         }
