@@ -57,8 +57,7 @@ public sealed partial class CacheSpace
     /// <exception cref="InvariantException">All <see cref="GhostCountMax"/> ghosts are in use.</exception>
     public bool EvictToGhost(FrameId victim, out FrameId ghost)
     {
-        ghost = _ghosts.Allocate();
-        Invariant.Check(!ghost.IsNone, nameof(CacheSpace), $"fewer than {GhostCountMax} ghosts", GhostCount);
+        ghost = AllocateGhost();
         uint address = Frames.Slot(victim);
         PageKey key = Frames.Key(victim);
         if (!Evict(victim, ShadowEntry.ForGhost(ghost)))
@@ -80,8 +79,7 @@ public sealed partial class CacheSpace
     /// <exception cref="InvariantException">All <see cref="GhostCountMax"/> ghosts are in use.</exception>
     public FrameId AddGhost(FrameId frame)
     {
-        FrameId ghost = _ghosts.Allocate();
-        Invariant.Check(!ghost.IsNone, nameof(CacheSpace), $"fewer than {GhostCountMax} ghosts", GhostCount);
+        FrameId ghost = AllocateGhost();
         Frames.Head(ghost) = new FrameHead { Key = Frames.Key(frame) };
         Frames.Slot(ghost) = 0;
         return ghost;
@@ -129,6 +127,14 @@ public sealed partial class CacheSpace
     {
         if (Frames.ExtraRowCount > 0) Orphan(Index.Entry(address).Shadow);
         Index.ClearShadow(address);
+    }
+
+    private FrameId AllocateGhost()
+    {
+        FrameId ghost = _ghosts.Allocate();
+        // The text is built only on failure: with every eviction it would cost more than the eviction.
+        if (ghost.IsNone) Invariant.Check(false, nameof(CacheSpace), $"fewer than {GhostCountMax} ghosts", GhostCount);
+        return ghost;
     }
 
     private void ValidateGhosts()

@@ -66,8 +66,8 @@ public sealed partial class CacheSpace : IDisposable
     /// their way in or out.</summary>
     public uint RuleFrameCount => ResidentCount - OutsideCount;
 
-    /// <summary>Leaves and inner blocks of the index.</summary>
-    public uint IndexBlockCount => Index.BlockCount;
+    /// <summary>Leaves of the index, and nodes of sparse pages, each of which stands for a leaf with one page.</summary>
+    public uint IndexLeafCount => Index.LeafCount;
 
     /// <summary>Activations, for the rule to count: pages that became active, by access or refault.</summary>
     public long Activations { get; set; }

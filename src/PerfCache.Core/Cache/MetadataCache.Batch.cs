@@ -275,6 +275,9 @@ public sealed partial class MetadataCache<TRules, TMode>
         ref FrameHead head = ref heads[frame.Value];
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return false;
+        // A store that changes nothing is not free: a rule that reads the word would wait for the byte that the hit before
+        // has just stored into it, as the processor cannot take a word from two stores in flight.
+        if (effect.LeavesAsIs(head.Referenced)) return false;
         head.Referenced = effect.Referenced;
         return effect.Defers;
     }

@@ -192,7 +192,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this, rounded up to a multiple of 64; at
     /// most 2^40.</param>
     /// <param name="dense">True when most of its pages will be used, or it has few: it gets a directory that costs 4 bytes
-    /// for 64 pages up to its highest page. False for sparse objects: a tree, which is slower.</param>
+    /// for 64 pages up to its highest page. False for sparse objects: 36 to 41 bytes a page
+    /// that is resident or remembered, and slower.</param>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
     public ObjectId AddObject(IPageSource? source, ulong pageCountMax, bool dense = true)
     {
@@ -223,7 +224,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     {
         ArgumentNullException.ThrowIfNull(source);
         ulong pages = Math.Max(1, source.PageCount);
-        // A directory of the whole object may take a 32nd of the bound; the tree of a larger one takes what is resident.
+        // A directory of the whole object may take a 32nd of the bound; nodes of a larger one take what is resident.
         ulong directoryBytes = pages / IndexBlocks.SlotCount * sizeof(uint);
         return AddObject(
             source, pages, dense: pages <= PageIndex.DensePageMax && directoryBytes <= (ulong)CapacityBytes / 32);

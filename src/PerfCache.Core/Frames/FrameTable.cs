@@ -61,7 +61,7 @@ public struct FrameOwner
 /// column   bytes  touched by
 /// head        16  every hit of a flag rule (read; written only when a mark is not yet set), insert, evict
 /// link         8  every hit of a list rule, activation, insert, evict
-/// slot         4  evict (the page's place in the index, so that eviction walks no tree), insert
+/// slot         4  evict (the page's place in the index, so that eviction looks nothing up), insert
 /// owner        4  allocation, accounting
 ///             32  a frame, and 32 for each extra row
 /// </code>

@@ -21,10 +21,17 @@ internal struct BlockCounts
     /// <summary>One shadow.</summary>
     public const uint OneShadow = 1 << 16;
 
+    /// <summary>What stands in place of counts for a block that is cut into nodes (<see cref="SparsePages"/>): as a signed
+    /// number it is negative, and no leaf's counts are.</summary>
+    public const uint OfNodes = 1u << 31;
+
     /// <summary>True for the counts of a leaf with shadows and without frames.</summary>
     public static bool IsShadowOnly(uint packed) => packed >= OneShadow && packed % OneShadow == 0;
 
-    /// <summary>Leaf: slots that hold a frame. Inner block: slots that hold a block.</summary>
+    /// <summary>True for <see cref="OfNodes"/>.</summary>
+    public static bool AreOfNodes(uint packed) => (int)packed < 0;
+
+    /// <summary>Slots that hold a frame.</summary>
     public readonly uint Used => Packed & (OneShadow - 1);
 
     /// <summary>Slots that hold a shadow.</summary>
@@ -43,7 +50,8 @@ internal struct BlockLink
 }
 
 /// <summary>
-/// The blocks of the index: leaves and inner blocks alike, 64 slots of 4 bytes each, in columns of native memory.
+/// The blocks of the index: leaves, and blocks that are cut into nodes, 64 slots of 4 bytes each, in columns of native
+/// memory.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -128,7 +136,7 @@ internal sealed class IndexBlocks : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref BlockCounts Counts(uint block) => ref _count[block];
 
-    /// <summary>The key of a leaf: that of its first page, shifted right by 6. Inner blocks do not use it.</summary>
+    /// <summary>The key of a leaf: that of its first page, shifted right by 6. Node blocks do not use it.</summary>
     internal ref ulong LeafKey(uint block) => ref _key[block];
 
     /// <summary>The links of a block.</summary>
@@ -137,13 +145,6 @@ internal sealed class IndexBlocks : IDisposable
 
     /// <summary>The slots of a block.</summary>
     internal Span<uint> Slots(uint block) => _slot.AsSpan((long)block * SlotCount, SlotCount);
-
-    /// <summary>Makes sure that the next <paramref name="count"/> allocations cannot fail.</summary>
-    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
-    internal void EnsureFree(uint count)
-    {
-        if (_chained < count) EnsureBlocks((long)_highWater + count - _chained);
-    }
 
     /// <summary>Takes an empty block.</summary>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>

@@ -23,7 +23,7 @@ internal static class LeafScan
     /// <summary>Slots that hold a shadow.</summary>
     internal static ulong Shadows(ReadOnlySpan<uint> slots) => Match<ShadowTest>(slots);
 
-    /// <summary>Slots that hold anything: of an inner block too.</summary>
+    /// <summary>Slots that hold anything.</summary>
     internal static ulong NonEmpty(ReadOnlySpan<uint> slots) => ~Match<EmptyTest>(slots);
 
     /// <summary>The bits of the slots from <paramref name="first"/> to <paramref name="last"/>.</summary>

@@ -8,18 +8,20 @@ namespace PerfCache.Index;
 /// <summary>Finds the frame or the shadow of a page.</summary>
 /// <remarks>
 /// <code>
-/// object row ──► directory (dense objects)      root block (sparse objects)
-///                [ leaf id | leaf id | ... ]       │ 6 bits of the leaf number a level
+/// object row ──► directory (dense objects)      hash of the key (sparse objects)
+///                [ leaf id | leaf id | ... ]       │
 ///                     │                            ▼
-///                     ▼                         inner block ──► inner block ──► leaf
+///                     ▼                         bucket ──► node: one slot, one page
 ///                   leaf: 64 slots, one a page: empty, frame, or shadow
 /// </code>
 /// A dense object (a file, a volume, dense trace ids) has a directory of leaf ids that never moves, so a page is three
-/// dependent loads away: directory, slot, frame head. A sparse one pays a 64-way walk instead.
+/// dependent loads away: directory, slot, frame head. Pages of a sparse one have a node each, found by hashing: bucket,
+/// node, frame head (<see cref="SparsePages"/>).
 /// <para>I1: a slot holds frame f if and only if f is live, slot(f) is the slot's address, and key(f) its page.</para>
 /// <para>I2: a leaf's counts are the numbers of its slots that hold a frame and that hold a shadow.</para>
-/// <para>I3: a leaf exists only while one of its slots is not empty; an inner block only while it has a child.</para>
-/// <para>I4: a leaf without frames is on the list of the <see cref="ShadowStore"/>; no other leaf is.</para>
+/// <para>I3: a leaf exists only while one of its slots is not empty; a node while its slot is not.</para>
+/// <para>I4: a leaf without frames is on the ring of the <see cref="ShadowStore"/>, and a node with a shadow; no other
+/// leaf or node is.</para>
 /// Not synchronised: whoever changes it holds the cache's lock.
 /// </remarks>
 internal sealed partial class PageIndex : IDisposable
@@ -29,6 +31,7 @@ internal sealed partial class PageIndex : IDisposable
 
     private readonly MemoryMeter _meter;
     private readonly IndexBlocks _blocks;
+    private readonly SparsePages _nodes;
     private readonly FrameTable _frames;
     private readonly NativeArray<uint> _slots;
     private readonly NativeArray<BlockCounts> _counts;
@@ -47,7 +50,17 @@ internal sealed partial class PageIndex : IDisposable
         _slots = _blocks.SlotView;
         _counts = _blocks.CountView;
         _addresses = frames.Slots;
-        Shadows = new ShadowStore(_blocks);
+        try
+        {
+            _nodes = new SparsePages(_blocks, meter);
+        }
+        catch (NativeMemoryException)
+        {
+            _blocks.Dispose();
+            throw;
+        }
+
+        Shadows = new ShadowStore(_blocks, _nodes);
     }
 
     internal ShadowStore Shadows { get; }
@@ -59,18 +72,18 @@ internal sealed partial class PageIndex : IDisposable
     /// <summary>All slots, by address.</summary>
     internal NativeArray<uint> Slots => _slots;
 
-    /// <summary>How often a leaf was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
+    /// <summary>How often a leaf or a node was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
     internal uint LeavesRemoved { get; private set; }
 
-    /// <summary>Leaves and inner blocks in use.</summary>
-    internal uint BlockCount => _blocks.Count;
+    /// <summary>Leaves and nodes in use.</summary>
+    internal uint LeafCount => _blocks.Count - _nodes.NodeBlockCount + _nodes.Count;
 
-    /// <summary>Native bytes in use: blocks and directories.</summary>
+    /// <summary>Native bytes in use: blocks, buckets and directories.</summary>
     internal long NativeBytes
     {
         get
         {
-            long bytes = _blocks.NativeBytes;
+            long bytes = _blocks.NativeBytes + _nodes.BucketBytes;
             for (uint i = 0; i < _objectCount; i++) bytes += _objects[i].DirectoryColumn?.CommittedBytes ?? 0;
             foreach (NativeColumn<uint> directory in _retiredDirectories) bytes += directory.CommittedBytes;
             return bytes;
@@ -80,13 +93,13 @@ internal sealed partial class PageIndex : IDisposable
     /// <summary>Adds an object of at most <paramref name="pageCountMax"/> pages.</summary>
     /// <param name="pageCountMax">The most pages; rounded up to whole leaves, so that a leaf has no page that is not
     /// the object's, and a miss needs to check only when it makes one.</param>
-    /// <param name="dense">True for a directory, false for a tree.</param>
+    /// <param name="dense">True for a directory, false for a node a page.</param>
     internal ObjectId AddObject(ulong pageCountMax, bool dense)
     {
         if (_objectCount > ObjectId.ValueMax)
             throw new NativeMemoryException($"page index: more than {ObjectId.ValueMax} objects");
         ulong leafMax = (pageCountMax + IndexBlocks.SlotCount - 1) / IndexBlocks.SlotCount;
-        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true };
+        ObjectRow row = new() { PageCountMax = leafMax * IndexBlocks.SlotCount, InUse = true, IsSparse = !dense };
         if (dense)
         {
             row.DirectoryColumn = TakeRetiredDirectory((long)leafMax)
@@ -124,14 +137,15 @@ internal sealed partial class PageIndex : IDisposable
     }
 
     /// <summary>
-    /// The address of the page's slot. Where the object has no such leaf, it is a slot of block 0, which is empty.
+    /// The address of the page's slot. Where the object has no such leaf or node, it is a slot of block 0, which is empty.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal uint FindSlot(ObjectId owner, ulong page)
     {
         ref ObjectRow row = ref _objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
-        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockSlow(ref row, leaf);
+        if (row.IsSparse) return _nodes.Find(new PageKey(owner, page));
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : 0;
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
 
@@ -164,15 +178,14 @@ internal sealed partial class PageIndex : IDisposable
         return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
     }
 
-    /// <summary>As <see cref="FindEntryShared"/>, where the object has a tree.</summary>
+    /// <summary>As <see cref="FindEntryShared"/>, where the object is sparse.</summary>
     /// <returns>An empty entry for pages of other objects.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal SlotEntry FindEntrySparse(ObjectId owner, ulong page)
     {
         ObjectRow[] objects = _objects;
-        if (owner.Value >= (uint)objects.Length) return default;
-        uint block = FindBlockShared(ref objects[owner.Value], page >> IndexBlocks.SlotBits);
-        return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
+        if (owner.Value >= (uint)objects.Length || !objects[owner.Value].IsSparse) return default;
+        return new SlotEntry(_slots[_nodes.FindShared(new PageKey(owner, page))]);
     }
 
     /// <summary>As <see cref="View"/>, read without the lock, for objects that there may not be. Sparse objects have an
@@ -191,7 +204,8 @@ internal sealed partial class PageIndex : IDisposable
         if (owner.Value >= (uint)objects.Length) return 0;
         ref ObjectRow row = ref objects[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
-        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : FindBlockShared(ref row, leaf);
+        if (row.IsSparse) return _nodes.FindShared(new PageKey(owner, page));
+        uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : 0;
         return (block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1));
     }
 
@@ -218,6 +232,12 @@ internal sealed partial class PageIndex : IDisposable
         _addresses[frame.Value] = address;
         uint leaf = address >> IndexBlocks.SlotBits;
         ref uint counts = ref _counts[leaf].Packed;
+        if (BlockCounts.AreOfNodes(counts))
+        {
+            if (!old.IsEmpty) Shadows.LeaveNode(address);
+            return old.Shadow;
+        }
+
         // A shadow-only leaf leaves the list on any insertion, also into one of its empty slots.
         if (BlockCounts.IsShadowOnly(counts)) Shadows.Leave(leaf);
         counts += BlockCounts.OneUsed - (old.IsEmpty ? 0 : BlockCounts.OneShadow);
@@ -240,6 +260,12 @@ internal sealed partial class PageIndex : IDisposable
             slots[address] = packer.Pack(firstAge + (uint)i, state).Packed;
             state = state.Freed();
             ref uint counts = ref blocks[address >> IndexBlocks.SlotBits].Packed;
+            if (BlockCounts.AreOfNodes(counts))
+            {
+                Shadows.EnterNode(address);
+                continue;
+            }
+
             counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
             if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(address >> IndexBlocks.SlotBits);
         }
@@ -251,6 +277,12 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = shadow.Packed;
+        if (BlockCounts.AreOfNodes(counts))
+        {
+            Shadows.EnterNode(address);
+            return;
+        }
+
         counts += BlockCounts.OneShadow - BlockCounts.OneUsed;
         if (BlockCounts.IsShadowOnly(counts)) Shadows.Enter(leaf);
     }
@@ -262,6 +294,12 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = 0;
+        if (BlockCounts.AreOfNodes(counts))
+        {
+            RemoveNode(address);
+            return;
+        }
+
         counts -= BlockCounts.OneUsed;
         if (counts % BlockCounts.OneShadow == 0) LeafLostItsFrames(leaf);
     }
@@ -272,18 +310,33 @@ internal sealed partial class PageIndex : IDisposable
         uint leaf = address >> IndexBlocks.SlotBits;
         ref uint counts = ref _counts[leaf].Packed;
         _slots[address] = 0;
+        if (BlockCounts.AreOfNodes(counts))
+        {
+            Shadows.LeaveNode(address);
+            RemoveNode(address);
+            return;
+        }
+
         counts -= BlockCounts.OneShadow;
         if (counts > 0) return;
         Shadows.Leave(leaf);
         RemoveLeaf(leaf);
     }
 
-    /// <summary>Drops the shadow-only leaf that lost its last frame longest ago.</summary>
-    /// <returns>The number of shadows dropped; 0 when there is no such leaf.</returns>
+    /// <summary>Drops the shadow-only leaf or node that lost its last frame longest ago.</summary>
+    /// <returns>The number of shadows dropped; 0 when there is no such leaf or node.</returns>
     internal int DropOldestShadowLeaf()
     {
-        uint leaf = Shadows.Oldest;
-        if (leaf == 0) return 0;
+        uint oldest = Shadows.Oldest;
+        if (oldest == 0) return 0;
+        uint leaf = oldest >> IndexBlocks.SlotBits;
+        if (BlockCounts.AreOfNodes(_counts[leaf].Packed))
+        {
+            ClearShadow(oldest);
+            Shadows.DroppedCount++;
+            return 1;
+        }
+
         int count = (int)_blocks.Counts(leaf).Shadows;
         Invariant.Assert(
             LeafScan.Frames(_blocks.Slots(leaf)) == 0, nameof(PageIndex), "I4: a leaf without frames", leaf);
@@ -335,6 +388,7 @@ internal sealed partial class PageIndex : IDisposable
     {
         foreach (NativeColumn<uint> directory in _retiredDirectories) directory.Dispose();
         _retiredDirectories.Clear();
+        _nodes.Dispose();
         _blocks.Dispose();
         for (uint i = 0; i < _objectCount; i++) _objects[i].DirectoryColumn?.Dispose();
         _objectCount = 0;
@@ -361,11 +415,8 @@ internal sealed partial class PageIndex : IDisposable
         /// <summary>Committed entries of the directory; 0 for a sparse object.</summary>
         public ulong DirectoryLength;
 
-        /// <summary>The root block of a sparse object, or 0.</summary>
-        public uint Root;
-
-        /// <summary>Levels of inner blocks above the leaves of a sparse object.</summary>
-        public int Height;
+        /// <summary>True for an object whose pages have nodes.</summary>
+        public bool IsSparse;
 
         public bool InUse;
         public ulong PageCountMax;

@@ -21,66 +21,108 @@ namespace PerfCache.Index;
 /// pages/8 leaves hold that many shadows.
 /// </para>
 /// <para>Implementation. A ring through the link of block 0; the index calls <see cref="Enter"/> and
-/// <see cref="Leave"/> whenever a leaf becomes or ceases to be shadow-only.</para>
-/// <para>S1: the ring holds exactly the leaves with shadows and without frames, <see cref="LeafCount"/> of them.</para>
+/// <see cref="Leave"/> whenever a leaf becomes or ceases to be shadow-only. Nodes of sparse pages, which have one slot,
+/// are on the same ring while that holds a shadow.</para>
+/// <para>S1: the ring holds exactly the leaves with shadows and without frames and the nodes with a shadow,
+/// <see cref="LeafCount"/> of them.</para>
 /// </remarks>
 public sealed class ShadowStore
 {
     private readonly IndexBlocks _blocks;
+    private readonly SparsePages _nodes;
+    private uint _nodeCount;
 
-    internal ShadowStore(IndexBlocks blocks) => _blocks = blocks;
+    internal ShadowStore(IndexBlocks blocks, SparsePages nodes)
+    {
+        _blocks = blocks;
+        _nodes = nodes;
+    }
 
-    /// <summary>Leaves that hold nothing but shadows.</summary>
+    /// <summary>Leaves that hold nothing but shadows, and nodes that hold one. The page of a node would be alone in its
+    /// leaf, so it counts as one.</summary>
     public uint LeafCount { get; private set; }
 
-    /// <summary>Native bytes that only shadows hold: those leaves, whole.</summary>
-    public long NativeBytes => (long)LeafCount * IndexBlocks.BytesPerBlock;
+    /// <summary>Native bytes that only shadows hold: those leaves and nodes, whole.</summary>
+    public long NativeBytes =>
+        ((long)(LeafCount - _nodeCount) * IndexBlocks.BytesPerBlock) + ((long)_nodeCount * SparsePages.BytesPerNode);
 
     /// <summary>Shadows dropped so far because of a bound.</summary>
     public long DroppedCount { get; internal set; }
 
-    /// <summary>The leaf that lost its last frame longest ago, or 0.</summary>
+    /// <summary>The address of the first slot of the leaf, or of the node, that lost its last frame longest ago; or 0.
+    /// </summary>
     internal uint Oldest => _blocks.Link(0).Next;
 
     /// <summary>A leaf has lost its last frame and holds shadows.</summary>
-    internal void Enter(uint leaf)
-    {
-        ref BlockLink anchor = ref _blocks.Link(0);
-        uint youngest = anchor.Previous;
-        _blocks.Link(leaf) = new BlockLink { Previous = youngest, Next = 0 };
-        _blocks.Link(youngest).Next = leaf;
-        anchor.Previous = leaf;
-        LeafCount++;
-    }
+    internal void Enter(uint leaf) => Push(leaf << IndexBlocks.SlotBits);
 
     /// <summary>A shadow-only leaf gets a frame, or is about to be freed.</summary>
-    internal void Leave(uint leaf)
+    internal void Leave(uint leaf) => Remove(leaf << IndexBlocks.SlotBits);
+
+    /// <summary>A node's frame has been replaced by a shadow.</summary>
+    internal void EnterNode(uint node)
     {
-        BlockLink link = _blocks.Link(leaf);
-        Invariant.Assert(
-            _blocks.Link(link.Previous).Next == leaf, nameof(ShadowStore), "S1: a leaf on the ring", leaf);
-        _blocks.Link(link.Previous).Next = link.Next;
-        _blocks.Link(link.Next).Previous = link.Previous;
-        _blocks.Link(leaf) = default;
-        LeafCount--;
+        Push(node);
+        _nodeCount++;
     }
 
-    /// <summary>Checks the ring half of S1. O(leaves): for tests.</summary>
+    /// <summary>A node's shadow goes.</summary>
+    internal void LeaveNode(uint node)
+    {
+        Remove(node);
+        _nodeCount--;
+    }
+
+    /// <summary>Checks the ring half of S1. O(leaves + nodes): for tests.</summary>
     internal void Validate()
     {
         uint count = 0;
+        uint nodes = 0;
         uint previous = 0;
-        for (uint leaf = Oldest; leaf != 0; leaf = _blocks.Link(leaf).Next)
+        for (uint item = Oldest; item != 0; item = Link(item).Next)
         {
-            Invariant.Check(_blocks.Link(leaf).Previous == previous, nameof(ShadowStore),
-                $"S1: leaf {leaf}'s Previous to be {previous}", _blocks.Link(leaf).Previous);
-            BlockCounts counts = _blocks.Counts(leaf);
-            Invariant.Check(counts.Used == 0 && counts.Shadows > 0, nameof(ShadowStore),
-                "S1: a leaf with shadows and no frames", leaf);
-            Invariant.Check(++count <= LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves", count);
-            previous = leaf;
+            Invariant.Check(Link(item).Previous == previous, nameof(ShadowStore),
+                $"S1: the Previous of the slot at {item} to be {previous}", Link(item).Previous);
+            BlockCounts counts = _blocks.Counts(item >> IndexBlocks.SlotBits);
+            bool isNode = BlockCounts.AreOfNodes(counts.Packed);
+            if (isNode) nodes++;
+            Invariant.Check(
+                isNode ? new SlotEntry(_blocks.Slot(item)).IsShadow : BlockCounts.IsShadowOnly(counts.Packed),
+                nameof(ShadowStore), "S1: shadows and no frames", item);
+            Invariant.Check(++count <= LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves and nodes", count);
+            previous = item;
         }
 
-        Invariant.Check(count == LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves", count);
+        Invariant.Check(count == LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves and nodes", count);
+        Invariant.Check(nodes == _nodeCount, nameof(ShadowStore), $"S1: {_nodeCount} nodes", nodes);
+    }
+
+    private void Push(uint item)
+    {
+        ref BlockLink anchor = ref _blocks.Link(0);
+        uint youngest = anchor.Previous;
+        Link(item) = new BlockLink { Previous = youngest, Next = 0 };
+        Link(youngest).Next = item;
+        anchor.Previous = item;
+        LeafCount++;
+    }
+
+    private void Remove(uint item)
+    {
+        BlockLink link = Link(item);
+        Invariant.Assert(Link(link.Previous).Next == item, nameof(ShadowStore), "S1: an item of the ring", item);
+        Link(link.Previous).Next = link.Next;
+        Link(link.Next).Previous = link.Previous;
+        Link(item) = default;
+        LeafCount--;
+    }
+
+    /// <summary>The place on the ring of a leaf (by the address of its first slot), of a node, or of the anchor (0).
+    /// </summary>
+    private ref BlockLink Link(uint item)
+    {
+        uint block = item >> IndexBlocks.SlotBits;
+        if (BlockCounts.AreOfNodes(_blocks.Counts(block).Packed)) return ref _nodes.Link(item);
+        return ref _blocks.Link(block);
     }
 }

@@ -4,12 +4,12 @@ using PerfCache.Frames;
 
 namespace PerfCache.Index;
 
-/// <summary>What a slot of the index holds: nothing, a frame, a shadow, or (inner blocks only) another block.</summary>
+/// <summary>What a slot of the index holds: nothing, a frame, or a shadow.</summary>
 /// <remarks>
 /// <code>
 ///  31                                     2 1 0
 /// +----------------------------------------+---+
-/// |  frame id, shadow bits, or block id    |tag|   tag: 0 empty, 1 frame, 2 shadow, 3 block
+/// |  frame id or shadow bits               |tag|   tag: 0 empty, 1 frame, 2 shadow
 /// +----------------------------------------+---+
 /// </code>
 /// An empty slot is all zero, so a zeroed block is an empty block.
@@ -21,7 +21,6 @@ internal readonly record struct SlotEntry(uint Packed)
     internal const uint TagMask = (1u << TagWidth) - 1;
     internal const uint FrameTag = 1;
     internal const uint ShadowTag = 2;
-    internal const uint BlockTag = 3;
 
     internal bool IsEmpty => Packed == 0;
 
@@ -32,8 +31,6 @@ internal readonly record struct SlotEntry(uint Packed)
     }
 
     internal bool IsShadow => (Packed & TagMask) == ShadowTag;
-
-    internal bool IsBlock => (Packed & TagMask) == BlockTag;
 
     /// <summary>The frame, of an entry that holds one.</summary>
     internal FrameId Frame => new(Packed >> TagWidth);
@@ -51,10 +48,5 @@ internal readonly record struct SlotEntry(uint Packed)
     /// <summary>The shadow, of an entry that is empty or holds one.</summary>
     internal ShadowEntry Shadow => new(Packed);
 
-    /// <summary>The block, of an entry that holds one.</summary>
-    internal uint Block => Packed >> TagWidth;
-
     internal static SlotEntry ForFrame(FrameId frame) => new((frame.Value << TagWidth) | FrameTag);
-
-    internal static SlotEntry ForBlock(uint block) => new((block << TagWidth) | BlockTag);
 }

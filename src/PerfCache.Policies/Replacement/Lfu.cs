@@ -33,11 +33,14 @@ namespace PerfCache.Policies.Replacement;
 /// </remarks>
 public struct Lfu : IListRules
 {
+    /// <summary>Entries of the run table in a cache line, as a power of two.</summary>
+    private const int LineShift = 4;
+
     private CacheSpace _space;
     private FrameList _list;
     private NativeArray<uint> _counts;
     private NativeArray<uint> _runs;
-    private uint _runSlots;
+    private uint _runLines;
 
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
@@ -54,12 +57,11 @@ public struct Lfu : IListRules
     /// <inheritdoc/>
     public void Attach(CacheSpace space)
     {
-        const uint SlotsMin = 8;
         _space = space;
         _list = space.NewList("lfu list");
-        _runSlots = space.FrameCount + (space.FrameCount / 4) + SlotsMin;
+        _runLines = ((space.FrameCount + (space.FrameCount / 4)) >> LineShift) + 1;
         _counts = space.NewColumn<uint>("lfu counts", space.FrameCount + 1L);
-        _runs = space.NewColumn<uint>("lfu runs", _runSlots);
+        _runs = space.NewColumn<uint>("lfu runs", RunSlots);
     }
 
     /// <inheritdoc/>
@@ -153,9 +155,11 @@ public struct Lfu : IListRules
         }
 
         uint used = 0;
-        for (uint slot = 0; slot < _runSlots; slot++) used += _runs[slot] == 0 ? 0u : 1;
+        for (uint slot = 0; slot < RunSlots; slot++) used += _runs[slot] == 0 ? 0u : 1;
         if (used != runCount) throw new InvariantException($"lfu: expected U4: {runCount} runs in the table, found {used}");
     }
+
+    private readonly uint RunSlots => _runLines << LineShift;
 
     /// <summary>The slot of a run, or the empty one where it would be put.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -205,10 +209,15 @@ public struct Lfu : IListRules
         _runs[hole] = 0;
     }
 
-    /// <summary>Where a run is looked for first: the count times 2^32 / the golden ratio, scaled to the table.</summary>
+    /// <summary>Where a run is looked for first: lines are scattered by 2^32 / the golden ratio, and counts that follow
+    /// each other lie next to each other in a line, because a page's next run is the next count.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly uint HomeOf(uint count) => (uint)((ulong)(count * 0x9E3779B9u) * _runSlots >> 32);
+    private readonly uint HomeOf(uint count)
+    {
+        uint line = (uint)((ulong)((count >> LineShift) * 0x9E3779B9u) * _runLines >> 32);
+        return (line << LineShift) | (count & ((1 << LineShift) - 1));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly uint After(uint slot) => slot + 1 == _runSlots ? 0 : slot + 1;
+    private readonly uint After(uint slot) => slot + 1 == RunSlots ? 0 : slot + 1;
 }

@@ -212,7 +212,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
             freed += ScanLists(priority, mayDeactivate, force);
             ulong drop = TProfile.ShadowLeavesToDrop(
                 ref _shadowPressure, _space.Shadows.LeafCount, _space.ResidentCount, _space.FrameCount,
-                _space.IndexBlockCount, priority);
+                _space.IndexLeafCount, priority);
             while (drop-- > 0 && _space.DropOldestShadowLeaf())
             {
             }

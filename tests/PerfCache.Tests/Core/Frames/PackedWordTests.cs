@@ -70,18 +70,15 @@ public sealed class PackedWordTests
     }
 
     [Test]
-    public void SlotEntriesTellFramesShadowsAndBlocksApart()
+    public void SlotEntriesTellFramesAndShadowsApart()
     {
         SlotEntry frame = SlotEntry.ForFrame(new FrameId(FrameId.CountMax));
-        SlotEntry block = SlotEntry.ForBlock(IndexBlocks.BlockMax - 1);
         SlotEntry shadow = new(new ShadowFormat(0, 100).Pack(77, 0, true).Packed);
         Assert.Multiple(() =>
         {
-            Assert.That((frame.IsFrame, frame.IsShadow, frame.IsBlock, frame.IsEmpty), Is.EqualTo((true, false, false, false)));
-            Assert.That((block.IsFrame, block.IsShadow, block.IsBlock), Is.EqualTo((false, false, true)));
-            Assert.That((shadow.IsFrame, shadow.IsShadow, shadow.IsBlock), Is.EqualTo((false, true, false)));
+            Assert.That((frame.IsFrame, frame.IsShadow, frame.IsEmpty), Is.EqualTo((true, false, false)));
+            Assert.That((shadow.IsFrame, shadow.IsShadow, shadow.IsEmpty), Is.EqualTo((false, true, false)));
             Assert.That(frame.Frame.Value, Is.EqualTo(FrameId.CountMax));
-            Assert.That(block.Block, Is.EqualTo(IndexBlocks.BlockMax - 1));
             Assert.That(frame.FrameOrNone, Is.EqualTo(FrameId.CountMax));
             Assert.That(shadow.FrameOrNone, Is.Zero);
             Assert.That(default(SlotEntry).FrameOrNone, Is.Zero);

@@ -17,7 +17,7 @@ public sealed class LeafScanTests
     private static readonly uint[] s_words =
     [
         0, SlotEntry.ForFrame(new FrameId(1)).Packed, SlotEntry.ForFrame(new FrameId(FrameId.CountMax)).Packed,
-        SlotEntry.ShadowTag, SlotEntry.ShadowTag | 4, uint.MaxValue - 1, SlotEntry.ForBlock(1).Packed, uint.MaxValue,
+        SlotEntry.ShadowTag, SlotEntry.ShadowTag | 4, uint.MaxValue - 1, 7, uint.MaxValue,
     ];
 
     [Test]

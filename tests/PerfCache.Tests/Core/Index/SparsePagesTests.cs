@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+using PerfCache.Frames;
+using PerfCache.Index;
+using PerfCache.Memory;
+
+namespace PerfCache.Tests.Core.Index;
+
+/// <summary>
+/// Goal: nodes of sparse pages are found exactly while they are in the table, however it grows. Method: the same keys in a
+/// dictionary; keys of every shape that could fall into few buckets; readers without the lock beside a writer.
+/// </summary>
+[TestFixture]
+public sealed class SparsePagesTests
+{
+    private MemoryMeter _meter = null!;
+    private IndexBlocks _blocks = null!;
+    private SparsePages _nodes = null!;
+
+    [SetUp]
+    public void MakeTable()
+    {
+        _meter = new MemoryMeter();
+        _blocks = new IndexBlocks(_meter);
+        _nodes = new SparsePages(_blocks, _meter);
+    }
+
+    [TearDown]
+    public void NothingIsOut()
+    {
+        _nodes.Dispose();
+        _blocks.Dispose();
+        Assert.That(_meter.OutstandingBytes, Is.Zero);
+    }
+
+    [Test]
+    public void BehavesLikeADictionary([Values(1, 2, 3)] int seed, [Values(50, 3000, 40_000)] int size)
+    {
+        Random random = TestSeed.Random(seed);
+        Dictionary<ulong, uint> model = [];
+        List<ulong> keys = [];
+        for (int step = 0; step < 3 * size; step++)
+        {
+            ulong key = new PageKey(new ObjectId((uint)random.Next(3)), (ulong)random.NextInt64(size) << random.Next(20)).Packed;
+            bool isIn = model.TryGetValue(key, out uint expected);
+            uint found = _nodes.Find(new PageKey(key));
+            Assert.That(found, Is.EqualTo(isIn ? expected : 0), $"step {step}");
+            Assert.That(_nodes.FindShared(new PageKey(key)), Is.EqualTo(found));
+            if (!isIn && model.Count < size) Add(model, keys, key);
+            else if (keys.Count > 0 && random.Next(3) > 0) RemoveAny(model, keys, random);
+        }
+
+        Assert.That(_nodes.Count, Is.EqualTo(model.Count));
+        _nodes.Validate();
+        Assert.That(_nodes.InOrder(new PageKey(0), new PageKey(ulong.MaxValue)).Select(pair => (pair.Key, pair.Address)),
+            Is.EqualTo(model.OrderBy(pair => pair.Key).Select(pair => (pair.Key, pair.Value))));
+    }
+
+    [Test]
+    public void ARangeIsInOrderHoweverItIsFound()
+    {
+        Dictionary<ulong, uint> model = [];
+        for (ulong i = 0; i < 500; i++) Add(model, [], (i * 7919) % 1000);
+        foreach ((ulong first, ulong last) in new[] { (0UL, 3UL), (100UL, 450UL), (0UL, 2000UL), (999UL, 999UL), (5000UL, 9000UL) })
+        {
+            Assert.That(_nodes.InOrder(new PageKey(first), new PageKey(last)).Select(pair => pair.Key),
+                Is.EqualTo(model.Keys.Where(key => key >= first && key <= last).Order()), $"{first} to {last}");
+        }
+    }
+
+    /// <summary>Keys as programs number things: neighbours, strides of powers of two, high bits alone.</summary>
+    [Test]
+    public void NoUsualPatternMakesLongChains()
+    {
+        Func<ulong, ulong>[] patterns =
+        [
+            i => i, i => i << 6, i => i << 12, i => i << 20, i => i << 30, i => i << 40, i => (i << 40) | (i * 3),
+            i => i * 1_000_003, i => (i << 24) | (i & 0xFF),
+        ];
+        foreach (Func<ulong, ulong> pattern in patterns)
+        {
+            Dictionary<ulong, uint> model = [];
+            for (ulong i = 0; i < 4096; i++) if (!model.ContainsKey(pattern(i))) Add(model, [], pattern(i));
+            // A reader without the lock looks at 64 nodes at most: what it cannot find costs a lock, on every hit.
+            int found = model.Keys.Count(key => _nodes.FindShared(new PageKey(key)) == model[key]);
+            Assert.That(found, Is.EqualTo(model.Count), $"pattern with {pattern(1)}, {pattern(2)}, ...");
+            foreach ((ulong _, uint node) in model) Remove(node);
+        }
+    }
+
+    /// <summary>What a reader finds for a page that stays is its node or nothing, while all around it come and go; once
+    /// the writer rests it is found. A node that was found has had the key.</summary>
+    [Test]
+    public void ReadersWithoutTheLockFindTheRightNodeOrNothing()
+    {
+        const int Stayers = 1000;
+        Dictionary<ulong, uint> stay = [];
+        for (ulong i = 0; i < Stayers; i++) Add(stay, [], i << 13);
+        using CancellationTokenSource stop = new();
+        long found = 0;
+        long wrong = 0;
+        Thread[] readers = new Thread[2];
+        for (int r = 0; r < readers.Length; r++)
+        {
+            int seed = r;
+            readers[r] = new Thread(() =>
+            {
+                Random random = TestSeed.Random(seed);
+                while (!stop.IsCancellationRequested)
+                {
+                    ulong key = (ulong)random.Next(Stayers) << 13;
+                    uint node = _nodes.FindShared(new PageKey(key));
+                    if (node == stay[key]) Interlocked.Increment(ref found);
+                    else if (node != 0) Interlocked.Increment(ref wrong);
+                }
+            });
+            readers[r].Start();
+        }
+
+        Random writer = TestSeed.Random(99);
+        Dictionary<ulong, uint> others = [];
+        List<ulong> keys = [];
+        for (int step = 0; step < 300_000; step++)
+        {
+            if (others.Count < 20_000 && writer.Next(5) < 3)
+            {
+                ulong key = (ulong)writer.NextInt64(1L << 30) | 1;
+                if (!others.ContainsKey(key)) Add(others, keys, key);
+            }
+            else if (keys.Count > 0)
+            {
+                RemoveAny(others, keys, writer);
+            }
+        }
+
+        stop.Cancel();
+        foreach (Thread reader in readers) Assert.That(reader.Join(TimeSpan.FromSeconds(30)), "a reader ends");
+        Assert.That(wrong, Is.Zero);
+        Assert.That(found, Is.Positive);
+        foreach ((ulong key, uint node) in stay) Assert.That(_nodes.FindShared(new PageKey(key)), Is.EqualTo(node));
+        _nodes.Validate();
+    }
+
+    private void Add(Dictionary<ulong, uint> model, List<ulong> keys, ulong key)
+    {
+        uint node = _nodes.Add(new PageKey(key));
+        // As the index does at once: a node in use has an entry.
+        _blocks.Slot(node) = SlotEntry.ForFrame(new FrameId(1)).Packed;
+        model.Add(key, node);
+        keys.Add(key);
+    }
+
+    private void RemoveAny(Dictionary<ulong, uint> model, List<ulong> keys, Random random)
+    {
+        int i = random.Next(keys.Count);
+        ulong key = keys[i];
+        keys[i] = keys[^1];
+        keys.RemoveAt(keys.Count - 1);
+        model.Remove(key, out uint node);
+        Remove(node);
+    }
+
+    private void Remove(uint node)
+    {
+        _blocks.Slot(node) = 0;
+        _nodes.Remove(node);
+    }
+}
