@@ -24,7 +24,7 @@ internal sealed record BenchPlan
 {
     /// <summary>The policies, as <see cref="PolicySpec"/> texts.</summary>
     public IReadOnlyList<string> Policies { get; init; } =
-        ["lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu"];
+        ["lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu", "2q", "arc", "lirs", "wtinylfu"];
 
     /// <summary>The sizes.</summary>
     public IReadOnlyList<BenchSize> Sizes { get; init; } = BenchSize.Defaults;

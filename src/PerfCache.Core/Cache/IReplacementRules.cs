@@ -83,6 +83,12 @@ public interface IReplacementRules
     static virtual bool UsesGhosts => false;
 
     /// <summary>
+    /// True for a list rule whose hits read the state of the frame, so that it is asked for when hits are known beforehand. A
+    /// constant, and a hint: the state may be read without it.
+    /// </summary>
+    static virtual bool HitsReadState => false;
+
+    /// <summary>
     /// True for a list rule that reads a column of its own with each hit (<see cref="HintHit"/>). A constant: without it
     /// <see cref="HintHit"/> is not called.
     /// </summary>

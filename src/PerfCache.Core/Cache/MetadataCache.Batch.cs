@@ -132,6 +132,7 @@ public sealed partial class MetadataCache<TRules, TMode>
             // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was. The frames
             // are those that the call before asked for.
             NativeArray<FrameLink> links = _frames.Links;
+            NativeArray<FrameHead> heads = _heads;
             uint[] frames = _hintedFrames;
             foreach (uint frame in frames)
             {
@@ -142,10 +143,13 @@ public sealed partial class MetadataCache<TRules, TMode>
 
             for (int i = start; i < end; i++)
             {
-                uint frame = new SlotEntry(slots[ring[i & RingMask]]).FrameOrNone;
-                frames[i & (GroupSize - 1)] = frame;
-                links.Prefetch(frame);
-                if (TRules.HintsHits) _rules.HintHit(new FrameId(frame));
+                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                // A miss whose page has a ghost takes that row off its list, much as a hit does with its frame.
+                uint row = TRules.UsesGhosts ? entry.Row : entry.FrameOrNone;
+                frames[i & (GroupSize - 1)] = row;
+                links.Prefetch(row);
+                if (TRules.HitsReadState) heads.Prefetch(row);
+                if (TRules.HintsHits) _rules.HintHit(new FrameId(row));
             }
         }
         else
@@ -261,6 +265,9 @@ public sealed partial class MetadataCache<TRules, TMode>
     {
         if (TRules.Kind == RuleKind.List)
         {
+            // A hit may drop ghosts (lirs), and with the last shadow of a leaf goes the leaf: whoever has looked up slots
+            // beforehand must see that before the next one is used, and does after a deferred hit.
+            if (TRules.UsesGhosts) return true;
             _rules.OnDeferredHit(frame);
             return false;
         }

@@ -42,6 +42,9 @@ internal readonly record struct SlotEntry(uint Packed)
         get => (Packed >> TagWidth) & (0u - (Packed & FrameTag));
     }
 
+    /// <summary>For rules with ghosts: the row of a leaf's entry, the frame's or the ghost's, or 0.</summary>
+    internal uint Row => Packed >> TagWidth;
+
     /// <summary>The shadow, of an entry that is empty or holds one.</summary>
     internal ShadowEntry Shadow => new(Packed);
 

@@ -26,7 +26,11 @@ public sealed class PolicyCatalog
         PolicyEntry.ForFlagRules("clock", "first in, first out, but used pages get another round", _ => new Clock()),
         PolicyEntry.ForFlagRules("sieve", "a hand takes out what was not used; survivors stay in place", _ => new Sieve()),
         S3FifoEntry(),
+        TwoQEntry(),
+        PolicyEntry.ForListRules("arc", "adaptive replacement cache: recency against frequency, by ghosts", _ => new Arc()),
+        LirsEntry(),
         PolicyEntry.ForListRules("lfu", "least frequently used since it came in", _ => new Lfu()),
+        WTinyLfuEntry(),
         PolicyEntry.ForClairvoyantRules(
             "belady", "the furthest next use goes (knows the future)", (_, nextUses) => new Belady(nextUses)),
         Linux<Linux315>("linux-3.15", $"classic two-list LRU of Linux 3.15, {LinuxNote}"),
@@ -102,6 +106,42 @@ public sealed class PolicyCatalog
             new("ghost", $"pages remembered after eviction, as a part of the frames, 0 to {S3Fifo.GhostMax} (0.9)"),
             new("move", $"hits that end the trial, 1 to {S3Fifo.MarkMax} (2)"),
         ]);
+
+    private static PolicyEntry TwoQEntry() => PolicyEntry.ForListRules(
+        "2q", "2Q, full version: pages must come back to stay",
+        spec => new TwoQ(
+            spec.GetDouble("in", TwoQ.InShareDefault, 0, 1), spec.GetDouble("out", TwoQ.OutShareDefault, 0, 100)),
+        [new("in", "share of the frames for pages seen once, 0 to 1 (0.25)"),
+            new("out", "ghosts, as a share of the frames, 0 to 100 (0.5)")]);
+
+    private static PolicyEntry LirsEntry() => PolicyEntry.ForListRules(
+        "lirs", "low inter-reference recency set",
+        spec => new Lirs(
+            spec.GetDouble("hir", Lirs.HirShareDefault, 0, 1), spec.GetDouble("stack", Lirs.StackShareDefault, 1, 100)),
+        [new("hir", "share of the frames for pages on trial, 0 to 1 (0.01)"),
+            new("stack", "pages remembered, as a multiple of the frames, 1 to 100 (2)")]);
+
+    private static PolicyEntry WTinyLfuEntry()
+    {
+        WTinyLfuOptions usual = new();
+        return PolicyEntry.ForListRules(
+            "wtinylfu", "W-TinyLFU: a page must be used more often than the one it displaces",
+            spec => new WTinyLfu(new WTinyLfuOptions
+            {
+                WindowShare = spec.GetDouble("window", usual.WindowShare, 0, 1),
+                ProtectedShare = spec.GetDouble("protected", usual.ProtectedShare, 0, 1),
+                Sample = spec.GetDouble("sample", usual.Sample, 1, WTinyLfuOptions.SampleMax),
+                Doorkeeper = spec.GetBoolean("doorkeeper", usual.Doorkeeper),
+                Adaptive = spec.GetBoolean("adaptive", usual.Adaptive),
+                Step = spec.GetDouble("step", usual.Step, 0, 1),
+            }),
+            [new("window", "share of the frames for new pages, 0 to 1 (0.01)"),
+                new("protected", "share of the rest for pages used again there, 0 to 1 (0.8)"),
+                new("sample", "uses a frame until counters are halved, and in an epoch of the adaptive window (10)"),
+                new("doorkeeper", "true to keep first uses out of the counters (false)"),
+                new("adaptive", "true to let the window's size follow the hit ratio (false)"),
+                new("step", "share of the frames by which the adaptive window moves, 0 to 1 (0.0625)")]);
+    }
 
     private static PolicyEntry Linux<TProfile>(string name, string summary) where TProfile : struct, ILinuxProfile
     {

@@ -35,7 +35,11 @@ internal sealed class BenchCommandTests
                 row.GetProperty("lookAhead").GetBoolean())),
             Is.EquivalentTo(
                 from size in new[] { "small", "smaller" }
-                from policy in new[] { "lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu" }
+                from policy in new[]
+                {
+                    "lru", "linux-6", "fifo", "linux-3.15", "clock", "sieve", "s3fifo", "lfu", "2q", "arc", "lirs",
+                    "wtinylfu",
+                }
                 from lookAhead in new[] { true, false }
                 select (size, policy, lookAhead)));
         foreach (JsonElement row in rows)

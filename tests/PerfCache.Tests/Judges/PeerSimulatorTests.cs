@@ -11,7 +11,7 @@ namespace PerfCache.Tests.Judges;
 /// a trace in one pass. Where the two differ in what the paper leaves open, ratios are compared instead.
 /// </summary>
 [TestFixture]
-public sealed class PeerSimulatorTests
+public sealed partial class PeerSimulatorTests
 {
     private static readonly string[] s_counts = ["traces", "libcachesim-missratios.csv"];
 

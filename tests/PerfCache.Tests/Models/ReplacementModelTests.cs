@@ -12,7 +12,7 @@ namespace PerfCache.Tests.Models;
 /// seeded requests, repetitions and removals; after each, verdict, lists and counts must agree and every invariant hold.
 /// </summary>
 [TestFixture]
-public sealed class ReplacementModelTests
+public sealed partial class ReplacementModelTests
 {
     private MemoryMeter _meter = null!;
 

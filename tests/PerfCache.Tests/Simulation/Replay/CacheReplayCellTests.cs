@@ -14,7 +14,9 @@ public sealed class CacheReplayCellTests
 
     [Test]
     public void BlocksOutcomesAndLookAheadDoNotChangeTheCounts(
-        [Values("fifo", "lru", "linux-3.15", "linux-6", "clock", "sieve", "s3fifo", "lfu", "belady")] string policy, [Values] bool hasFiles,
+        [Values("fifo", "lru", "linux-3.15", "linux-6", "clock", "sieve", "s3fifo", "lfu", "belady",
+            "2q", "arc", "lirs", "wtinylfu", "wtinylfu:doorkeeper=true,adaptive=true")]
+        string policy, [Values] bool hasFiles,
         [Values(1, 2, 33, 1000)] int blockLength, [Values] bool wantsOutcomes, [Values] bool looksAhead)
     {
         (uint[] pages, int[] files) = Requests();
