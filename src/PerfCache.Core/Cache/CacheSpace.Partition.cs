@@ -47,6 +47,7 @@ public sealed partial class CacheSpace
     {
         _whole = whole;
         _meter = whole._meter;
+        _scoutingPays = whole._scoutingPays;
         _lists = [];
         _frameCount = frameLimit;
         IsShared = true;

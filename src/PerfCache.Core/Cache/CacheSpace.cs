@@ -17,7 +17,11 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace : IDisposable
 {
+    /// <summary>Below this size all frames are in a core's own cache, and there is nothing to walk ahead for.</summary>
+    private const uint ScoutFrameMin = 16 * 1024;
+
     private readonly MemoryMeter _meter;
+    private readonly bool _scoutingPays;
 
     /// <param name="frameCount">The frames there may ever be.</param>
     /// <param name="extraRowCount">Rows beyond the frames: ghosts.</param>
@@ -27,6 +31,7 @@ public sealed partial class CacheSpace : IDisposable
     {
         IsShared = shared;
         _meter = meter;
+        _scoutingPays = frameCount > ScoutFrameMin;
         _frameCount = frameCount;
         // Of a shared space, the first partition has them, and further ones have more.
         uint ghostRowMax = extraRowCount * (ulong)(PartitionsMax - 1) + frameCount + extraRowCount > FrameId.CountMax
@@ -107,6 +112,21 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>Hints that a frame will be evicted soon: the slot of its page is brought near.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void PrefetchForEviction(FrameId frame) => Index.PrefetchForEviction(Frames.Slot(frame));
+
+    /// <summary>Brings what the next evictions from a list's tail will touch near, one step with each call; nothing where
+    /// the cache is so small that all of it is near.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchNextVictim(FrameList list)
+    {
+        if (_scoutingPays) PrefetchForEviction(list.PrefetchVictim());
+    }
+
+    /// <summary>As the other, for rules whose next victim is looked for from a hand on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchNextVictim(FrameList list, FrameId hand)
+    {
+        if (_scoutingPays) PrefetchForEviction(list.PrefetchVictim(hand));
+    }
 
     /// <summary>Evicts the page of a frame that the rule has taken off its lists; the frame is free afterwards.</summary>
     /// <param name="victim">The frame.</param>

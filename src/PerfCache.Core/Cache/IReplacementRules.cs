@@ -94,6 +94,11 @@ public interface IReplacementRules
     /// </summary>
     static virtual bool HintsHits => false;
 
+    /// <summary>
+    /// True for a list rule with ghosts that may drop some when a page is hit, not only when one is missed. A constant.
+    /// </summary>
+    static virtual bool HitsDropGhosts => false;
+
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
     /// <param name="frameCount">The most frames that the cache, or the rule's partition of it, will have.</param>
     uint GhostRowCount(uint frameCount) => 0;

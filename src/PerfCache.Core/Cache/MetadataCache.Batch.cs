@@ -265,9 +265,9 @@ public sealed partial class MetadataCache<TRules, TMode>
     {
         if (TRules.Kind == RuleKind.List)
         {
-            // A hit may drop ghosts (lirs), and with the last shadow of a leaf goes the leaf: whoever has looked up slots
-            // beforehand must see that before the next one is used, and does after a deferred hit.
-            if (TRules.UsesGhosts) return true;
+            // With the last shadow of a leaf goes the leaf: whoever has looked up slots beforehand must see that before the
+            // next one is used, and does after a deferred hit.
+            if (TRules.HitsDropGhosts) return true;
             _rules.OnDeferredHit(frame);
             return false;
         }
@@ -275,9 +275,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         ref FrameHead head = ref heads[frame.Value];
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return false;
-        // A store that changes nothing is not free: a rule that reads the word would wait for the byte that the hit before
-        // has just stored into it, as the processor cannot take a word from two stores in flight.
-        if (effect.LeavesAsIs(head.Referenced)) return false;
+        // Stored even where it changes nothing: a test costs more than the store.
         head.Referenced = effect.Referenced;
         return effect.Defers;
     }

@@ -171,7 +171,7 @@ public struct Arc : IListRules
         if (_evictsWithoutGhost)
         {
             FrameId unseen = _once.PopTail();
-            _space.PrefetchForEviction(_once.PrefetchVictim());
+            _space.PrefetchNextVictim(_once);
             return _space.Evict(unseen, ShadowEntry.None) ? 1 : 0;
         }
 
@@ -222,7 +222,7 @@ public struct Arc : IListRules
     {
         FrameId victim = pages.PopTail();
         if (victim.IsNone) return 0;
-        _space.PrefetchForEviction(pages.PrefetchVictim());
+        _space.PrefetchNextVictim(pages);
         // Never in the paper, where a miss makes room for one page: a caller may reclaim without a miss.
         if (_onceGhosts.Count + _twiceGhosts.Count == _space.FrameCount)
             DropOldest(_twiceGhosts.Count > 0 ? _twiceGhosts : _onceGhosts);
@@ -235,6 +235,6 @@ public struct Arc : IListRules
     private readonly void DropOldest(FrameList ghosts)
     {
         _space.DropGhost(ghosts.PopTail());
-        _space.PrefetchForEviction(ghosts.PrefetchVictim());
+        _space.PrefetchNextVictim(ghosts);
     }
 }

@@ -85,7 +85,7 @@ public struct Clock : IFlagRules
 
         if (victim.IsNone) return 0;
         _list.Remove(victim);
-        _space.PrefetchForEviction(_list.PrefetchVictim());
+        _space.PrefetchNextVictim(_list);
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

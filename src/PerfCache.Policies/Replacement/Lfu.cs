@@ -114,7 +114,7 @@ public struct Lfu : IListRules
         FrameId victim = _list.Tail;
         if (victim.IsNone) return 0;
         OnRemove(victim);
-        _space.PrefetchForEviction(_list.PrefetchVictim());
+        _space.PrefetchNextVictim(_list);
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

@@ -107,6 +107,10 @@ public struct Lirs : IListRules
     /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
+    /// <inheritdoc/>
+    /// <remarks>A hit may prune the stack.</remarks>
+    public static bool HitsDropGhosts => true;
+
     /// <summary>S: LIR pages' frames and HIR pages' ghosts, most recently used first.</summary>
     public readonly FrameList Stack => _stack;
 
@@ -175,7 +179,7 @@ public struct Lirs : IListRules
     {
         FrameId victim = _queue.PopTail();
         if (victim.IsNone) return ReclaimLir();
-        _space.PrefetchForEviction(_queue.PrefetchVictim());
+        _space.PrefetchNextVictim(_queue);
         FrameId ghost = new(_partners[victim.Value]);
         if (ghost.IsNone) return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
         if (!_space.EvictToGhost(victim, ghost))

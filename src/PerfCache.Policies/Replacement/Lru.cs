@@ -49,7 +49,7 @@ public struct Lru : IListRules
     {
         FrameId victim = _list.PopTail();
         if (victim.IsNone) return 0;
-        _space.PrefetchForEviction(_list.PrefetchVictim());
+        _space.PrefetchNextVictim(_list);
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

@@ -194,7 +194,7 @@ public struct S3Fifo : IFlagRules
         while (true)
         {
             FrameId oldest = _small.PopTail();
-            _space.PrefetchForEviction(_small.PrefetchVictim());
+            _space.PrefetchNextVictim(_small);
             if (oldest.IsNone || _frames.Head(oldest).Referenced < _moveMark) return oldest;
             _frames.SetReferenced(oldest, 0);
             _frames.SetFlags(oldest, FrameState.Active);
@@ -218,7 +218,7 @@ public struct S3Fifo : IFlagRules
         }
 
         if (!oldest.IsNone) _main.Remove(oldest);
-        _space.PrefetchForEviction(_main.PrefetchVictim());
+        _space.PrefetchNextVictim(_main);
         return oldest;
     }
 
@@ -229,7 +229,7 @@ public struct S3Fifo : IFlagRules
         if (!_space.EvictToGhost(victim, out FrameId ghost)) return false;
         _ghosts.PushHead(ghost);
         while (_ghosts.Count > limit) _space.DropGhost(_ghosts.PopTail());
-        _space.PrefetchForEviction(_ghosts.PrefetchVictim());
+        _space.PrefetchNextVictim(_ghosts);
         return true;
     }
 }

@@ -92,7 +92,7 @@ public struct Sieve : IFlagRules
         if (victim.IsNone) return 0;
         _hand = _list.Younger(victim);
         _list.Remove(victim);
-        _space.PrefetchForEviction(_list.PrefetchVictim(_hand));
+        _space.PrefetchNextVictim(_list, _hand);
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

@@ -154,17 +154,17 @@ public struct TwoQ : IListRules
         if (_in.Count <= _inMax && _main.Count > 0)
         {
             FrameId old = _main.PopTail();
-            _space.PrefetchForEviction(_main.PrefetchVictim());
+            _space.PrefetchNextVictim(_main);
             return _space.Evict(old, ShadowEntry.None) ? 1 : 0;
         }
 
         FrameId victim = _in.PopTail();
         if (victim.IsNone) return 0;
-        _space.PrefetchForEviction(_in.PrefetchVictim());
+        _space.PrefetchNextVictim(_in);
         if (_out.Count == _outMax)
         {
             _space.DropGhost(_out.PopTail());
-            _space.PrefetchForEviction(_out.PrefetchVictim());
+            _space.PrefetchNextVictim(_out);
         }
 
         if (!_space.EvictToGhost(victim, out FrameId ghost)) return 0;

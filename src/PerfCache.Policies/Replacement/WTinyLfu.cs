@@ -236,7 +236,7 @@ public struct WTinyLfu : IListRules
     private readonly int Evict(FrameList list)
     {
         FrameId victim = list.PopTail();
-        _space.PrefetchForEviction(list.PrefetchVictim());
+        _space.PrefetchNextVictim(list);
         return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
     }
 

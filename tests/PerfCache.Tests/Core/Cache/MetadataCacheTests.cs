@@ -137,6 +137,11 @@ public sealed class MetadataCacheTests
         SameWithAndWithoutLookAhead((uint)frames, dense, () => new Lru());
         SameWithAndWithoutLookAhead((uint)frames, dense, () => new Fifo());
         SameWithAndWithoutLookAhead((uint)frames, dense, () => new LinuxRules<Linux6>(4, 3));
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new S3Fifo());
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new TwoQ());
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new Arc());
+        // Its hits drop ghosts, and with them leaves whose slots have been looked up.
+        SameWithAndWithoutLookAhead((uint)frames, dense, () => new Lirs());
     }
 
     /// <summary>Pages are spread so thinly that leaves come and go while their addresses wait in the ring.</summary>
