@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Memory;
@@ -89,7 +91,7 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// <returns>The last page.</returns>
     /// <remarks>
     /// The ring holds the slot addresses of three groups, so each page is looked up once. An address stays good until a
-    /// leaf is freed (<see cref="PageIndex.LeavesRemoved"/>); then those not yet served are looked up again. One that
+    /// leaf is freed (<see cref="PageIndex.LeavesRemoved"/>); then those in it are forgotten. One that
     /// says "no such leaf" may be outdated too: its request takes the slow path, which looks properly.
     /// </remarks>
     private ulong ServeAhead(
@@ -196,9 +198,34 @@ public sealed partial class MetadataCache<TRules, TMode>
             else DeferHit(deferred);
             last = pages[i++];
             if (_index.LeavesRemoved == removed) continue;
-            FindSlots(owner, pages, ring, i, start + (3 * GroupSize));
+            if (!TryForgetLeaves(ring, removed)) FindSlots(owner, pages, ring, i, start + (3 * GroupSize));
             removed = _index.LeavesRemoved;
         }
+    }
+
+    /// <summary>Makes the addresses in leaves that were freed into slots of block 0: their requests take the slow path,
+    /// which looks properly.</summary>
+    /// <param name="ring">The addresses; those that are served already do not matter.</param>
+    /// <param name="removed">How many leaves had been freed when they were looked up.</param>
+    /// <returns>False when it is not known any more which leaves.</returns>
+    /// <remarks>In a cache that is small for its trace a leaf goes with every other miss; looking all slots up again
+    /// took longer than the miss.</remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryForgetLeaves(Span<uint> ring, uint removed)
+    {
+        if (_index.LeavesRemoved - removed > PageIndex.RemovedLeavesKept) return false;
+        for (; removed != _index.LeavesRemoved; removed++)
+        {
+            Vector256<uint> leaf = Vector256.Create(_index.RemovedLeaf(removed));
+            Vector256<uint> slotMask = Vector256.Create((uint)IndexBlocks.SlotCount - 1);
+            foreach (ref Vector256<uint> addresses in MemoryMarshal.Cast<uint, Vector256<uint>>(ring))
+            {
+                Vector256<uint> isGone = Vector256.Equals(addresses >> IndexBlocks.SlotBits, leaf);
+                addresses = Vector256.ConditionalSelect(isGone, addresses & slotMask, addresses);
+            }
+        }
+
+        return true;
     }
 
     /// <summary>True when the metadata is larger than a core's own cache; below, hints only cost time.</summary>

@@ -143,7 +143,7 @@ internal sealed partial class PageIndex
         ulong key = _blocks.LeafKey(block);
         ref ObjectRow row = ref _objects[key >> LeafKeyObjectShift];
         ulong leaf = key & ((1UL << LeafKeyObjectShift) - 1);
-        LeavesRemoved++;
+        _removedLeaves[LeavesRemoved++ % RemovedLeavesKept] = block;
         _blocks.Free(block);
         row.Directory[leaf] = 0;
         row.Shadows.IndexLeafCount--;
@@ -152,7 +152,7 @@ internal sealed partial class PageIndex
     /// <summary>Frees the node of a slot that is empty.</summary>
     private void RemoveNode(uint address)
     {
-        LeavesRemoved++;
+        _removedLeaves[LeavesRemoved++ % RemovedLeavesKept] = 0;
         _objects[new PageKey(_nodes.Key(address)).ObjectId.Value].Shadows.IndexLeafCount--;
         _nodes.Remove(address);
     }

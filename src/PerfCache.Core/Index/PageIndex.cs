@@ -29,6 +29,9 @@ internal sealed partial class PageIndex : IDisposable
     /// <summary>The most pages of an object that may have a directory (2^32: 256 MiB of reserved addresses).</summary>
     internal const ulong DensePageMax = 1UL << 32;
 
+    /// <summary>How many of the leaves that were freed last are remembered.</summary>
+    internal const uint RemovedLeavesKept = 8;
+
     private readonly MemoryMeter _meter;
     private readonly IndexBlocks _blocks;
     private readonly SparsePages _nodes;
@@ -40,6 +43,7 @@ internal sealed partial class PageIndex : IDisposable
     private DirectoryView[] _directories = [];
     private uint _objectCount;
     private readonly List<NativeColumn<uint>> _retiredDirectories = [];
+    private readonly uint[] _removedLeaves = new uint[RemovedLeavesKept];
     private bool _isDivided;
 
     internal PageIndex(FrameTable frames, MemoryMeter meter)
@@ -83,6 +87,10 @@ internal sealed partial class PageIndex : IDisposable
 
     /// <summary>How often a leaf or a node was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
     internal uint LeavesRemoved { get; private set; }
+
+    /// <summary>The block of the leaf that was the <paramref name="number"/>th to be freed, or 0 for a node: known for the
+    /// last <see cref="RemovedLeavesKept"/>.</summary>
+    internal uint RemovedLeaf(uint number) => _removedLeaves[number % RemovedLeavesKept];
 
     /// <summary>Native bytes in use: blocks, buckets and directories.</summary>
     internal long NativeBytes

@@ -21,8 +21,13 @@ namespace PerfCache.Simulation.Replay;
 /// three quarters full, from the keys alone: the old table is dropped before the new one is made.
 /// </para>
 /// <para>
+/// Where at least a quarter of all keys up to the greatest is there (generators, numbered pages), the hash table gives way
+/// to a plain array of numbers by key, which is several times faster. It is given up for good when a key comes that would
+/// make it larger than four entries a key.
+/// </para>
+/// <para>
 /// Cost: 8 bytes a key, 4 more where the trace has files, 8 more for the pages seen in a leaf
-/// (<see cref="PageNumbering.PerLeaf"/>), and 5.4 to 10.7 bytes of table: at most 32 bytes a distinct key,
+/// (<see cref="PageNumbering.PerLeaf"/>), and 5.4 to 10.7 bytes of table or 4 to 16 of array: at most 32 bytes a distinct key,
 /// plus one page of the operating system for the table and each column.
 /// </para>
 /// <para>
@@ -58,7 +63,14 @@ public sealed class IdMap : IDisposable
     private readonly long _countMax;
     private readonly int _keyShift;
 
+    // Entries of the array for each key, at most.
+    private const long DirectEntriesPerKey = 4;
+
+    // One of the two is there.
     private NativeColumn<uint>? _table;
+    private NativeColumn<uint>? _direct;
+    private bool _wasDirect;
+    private ulong _keyMax;
     private int _slotBits = SlotBitsMin;
     private long _growAt;
 
@@ -101,7 +113,7 @@ public sealed class IdMap : IDisposable
     public long Count { get; private set; }
 
     /// <summary>Native bytes in use by the table and the columns.</summary>
-    public long Bytes => (_table?.CommittedBytes ?? 0) + _keys.CommittedBytes
+    public long Bytes => (_table?.CommittedBytes ?? 0) + (_direct?.CommittedBytes ?? 0) + _keys.CommittedBytes
         + (_files?.CommittedBytes ?? 0) + (_pagesSeen?.CommittedBytes ?? 0);
 
     /// <summary>Writes the number of every page, making numbers for the new ones.</summary>
@@ -119,7 +131,8 @@ public sealed class IdMap : IDisposable
         {
             int length = Math.Min(GroupLength, ids.Length - start);
             ReadOnlySpan<int> groupFiles = files.IsEmpty ? files : files.Slice(start, length);
-            MapGroup(ids.Slice(start, length), groupFiles, numbers[start..]);
+            if (_direct is not null) MapDirect(ids.Slice(start, length), numbers[start..]);
+            else MapGroup(ids.Slice(start, length), groupFiles, numbers[start..]);
         }
 
         if (_pagesSeen is not null) CountPages(ids, numbers);
@@ -149,6 +162,7 @@ public sealed class IdMap : IDisposable
     public void Dispose()
     {
         _table?.Dispose();
+        _direct?.Dispose();
         _keys?.Dispose();
         _files?.Dispose();
         _pagesSeen?.Dispose();
@@ -169,7 +183,33 @@ public sealed class IdMap : IDisposable
             int file = files.IsEmpty ? 0 : files[i];
             uint number = candidates[i];
             bool isFound = number != NoNumber && keys[i] == key && (_files is null || _files.View[number] == file);
-            numbers[i] = isFound ? number : FindOrAddSlow(key, file, hashes[i]);
+            numbers[i] = isFound ? number : FindOrAdd(key, file, hashes[i]);
+        }
+    }
+
+    private void MapDirect(ReadOnlySpan<ulong> ids, Span<uint> numbers)
+    {
+        NativeArray<uint> direct = _direct!.View;
+        ulong length = (ulong)_direct.Length;
+        int shift = _keyShift;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ulong key = ids[i] >> shift;
+            uint entry = key < length ? direct[key] : 0;
+            if (entry != 0)
+            {
+                numbers[i] = entry - 1;
+                continue;
+            }
+
+            numbers[i] = FindOrAdd(key, 0, Hash(key, 0));
+            if (_direct is null)
+            {
+                MapGroup(ids[(i + 1)..], default, numbers[(i + 1)..]);
+                return;
+            }
+
+            length = (ulong)_direct.Length;
         }
     }
 
@@ -250,7 +290,29 @@ public sealed class IdMap : IDisposable
         Pages = pages;
     }
 
-    private uint FindOrAddSlow(ulong key, int file, ulong hash)
+    /// <summary>Finds or adds a key, whichever way the map works at the moment.</summary>
+    private uint FindOrAdd(ulong key, int file, ulong hash)
+    {
+        if (_direct is null) return FindOrAddHashed(key, file, hash);
+        if (key < (ulong)_direct.Length && _direct.View[key] != 0) return _direct.View[key] - 1;
+        if (key >= (ulong)_direct.Length && key >= (ulong)(DirectEntriesPerKey * (Count + 1)))
+        {
+            StopBeingDirect();
+            return FindOrAddHashed(key, file, hash);
+        }
+
+        uint number = Add(key, file);
+        if (key >= (ulong)_direct.Length)
+        {
+            long grown = Math.Max((long)key + 1, _direct.Length + (_direct.Length >> GrowthShift));
+            _direct.EnsureLengthExact(Math.Min(grown, _direct.LengthMax));
+        }
+
+        _direct.View[key] = number + 1;
+        return number;
+    }
+
+    private uint FindOrAddHashed(ulong key, int file, ulong hash)
     {
         NativeArray<uint> table = _table!.View;
         uint numberMask = NumberMask;
@@ -262,6 +324,15 @@ public sealed class IdMap : IDisposable
             if ((entry & ~numberMask) == tag && IsKey(found, key, file)) return found;
         }
 
+        uint added = Add(key, file);
+        table[slot] = tag | (added + 1);
+        if (Count >= _growAt) Grow();
+        return added;
+    }
+
+    /// <summary>Gives a key the next number.</summary>
+    private uint Add(ulong key, int file)
+    {
         if (Count == _countMax) ThrowFull();
         uint number = (uint)Count;
         EnsureRoom(_keys, number);
@@ -274,10 +345,36 @@ public sealed class IdMap : IDisposable
 
         // Fresh memory is zero: no page of the leaf is seen yet.
         if (_pagesSeen is not null) EnsureRoom(_pagesSeen, number);
-        table[slot] = tag | (number + 1);
+        _keyMax = Math.Max(_keyMax, key);
         Count = number + 1L;
-        if (Count >= _growAt) Rehash();
         return number;
+    }
+
+    private void Grow()
+    {
+        if (_files is null && !_wasDirect && _keyMax < (ulong)(DirectEntriesPerKey * Count)) BecomeDirect();
+        else if (_slotBits < SlotBitsMax) Rehash(_slotBits + 1);
+    }
+
+    private void BecomeDirect()
+    {
+        _table!.Dispose();
+        _table = null;
+        _direct = new NativeColumn<uint>("id map table", 1L << SlotBitsMax, _meter);
+        _direct.EnsureLengthExact((long)_keyMax + 1);
+        NativeArray<uint> direct = _direct.View;
+        NativeArray<ulong> keys = _keys.View;
+        for (uint number = 0; number < Count; number++) direct[keys[number]] = number + 1;
+    }
+
+    private void StopBeingDirect()
+    {
+        _direct!.Dispose();
+        _direct = null;
+        _wasDirect = true;
+        int slotBits = _slotBits;
+        while (slotBits < SlotBitsMax && Count >= 3L << (slotBits - 2)) slotBits++;
+        Rehash(slotBits);
     }
 
     private static void EnsureRoom<TValue>(NativeColumn<TValue> column, uint index) where TValue : unmanaged
@@ -287,10 +384,9 @@ public sealed class IdMap : IDisposable
         column.EnsureLengthExact(Math.Min(grown, column.LengthMax));
     }
 
-    private void Rehash()
+    private void Rehash(int slotBits)
     {
-        if (_slotBits == SlotBitsMax) return;
-        _slotBits++;
+        _slotBits = slotBits;
         MakeTable();
         NativeArray<uint> table = _table!.View;
         NativeArray<ulong> keys = _keys.View;

@@ -88,7 +88,7 @@ public sealed class ReplayEndToEndTests : FolderFixture
         "--policy: policy 'linux-6:foo=1': there is no parameter 'foo'; it has reclaim, batch")]
     [TestCase("--policy", "lru:foo=1", "--policy: policy 'lru:foo=1': there is no parameter 'foo'; it has none")]
     [TestCase("--policy", "mru",
-        "--policy: policy 'mru' is not known; choose from fifo, lru, clock, sieve, ")]
+        "--policy: policy 'mru' is not known; choose from fifo, lru, clock, sieve, s3fifo, 2q, arc, lirs, lfu, wtinylfu, belady, linux-3.15, linux-6")]
     public void WrongValuesAreSaidBeforeAnyWork(string option, string value, string message)
     {
         CliRun run = CliRun.Of("replay", Trace("t", "1\n2\n"), option, value);

@@ -57,6 +57,39 @@ public sealed class IdMapTests
     }
 
     /// <summary>
+    /// Compact ids are numbered by an array; a far one ends that, whether it comes alone, at a block's start or in the
+    /// middle of one, and numbers given before stay. Bytes stay within the bound all the way.
+    /// </summary>
+    [Test]
+    public void AnArrayOfCompactIdsGivesWayToAFarOne(
+        [Values] PageNumbering numbering, [Values(0, 700, 999)] int place, [Values] bool isNear)
+    {
+        const int Compact = 100_000;
+        Random random = TestSeed.Random(place);
+        using IdMap map = new(numbering, hasFiles: false);
+        Dictionary<ulong, uint> numbers = [];
+        for (int block = 0; block < 600; block++)
+        {
+            ulong[] ids = new ulong[1000];
+            for (int i = 0; i < ids.Length; i++) ids[i] = (ulong)random.Next(Compact) * 3;
+            // A near one only makes the array longer.
+            if (block == 500) ids[place] = isNear ? Compact * 3UL + 64 : ulong.MaxValue - 5;
+            uint[] found = new uint[ids.Length];
+            map.Map(ids, default, found);
+            for (int i = 0; i < ids.Length; i++)
+            {
+                if (!numbers.TryGetValue(ids[i], out uint number)) numbers.Add(ids[i], number = found[i]);
+                if (found[i] != number || map.PageOf(number) != (0, ids[i])) Assert.Fail($"block {block}, {i}: {found[i]}");
+            }
+
+            Assert.That(map.Pages, Is.EqualTo(numbers.Count));
+            Assert.That(map.Bytes, Is.LessThanOrEqualTo((32 * map.Count) + (4 * 4096)), $"block {block}");
+        }
+
+        Assert.That(numbers.Values.Distinct().Count(), Is.EqualTo(numbers.Count));
+    }
+
+    /// <summary>
     /// Random files never meet: their hashes differ where the table looks. These two were searched for.
     /// </summary>
     [Test]

@@ -87,6 +87,6 @@ public sealed class SparseIdTests
         {
             Policies = PolicySpec.ParseList(policies),
             Sizes = CacheSize.ParseFrames("100,1000,3000"),
-        }, null, CancellationToken.None).Select(result => result with { Seconds = 0, ReadSeconds = 0 })];
+        }, null, CancellationToken.None).Select(result => result with { Seconds = 0, ReadSeconds = 0, MapBytes = 0 })];
     }
 }
