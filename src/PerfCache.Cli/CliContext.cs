@@ -43,6 +43,9 @@ internal sealed record CliContext
     /// <summary>The policies there are.</summary>
     public PolicyCatalog Policies { get; init; } = PolicyCatalog.BuiltIn;
 
+    /// <summary>The folder that has sys and proc, where a machine's nodes are read.</summary>
+    public string MachineRoot { get; init; } = "/";
+
     /// <summary>Checks a policy's name and parameters before a long run; null to look it up in
     /// <see cref="Policies"/>.</summary>
     public Action<PolicySpec>? CheckPolicy { get; init; }

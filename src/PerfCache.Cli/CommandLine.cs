@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
 using PerfCache.Simulation.Traces;
 
@@ -20,6 +21,7 @@ internal static class CommandLine
         perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
+        perfcache numa                                    this machine's NUMA nodes and their distances
         perfcache replay --help                           all options of a command
         """;
 
@@ -38,6 +40,7 @@ internal static class CommandLine
         root.Add(new MrcCommand(context, args));
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
+        root.Add(new NumaCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
