@@ -62,7 +62,7 @@ internal sealed class NumaReader(string root)
         {
             Number = number,
             Cpus = cpus ?? NumberList.Empty,
-            AllowedCpus = cpusAllowed is null ? cpus ?? NumberList.Empty : (cpus ?? NumberList.Empty).Both(cpusAllowed),
+            AllowedCpus = (cpus ?? NumberList.Empty).Both(cpusAllowed ?? cpus ?? NumberList.Empty),
             TotalBytes = total,
             FreeBytes = lines is null ? null : Bytes(meminfo, lines, "MemFree:"),
             HasMemory = hasMemory,
@@ -155,7 +155,8 @@ internal sealed class NumaReader(string root)
         NumberList? withCpus, string? reason)
     {
         if (cpus.Count == 0) Warn(Status, "this process may run on no CPU: its cpuset is empty");
-        if (memory.Count == 0) Warn(Status, "this process may take memory from no node that has any: its cpuset is empty");
+        if (memory.Count == 0)
+            Warn(Status, "this process may take memory from no node that has any: its cpuset is empty");
         long? balancing = Whole(Balancing);
         if (balancing is > 0)
         {
@@ -167,7 +168,8 @@ internal sealed class NumaReader(string root)
         {
             PossibleNodes = possible,
             MemoryNodes = withMemory,
-            CpuNodes = withCpus ?? new NumberList(nodes.Where(node => node.Cpus.Count > 0).Select(node => node.Number)),
+            CpuNodes = withCpus
+                ?? new NumberList(nodes.Where(node => node.Cpus.Count > 0).Select(node => node.Number)),
             AllowedCpus = cpus,
             AllowedMemoryNodes = memory,
             AutomaticBalancing = balancing is null ? null : balancing > 0,
@@ -178,7 +180,8 @@ internal sealed class NumaReader(string root)
 
     /// <summary>Affinity and cpuset in one: the kernel writes what is left of both.</summary>
     private (NumberList? Cpus, NumberList? Memory) Allowed() =>
-        Text(Status) is string lines ? (AllowedList(lines, "Cpus_allowed_list:"), AllowedList(lines, "Mems_allowed_list:"))
+        Text(Status) is string lines
+            ? (AllowedList(lines, "Cpus_allowed_list:"), AllowedList(lines, "Mems_allowed_list:"))
             : default;
 
     private NumberList? AllowedList(string lines, string name)
