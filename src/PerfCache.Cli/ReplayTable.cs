@@ -19,6 +19,14 @@ internal static class ReplayTable
         "policy", "frames", "of pages", "miss ratio", "misses", "cold", "refaults", "activations", "M req/s", "B/frame",
     ];
 
+    /// <summary>Columns that are there if some result has a value.</summary>
+    private static readonly (string Name, Func<ReplayResult, string> Value)[] s_optional =
+    [
+        ("byte miss ratio", row => row.ByteMissRatio is double ratio ? Fixed(100 * ratio, "0.000") + "%" : ""),
+        ("disk reads", row => row.Disk is null ? "" : Number(row.Disk.DiskReads)),
+        ("write-backs", row => row.Disk is null ? "" : Number(row.Disk.WriteBacks)),
+    ];
+
     /// <summary>Writes a line of facts and the table.</summary>
     public static void Write(TextWriter writer, bool isTerminal, IReadOnlyList<ReplayResult> results)
     {
@@ -27,13 +35,10 @@ internal static class ReplayTable
             + (first.WarmupRequests > 0 ? $"after {Number(first.WarmupRequests)} to warm up, " : "")
             + $"{Number(first.DistinctPages)} distinct pages, {Fixed(first.ReadSeconds, "0.00")} s to read"
             + (first.Complete ? "" : " (incomplete: stopped here)"));
-        bool hasBytes = results.Any(result => result.RequestedBytes is not null);
-        WriteRows(writer, isTerminal, hasBytes ? [.. s_columns, "byte miss ratio"] : s_columns,
-            results.Select(result => hasBytes ? [.. Cells(result), ByteMissRatio(result)] : Cells(result)));
+        var more = Array.FindAll(s_optional, column => results.Any(result => column.Value(result).Length > 0));
+        WriteRows(writer, isTerminal, [.. s_columns, .. more.Select(column => column.Name)],
+            results.Select(result => Cells(result).Concat(more.Select(column => column.Value(result))).ToArray()));
     }
-
-    private static string ByteMissRatio(ReplayResult result) =>
-        result.ByteMissRatio is double ratio ? Fixed(100 * ratio, "0.000") + "%" : "";
 
     /// <summary>Writes a table whose first column is the policy.</summary>
     internal static void WriteRows(

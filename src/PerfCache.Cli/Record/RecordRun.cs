@@ -21,6 +21,7 @@ internal sealed class RecordRun(CliContext context, RecordRequest request)
 {
     private const int BufferBytes = 256 * 1024;
     private const int LineBytesMax = 64 * 1024;
+    private const int FirstLineMilliseconds = 10_000;
 
     /// <summary>Runs and returns the exit code.</summary>
     public int Run()
@@ -90,7 +91,7 @@ internal sealed class RecordRun(CliContext context, RecordRequest request)
         long start = Stopwatch.GetTimestamp();
         using FileStream keeper = OpenPipe(pipe, FileAccess.ReadWrite);
         using FileStream lines = OpenPipe(pipe, FileAccess.Read);
-        context.Signals.PassOn = signal => PassOn(signal, recorder.FirstProcess);
+        context.Signals.PassOn = signal => PassOn(signal, recorder);
         Exception? failure;
         int exitCode;
         try
@@ -209,11 +210,16 @@ internal sealed class RecordRun(CliContext context, RecordRequest request)
     }
 
     /// <summary>A terminal sends Ctrl-C to the program itself; what comes to this process alone is passed on.</summary>
-    private static void PassOn(PosixSignal signal, int process)
+    /// <remarks>The program's number is known from strace's first line, which may still be on its way: a signal that came
+    /// before it must not be lost.</remarks>
+    private static void PassOn(PosixSignal signal, AccessRecorder recorder)
     {
         bool isInterrupt = signal == PosixSignal.SIGINT;
-        if (process == 0 || (isInterrupt && IsInForeground())) return;
-        Strace.RunQuietly("sh", "-c", $"kill -{(isInterrupt ? "INT" : "TERM")} {process}");
+        if (isInterrupt && IsInForeground()) return;
+        long deadline = Environment.TickCount64 + FirstLineMilliseconds;
+        while (recorder.FirstProcess == 0 && Environment.TickCount64 < deadline) Thread.Sleep(10);
+        if (recorder.FirstProcess == 0) return;
+        Strace.RunQuietly("sh", "-c", $"kill -{(isInterrupt ? "INT" : "TERM")} {recorder.FirstProcess}");
     }
 
     /// <summary>True when a terminal's keys go to this process's group, which the program is in.</summary>

@@ -40,6 +40,7 @@ public sealed partial class AccessRecorder
     private readonly DescriptorTable _startTable = new();
     private int _pendingClones;
     private bool _hasStarted;
+    private int _firstProcess;
 
     /// <summary>Makes a recorder.</summary>
     /// <param name="writer">Receives the requests.</param>
@@ -57,8 +58,13 @@ public sealed partial class AccessRecorder
         _startFolder = new WorkingFolder(options.Folder);
     }
 
-    /// <summary>The first task of the recording, whose number is the process's; 0 before its first line.</summary>
-    public int FirstProcess { get; private set; }
+    /// <summary>The first task of the recording, whose number is the process's; 0 before its first line. Other threads may
+    /// look.</summary>
+    public int FirstProcess
+    {
+        get => Volatile.Read(ref _firstProcess);
+        private set => Volatile.Write(ref _firstProcess, value);
+    }
 
     /// <summary>Lines that were not understood.</summary>
     public long SkippedLines { get; private set; }

@@ -29,6 +29,12 @@ public static class CsvTable
         ("requestedBytes", row => row.RequestedBytes is not null, row => Text(row.RequestedBytes)),
         ("missedBytes", row => row.MissedBytes is not null, row => Text(row.MissedBytes)),
         ("byteMissRatio", row => row.ByteMissRatio is not null, row => Text(row.ByteMissRatio)),
+        ("readaheadMax", row => row.Disk is not null, row => Text(row.Disk?.ReadaheadMax)),
+        ("writes", row => row.Disk is not null, row => Text(row.Disk?.Writes)),
+        ("diskReads", row => row.Disk is not null, row => Text(row.Disk?.DiskReads)),
+        ("readaheadPages", row => row.Disk is not null, row => Text(row.Disk?.ReadaheadPages)),
+        ("writeBacks", row => row.Disk is not null, row => Text(row.Disk?.WriteBacks)),
+        ("dirtyPages", row => row.Disk is not null, row => Text(row.Disk?.DirtyPages)),
         ("complete", row => !row.Complete, row => row.Complete ? "true" : "false"),
     ];
 

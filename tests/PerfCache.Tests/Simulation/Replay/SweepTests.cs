@@ -140,6 +140,21 @@ public sealed class SweepTests : FolderFixture
     }
 
     [Test]
+    public void TheTableAndTheCsvTellWhatTheDiskDoes()
+    {
+        string trace = PathOf("trace");
+        File.WriteAllText(trace, "1 0 r\n1 1 w\n1 2 r\n1 3 r\n");
+        string csv = PathOf("results.csv");
+        CliRun run = CliRun.Of("replay", trace, "--format", "text", "--policy", "lru", "--frames", "2", "--csv", csv);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Out, Does.Contain("disk reads").And.Contain("write-backs"));
+        string[] lines = File.ReadAllLines(csv);
+        Assert.That(lines[0], Does.EndWith("readaheadMax,writes,diskReads,readaheadPages,writeBacks,dirtyPages"));
+        // Page 1 is written whole: it needs no read, and is written back when page 3 pushes it out.
+        Assert.That(lines[1], Does.EndWith(",0,1,3,0,1,0"));
+    }
+
+    [Test]
     public void TheReportShowsTheMissRatioOverTime()
     {
         string report = PathOf("report.html");
