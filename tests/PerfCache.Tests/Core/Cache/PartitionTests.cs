@@ -408,7 +408,9 @@ public sealed class PartitionTests
         PartitionId temp = cache.AddPartition(Limit("temp", 1000), new LinuxRules<Linux6>());
         ObjectId owner = cache.AddObject(source: null, 10_000, dense: true, temp);
         for (uint page = 0; page < 1000; page++) Ask(cache, owner, page);
-        await AsyncTests.Until(() => Resident(cache, temp) <= 1000 - 62);
+        // It frees up to the high mark (62) when the low one (31) is passed; misses that come after it may leave anything
+        // between the two.
+        await AsyncTests.Until(() => Resident(cache, temp) <= 1000 - 30);
         PartitionStatistics statistics = cache.GetPartitionStatistics(temp);
         Assert.That(statistics.LimitEvictions, Is.EqualTo(statistics.Evictions).And.GreaterThan(0));
         Assert.That(statistics.ResidentPages, Is.AtLeast(800), "a batch, not everything");
