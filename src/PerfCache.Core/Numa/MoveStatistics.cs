@@ -32,7 +32,7 @@ public sealed record MoveStatistics
     /// <summary>Tries of pages beyond the first.</summary>
     public long Retries { get; init; }
 
-    /// <summary>Pages said to have failed that are on their target; of huge pages, all but the first address.</summary>
+    /// <summary>Pages on their target of which the system said something else, or nothing.</summary>
     public long CorrectedStatuses { get; init; }
 
     /// <summary>Pages said to be on their target that are not.</summary>
