@@ -105,6 +105,7 @@ public sealed unsafe partial class PageMemory
                 ResidentBytes = usage?.ResidentBytes,
                 HugePageBytes = usage?.HugePageBytes,
                 LazyFreeBytes = usage?.LazyFreeBytes,
+                HugePoolBytes = _range.HugePoolBytes,
                 HugePagesAdvised = _options.AdviseHugePages,
                 SystemHugePages = RangeUsage.HugePageSetting(Kind == PageMemoryKind.Shared),
                 Refused = [.. _range.Refused],
