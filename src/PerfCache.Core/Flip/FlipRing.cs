@@ -253,6 +253,7 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) EnterAll(new ReadOnlySpan<FrameId>(in free));
             if (TThreads.TryClaim(in _ring, head, 1))
             {
+                RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
                 ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position)];
                 page = slot;
                 Leave(ref slot, free);
@@ -292,6 +293,7 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) UndoAll(free[..(int)count]);
         }
 
+        RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         for (uint i = 0; i < count; i++)
         {
             ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position + i)];

@@ -73,6 +73,11 @@ internal readonly struct RingLines
 /// <typeparam name="TSlot">What a slot holds.</typeparam>
 internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
 {
+    private const int LineBytes = 64;
+
+    /// <summary>How far ahead of the head slots are fetched: what a consumer can take while a line is on its way.</summary>
+    private const int FetchBytes = 8 * LineBytes;
+
     private readonly NativeColumn<RingControl> _control;
     private readonly NativeColumn<byte> _turns;
     private readonly NativeColumn<TSlot> _slots;
@@ -119,6 +124,20 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
     internal NativeArray<TSlot> Slots => _slots.View;
 
     internal long Bytes => _control.CommittedBytes + _turns.CommittedBytes + _slots.CommittedBytes;
+
+    /// <summary>
+    /// Asks for the lines of slots that will be emptied soon. A consumer that takes slots one by one waits for a line from
+    /// the other core at every line's end; asked for in time, they come while it works.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FetchAhead<TThreads>(in RingLines ring, NativeArray<TSlot> slots, RingHead head, uint count)
+        where TThreads : struct, IRingThreads
+    {
+        uint distance = (uint)(FetchBytes / Unsafe.SizeOf<TSlot>());
+        if (!TThreads.KnowsFull(in ring, head, distance + count)) return;
+        uint slotsPerLine = (uint)Math.Max(1, LineBytes / Unsafe.SizeOf<TSlot>());
+        for (uint i = 0; i < count; i += slotsPerLine) slots.Prefetch(ring.SlotOf(head.Position + distance + i));
+    }
 
     public void Dispose()
     {

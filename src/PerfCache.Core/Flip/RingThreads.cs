@@ -31,6 +31,12 @@ public interface IRingThreads
     /// <summary>The full slots from the head on, at most <paramref name="max"/>.</summary>
     internal static abstract uint LookForFull(in RingLines ring, uint max, out RingHead head);
 
+    /// <summary>
+    /// True when it is already known, without another look, that the slot so far behind the head is full: then it may be
+    /// fetched ahead of need, and nobody is still writing its cache line.
+    /// </summary>
+    internal static abstract bool KnowsFull(in RingLines ring, RingHead head, uint distance);
+
     /// <summary>Takes full slots to empty them.</summary>
     /// <returns>False when another thread took some: look again.</returns>
     internal static abstract bool TryClaim(in RingLines ring, RingHead head, uint count);
@@ -97,6 +103,10 @@ public readonly struct OneToOne : IRingThreads
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) =>
+        new RingTail(ring.Control.TailSeen).DistanceFrom(head) > distance;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.TryClaim(in RingLines ring, RingHead head, uint count) => true;
 
     // S4 releases, pairs with S1: the slots before the head were read and hold what goes back.
@@ -144,6 +154,10 @@ public readonly struct ManyToMany : IRingThreads
         // R6 acquires, pairs with R4: the slots can be read.
         return CountTurns(in ring, head.Position, max, RingTurn.Full(head.Position, ring.SlotBits));
     }
+
+    // Each slot has a turn of its own, and to read it is to look.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) => false;
 
     // R7 is one step: of two consumers that saw the same head, one gets the slots.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -131,6 +131,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, 1));
 
+        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
         value = _slots[_ring.SlotOf(head.Position)];
         TThreads.Retire(in _ring, head, 1);
         _rooms.WakeProducers();
@@ -151,6 +152,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, count));
 
+        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         uint slot = _ring.SlotOf(head.Position);
         int run = (int)Math.Min(count, _ring.Mask + 1 - slot);
         _slots.AsSpan(slot, run).CopyTo(values);

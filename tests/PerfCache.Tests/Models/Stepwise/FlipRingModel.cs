@@ -44,6 +44,7 @@ internal enum FlipRingFault
 /// <para>N1: who takes a page reads what its producer wrote.</para>
 /// <para>N2: who gets a free frame reads what its consumer wrote.</para>
 /// <para>N3: at the end every frame is in one place: in one pair of hands or in one slot.</para>
+/// <para>N4: at the end no more pages were published than taken and two.</para>
 /// </remarks>
 internal sealed class FlipRingModel
 {
@@ -96,6 +97,9 @@ internal sealed class FlipRingModel
 
         _data = hasData ? [.. data.Select((value, frame) => Model.Word($"data of {frame}", value))] : [];
         Model.AtEnd("N3: every frame is in one place", world => IsConserved(world, frameCount));
+        Model.AtEnd(
+            "N4: no more slots are full than there are",
+            world => new RingTail(world[_tail]).DistanceFrom(new RingHead(world[_head])) <= SlotCount);
     }
 
     internal StepwiseModel Model { get; }
@@ -110,7 +114,9 @@ internal sealed class FlipRingModel
         Write(producer, $"write page {frame}", frame, Written(frame));
         producer.Target(again);
         producer.Load("R1: load the tail", _tail, tail, Unless(FlipRingFault.R1TailIsNotAcquired, Ordering.Acquire));
-        producer.Load("R2: load the turn", At(_turns, Position), turn, Unless(FlipRingFault.R2TurnIsNotAcquired, Ordering.Acquire));
+        producer.Load(
+            "R2: load the turn", At(_turns, Position), turn,
+            Unless(FlipRingFault.R2TurnIsNotAcquired, Ordering.Acquire));
         if (_fault != FlipRingFault.R2TurnIsNotTested)
             producer.Branch(registers => registers[turn] != Free(Position(registers)), end);
         Exchange(

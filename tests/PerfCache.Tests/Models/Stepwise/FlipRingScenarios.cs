@@ -7,6 +7,15 @@ internal enum FlipRingScenario
     /// <summary>One to one: two pages published and two taken, a page in one slot.</summary>
     OneToOne,
 
+    /// <summary>The same, with frames that have no data.</summary>
+    OneToOneFrames,
+
+    /// <summary>One to one, pages in both slots: the consumer makes room.</summary>
+    OneToOneFullRing,
+
+    /// <summary>One to one, free frames in both slots.</summary>
+    OneToOneEmptyRing,
+
     /// <summary>One to one: a page published and one taken, and a free frame collected.</summary>
     OneToOneCollector,
 
@@ -76,7 +85,8 @@ internal static class FlipRingScenarios
 
     private static FlipRingModel Build(FlipRingScenario scenario, FlipRingFault fault)
     {
-        bool hasData = scenario is not (FlipRingScenario.LateProducer or FlipRingScenario.LateConsumer or FlipRingScenario.ThreeProducers
+        bool hasData = scenario is not (FlipRingScenario.LateProducer or FlipRingScenario.LateConsumer
+            or FlipRingScenario.ThreeProducers or FlipRingScenario.OneToOneFrames
             or FlipRingScenario.TwoByTwoFrames or FlipRingScenario.TwoByTwoHalfFullFrames);
         FlipRingModel New(int full, int frameCount, ulong turnMask = 0xFF) =>
             new($"{scenario} ({fault})", fault, Ordering.AcquireRelease, head: 2, full, frameCount, turnMask, hasData);
@@ -84,7 +94,12 @@ internal static class FlipRingScenarios
         FlipRingModel model;
         switch (scenario)
         {
-            case FlipRingScenario.OneToOne:
+            case FlipRingScenario.OneToOneFullRing or FlipRingScenario.OneToOneEmptyRing:
+                model = New(full: scenario == FlipRingScenario.OneToOneFullRing ? 2 : 0, frameCount: 4);
+                model.ProduceAlone(model.Model.Thread("producer"), 3);
+                model.ConsumeAlone(model.Model.Thread("consumer"), 4);
+                return model;
+            case FlipRingScenario.OneToOne or FlipRingScenario.OneToOneFrames:
                 model = New(full: 1, frameCount: 6);
                 model.ProduceAlone(model.Model.Thread("producer"), 3, 4);
                 model.ConsumeAlone(model.Model.Thread("consumer"), 5, 6);
