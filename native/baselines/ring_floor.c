@@ -133,6 +133,12 @@ static inline __attribute__((always_inline)) void produce(struct run *run, enum 
 {
 	uint64_t values[BURST_MAX];
 	uint64_t sent = 0;
+	if (run->burst == 1) {
+		for (; sent < run->count; sent++)
+			while (!put(kind, run->ring, &sent, 1))
+				pause_for(run->pauses);
+		return;
+	}
 	while (sent < run->count) {
 		unsigned want = run->count - sent < run->burst ? run->count - sent : run->burst;
 		for (unsigned i = 0; i < want; i++)
@@ -152,6 +158,13 @@ static inline __attribute__((always_inline)) void consume(struct run *run, enum 
 {
 	uint64_t values[BURST_MAX];
 	uint64_t taken = 0, sum = 0;
+	if (run->burst == 1) {
+		for (; taken < run->count; taken++) {
+			while (!take(kind, run->ring, values, 1))
+				pause_for(run->pauses);
+			sum += values[0];
+		}
+	}
 	while (taken < run->count) {
 		unsigned got = take(kind, run->ring, values, run->burst);
 		for (unsigned i = 0; i < got; i++)

@@ -16,19 +16,27 @@ internal interface INumberQueue
 
     /// <summary>Takes out as many as there are and fit.</summary>
     int Take(Span<ulong> numbers);
+
+    /// <summary>Puts one in, if it fits.</summary>
+    bool PutOne(ulong number);
+
+    /// <summary>Takes one out, if there is one.</summary>
+    bool TakeOne(out ulong number);
 }
 
 /// <summary>Our ring.</summary>
 internal readonly struct RingQueue<TThreads>(ValueRing<ulong, TThreads> ring) : INumberQueue
     where TThreads : struct, IRingThreads
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Put(ReadOnlySpan<ulong> numbers) =>
-        numbers.Length == 1 ? ring.TryEnqueue(numbers[0]) ? 1 : 0 : ring.TryEnqueue(numbers);
+    public int Put(ReadOnlySpan<ulong> numbers) => ring.TryEnqueue(numbers);
+
+    public int Take(Span<ulong> numbers) => ring.TryDequeue(numbers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Take(Span<ulong> numbers) =>
-        numbers.Length == 1 ? ring.TryDequeue(out numbers[0]) ? 1 : 0 : ring.TryDequeue(numbers);
+    public bool PutOne(ulong number) => ring.TryEnqueue(number);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TakeOne(out ulong number) => ring.TryDequeue(out number);
 }
 
 /// <summary>A bounded channel with one reader and one writer. It has no bulk operation.</summary>
@@ -50,6 +58,10 @@ internal readonly struct ChannelQueue(Channel<ulong> channel) : INumberQueue
         while (count < numbers.Length && channel.Reader.TryRead(out numbers[count])) count++;
         return count;
     }
+
+    public bool PutOne(ulong number) => channel.Writer.TryWrite(number);
+
+    public bool TakeOne(out ulong number) => channel.Reader.TryRead(out number);
 }
 
 /// <summary>A concurrent queue, which has no bound: the producer looks at its count before each burst.</summary>
@@ -68,6 +80,15 @@ internal readonly struct ConcurrentNumberQueue(ConcurrentQueue<ulong> queue) : I
         while (count < numbers.Length && queue.TryDequeue(out numbers[count])) count++;
         return count;
     }
+
+    public bool PutOne(ulong number)
+    {
+        if (queue.Count >= QueueRace.SlotCount) return false;
+        queue.Enqueue(number);
+        return true;
+    }
+
+    public bool TakeOne(out ulong number) => queue.TryDequeue(out number);
 }
 
 /// <summary>Passes numbers from one core to another, as native/baselines/ring_floor.c does, and checks their sum.</summary>
@@ -112,7 +133,14 @@ internal static class QueueRace
 
     private static void Produce<TQueue>(TQueue queue, int burst, long count) where TQueue : struct, INumberQueue
     {
-        Span<ulong> numbers = stackalloc ulong[burst];
+        if (burst == 1)
+        {
+            for (long sent = 0; sent < count; sent++)
+                while (!queue.PutOne((ulong)sent)) Pause();
+            return;
+        }
+
+        Span<ulong> numbers = new ulong[burst];
         for (long sent = 0; sent < count;)
         {
             int want = (int)Math.Min(burst, count - sent);
@@ -130,8 +158,20 @@ internal static class QueueRace
 
     private static long Consume<TQueue>(TQueue queue, int burst, long count) where TQueue : struct, INumberQueue
     {
-        Span<ulong> numbers = stackalloc ulong[burst];
         ulong sum = 0;
+        if (burst == 1)
+        {
+            for (long taken = 0; taken < count; taken++)
+            {
+                ulong number;
+                while (!queue.TakeOne(out number)) Pause();
+                sum += number;
+            }
+
+            return (long)sum;
+        }
+
+        Span<ulong> numbers = new ulong[burst];
         for (long taken = 0; taken < count;)
         {
             int got = queue.Take(numbers);

@@ -17,6 +17,12 @@ public interface IRingThreads
     /// <summary>The free slots from the tail on, at most <paramref name="max"/>.</summary>
     internal static abstract uint LookForFree(in RingLines ring, uint max, out RingTail tail);
 
+    /// <summary>
+    /// True when it is already known, without another look, that the slot so far behind the tail is free: then it may be
+    /// fetched ahead of need, and nobody is still writing its cache line.
+    /// </summary>
+    internal static abstract bool KnowsFree(in RingLines ring, RingTail tail, uint distance);
+
     /// <summary>Takes free slots to fill them.</summary>
     /// <returns>False when another thread changed the tail: look again.</returns>
     internal static abstract bool TryReserve(in RingLines ring, RingTail tail, uint count);
@@ -31,10 +37,7 @@ public interface IRingThreads
     /// <summary>The full slots from the head on, at most <paramref name="max"/>.</summary>
     internal static abstract uint LookForFull(in RingLines ring, uint max, out RingHead head);
 
-    /// <summary>
-    /// True when it is already known, without another look, that the slot so far behind the head is full: then it may be
-    /// fetched ahead of need, and nobody is still writing its cache line.
-    /// </summary>
+    /// <summary>As <see cref="KnowsFree"/>, of full slots behind the head.</summary>
     internal static abstract bool KnowsFull(in RingLines ring, RingHead head, uint distance);
 
     /// <summary>Takes full slots to empty them.</summary>
@@ -68,6 +71,10 @@ public readonly struct OneToOne : IRingThreads
 
         return Math.Min(free, max);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) =>
+        ring.Mask + 1 - tail.DistanceFrom(new RingHead(ring.Control.HeadSeen)) > distance;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.TryReserve(in RingLines ring, RingTail tail, uint count) => true;
@@ -130,6 +137,10 @@ public readonly struct ManyToMany : IRingThreads
         return CountTurns(in ring, tail.Position, max, RingTurn.Free(tail.Position, ring.SlotBits));
     }
 
+    // Each slot has a turn of its own, and to read it is to look.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) => false;
+
     // R3 is one step: of two producers that saw the same tail, one gets the slots. Its turns are still free: only who
     // moves the tail past a slot may change a free turn.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -155,7 +166,6 @@ public readonly struct ManyToMany : IRingThreads
         return CountTurns(in ring, head.Position, max, RingTurn.Full(head.Position, ring.SlotBits));
     }
 
-    // Each slot has a turn of its own, and to read it is to look.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) => false;
 
