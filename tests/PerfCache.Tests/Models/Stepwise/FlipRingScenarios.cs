@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+namespace PerfCache.Tests.Models.Stepwise;
+
+/// <summary>Who meets in the ring of two slots.</summary>
+internal enum FlipRingScenario
+{
+    /// <summary>One to one: three pages published and taken, a free frame collected in between.</summary>
+    OneToOne,
+
+    /// <summary>Two producers, free frames in both slots.</summary>
+    TwoProducers,
+
+    /// <summary>Two consumers, pages in both slots.</summary>
+    TwoConsumers,
+
+    /// <summary>Two producers and a consumer, a page in one slot: one of the producers needs what the consumer leaves.
+    /// </summary>
+    TwoProducersOneConsumer,
+
+    /// <summary>A producer and two consumers, a page in one slot.</summary>
+    OneProducerTwoConsumers,
+
+    /// <summary>Two producers and two consumers, free frames in both slots.</summary>
+    TwoByTwo,
+
+    /// <summary>Two producers and two consumers, a page in one slot.</summary>
+    TwoByTwoHalfFull,
+
+    /// <summary>A producer meets a collector, and a consumer takes what is published.</summary>
+    Collector,
+
+    /// <summary>A producer that is two laps late, with turns that wrap after two laps.</summary>
+    LateProducer,
+
+    /// <summary>A consumer that is two laps late, with turns that wrap after two laps.</summary>
+    LateConsumer,
+}
+
+internal static class FlipRingScenarios
+{
+    /// <summary>The bits of a turn that wraps after two laps.</summary>
+    private const ulong TwoLaps = 3;
+
+    /// <summary>Visits all states of a scenario.</summary>
+    /// <param name="scenario">Who meets.</param>
+    /// <param name="fault">What is taken out.</param>
+    /// <param name="kind">On what machine. On the weak one a compare-exchange only acquires and releases.</param>
+    /// <param name="stateMax">The bound.</param>
+    internal static Exploration Explore(
+        FlipRingScenario scenario, FlipRingFault fault, MachineKind kind = MachineKind.Weak, int stateMax = 4_000_000)
+    {
+        FlipRingModel model = Build(scenario, fault);
+        Exploration exploration = StepwiseExplorer.Explore(model.Model, kind, stateMax, secondsMax: 600);
+        TestContext.Out.WriteLine(exploration);
+        Assert.That(exploration.Outcome, Is.Not.EqualTo(ExplorationOutcome.Bounded), exploration.ToString());
+        return exploration;
+    }
+
+    private static FlipRingModel Build(FlipRingScenario scenario, FlipRingFault fault)
+    {
+        FlipRingModel New(int full, int frameCount, ulong turnMask = 0xFF) =>
+            new($"{scenario} ({fault})", fault, Ordering.AcquireRelease, head: 2, full, frameCount, turnMask);
+
+        FlipRingModel model;
+        switch (scenario)
+        {
+            case FlipRingScenario.OneToOne:
+                model = New(full: 1, frameCount: 8);
+                model.ProduceAlone(model.Model.Thread("producer"), 3, 4, 0, 5);
+                model.ConsumeAlone(model.Model.Thread("consumer"), 6, 7, 8);
+                return model;
+            case FlipRingScenario.Collector:
+                model = New(full: 0, frameCount: 4);
+                model.Publish(model.Model.Thread("producer"), 3);
+                model.Collect(model.Model.Thread("collector"));
+                model.Flip(model.Model.Thread("consumer"), 4);
+                return model;
+            case FlipRingScenario.LateProducer:
+                model = New(full: 0, frameCount: 9, TwoLaps);
+                StepwiseThread both = model.Model.Thread("both ends");
+                model.Publish(both, 3);
+                model.Publish(both, 4);
+                model.Flip(both, 5);
+                model.Flip(both, 6);
+                model.Publish(both, 7);
+                model.Publish(both, 8);
+                model.Publish(model.Model.Thread("late producer"), 9);
+                return model;
+            case FlipRingScenario.LateConsumer:
+                model = New(full: 2, frameCount: 9, TwoLaps);
+                both = model.Model.Thread("both ends");
+                model.Flip(both, 3);
+                model.Flip(both, 4);
+                model.Publish(both, 5);
+                model.Publish(both, 6);
+                model.Flip(both, 7);
+                model.Flip(both, 8);
+                model.Flip(model.Model.Thread("late consumer"), 9);
+                return model;
+        }
+
+        (int producers, int consumers, int full) = scenario switch
+        {
+            FlipRingScenario.TwoProducers => (2, 0, 0),
+            FlipRingScenario.TwoConsumers => (0, 2, 2),
+            FlipRingScenario.TwoProducersOneConsumer => (2, 1, 1),
+            FlipRingScenario.OneProducerTwoConsumers => (1, 2, 1),
+            FlipRingScenario.TwoByTwo => (2, 2, 0),
+            _ => (2, 2, 1),
+        };
+        model = New(full, 2 + producers + consumers);
+        ulong frame = 3;
+        for (int i = 1; i <= producers; i++) model.Publish(model.Model.Thread($"producer {i}"), frame++);
+        for (int i = 1; i <= consumers; i++) model.Flip(model.Model.Thread($"consumer {i}"), frame++);
+        return model;
+    }
+}
