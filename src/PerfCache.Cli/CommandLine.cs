@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
+using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli;
@@ -22,6 +24,7 @@ internal static class CommandLine
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache numa                                    this machine's NUMA nodes and their distances
+        perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache replay --help                           all options of a command
         """;
 
@@ -41,6 +44,7 @@ internal static class CommandLine
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
+        root.Add(new FlipCommand(context, args));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
@@ -60,6 +64,10 @@ internal static class CommandLine
             }, context.Cancellation).GetAwaiter().GetResult();
         }
         catch (UsageException e)
+        {
+            return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
+        }
+        catch (ParameterException e)
         {
             return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using System.Net;
-using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Scenarios.Flipping;
 
 namespace PerfCache.Simulation.Reports;
@@ -55,7 +54,7 @@ public sealed record FlipReport
         writer.Write("</footer>\n");
     }
 
-    private void WritePlacement(TextWriter writer, PlacementModel placement, FlipResult[] runs)
+    private static void WritePlacement(TextWriter writer, PlacementModel placement, FlipResult[] runs)
     {
         FlipResult first = runs[0];
         writer.Write($"<section>\n<h2>{Escape(FlipText.PlacementText(placement))}</h2>\n<dl>");
