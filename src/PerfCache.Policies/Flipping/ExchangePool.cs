@@ -9,9 +9,10 @@ namespace PerfCache.Policies.Flipping;
 /// the rest of the domain's memory.
 /// </summary>
 /// <remarks>
-/// A stack, because the frame used last is the one whose lines are still in the caches.
-/// I1: 0 &lt;= free &lt;= size. The frames out (size - free, as far as the pool was filled) are the ring's and the
-/// receivers'; the pool does not know them one by one.
+/// A stack, because the frame used last is the one whose lines are still in the caches. The size counts the frames
+/// that are out (given, and not yet come back for) as well as those that are in: a ring full of posted frames is use.
+/// I1: free + out = size, unless more is out than the size (takes from an empty pool); then nothing is put in until
+/// enough has come back.
 /// </remarks>
 public sealed class ExchangePool
 {
@@ -19,7 +20,7 @@ public sealed class ExchangePool
     private int _fewestFree;
 
     /// <summary>Makes an empty pool.</summary>
-    /// <param name="sizeFrames">The most frames that it holds.</param>
+    /// <param name="sizeFrames">Frames in it and out together.</param>
     public ExchangePool(int sizeFrames)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sizeFrames, 1);
@@ -27,11 +28,14 @@ public sealed class ExchangePool
         SizeFrames = sizeFrames;
     }
 
-    /// <summary>The most frames that it holds.</summary>
+    /// <summary>Frames in it and out together.</summary>
     public int SizeFrames { get; private set; }
 
     /// <summary>Frames in it.</summary>
     public int FreeFrames { get; private set; }
+
+    /// <summary>Frames given that have not come back, those included that an empty pool could not give.</summary>
+    public int OutFrames { get; private set; }
 
     /// <summary>The fewest frames that were in it since <see cref="StartPeriod"/>.</summary>
     public int FewestFree => Math.Min(_fewestFree, FreeFrames);
@@ -45,9 +49,11 @@ public sealed class ExchangePool
     /// <summary>Counts the fewest free frames anew.</summary>
     public void StartPeriod() => _fewestFree = FreeFrames;
 
-    /// <summary>Takes the frame that came last.</summary>
+    /// <summary>Takes the frame that came last. A frame counts as out either way: where the pool has none, the caller
+    /// allocates one, or says <see cref="TakeFailed"/>.</summary>
     public bool TryTake(out FrameId frame)
     {
+        OutFrames++;
         if (FreeFrames == 0)
         {
             EmptyTakes++;
@@ -62,11 +68,25 @@ public sealed class ExchangePool
         return true;
     }
 
-    /// <summary>Puts a frame in.</summary>
+    /// <summary>A frame is out that was never in: it comes back as the others do.</summary>
+    public void NoteOut() => OutFrames++;
+
+    /// <summary>No frame was given after all.</summary>
+    public void TakeFailed() => OutFrames--;
+
+    /// <summary>Puts a frame in that has come back.</summary>
     /// <returns>False if the pool is full; the frame stays the caller's.</returns>
     public bool TryPut(FrameId frame)
     {
-        if (FreeFrames >= SizeFrames) return false;
+        OutFrames--;
+        return TryAdd(frame);
+    }
+
+    /// <summary>Puts a frame in that was never out.</summary>
+    /// <returns>False if the pool is full; the frame stays the caller's.</returns>
+    public bool TryAdd(FrameId frame)
+    {
+        if (FreeFrames + OutFrames >= SizeFrames) return false;
         _frames[FreeFrames++] = frame;
         return true;
     }
@@ -83,12 +103,12 @@ public sealed class ExchangePool
     /// of the pool is what the pool is there to prevent.</summary>
     /// <param name="isLocal">Whether a frame is on the domain's own node.</param>
     /// <param name="surplus">The frame.</param>
-    /// <returns>False if the pool holds no more than its size.</returns>
+    /// <returns>False if there is none too many, or all that are too many are out.</returns>
     public bool RemoveSurplus(Func<FrameId, bool> isLocal, out FrameId surplus)
     {
         ArgumentNullException.ThrowIfNull(isLocal);
         surplus = FrameId.None;
-        if (FreeFrames <= SizeFrames) return false;
+        if (FreeFrames == 0 || FreeFrames + OutFrames <= SizeFrames) return false;
         int chosen = FreeFrames - 1;
         for (int i = chosen; i >= 0; i--)
         {

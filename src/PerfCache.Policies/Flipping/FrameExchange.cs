@@ -39,8 +39,8 @@ public sealed record FrameExchangeOptions
 /// </summary>
 /// <remarks>
 /// With a pool, the frames of the pool are allocated when it is made and when it grows, and stay withheld from the
-/// rest of the domain. A take from an empty pool allocates instead; the frame that later comes back for it finds the
-/// pool full and is freed, remote as it is. That is how a pool smaller than a burst lets memory drift.
+/// rest of the domain. A take from an empty pool allocates instead; so more is out than the pool's size, and what
+/// comes back first is freed, remote as it is. That is how a pool smaller than a burst lets memory drift.
 /// A consumed frame is freed by the same call that a domain without a pool uses, so nobody downstream need know.
 /// Verbs take the time and return the next deadline; nothing waits, and one thread at a time is inside.
 /// </remarks>
@@ -66,7 +66,7 @@ public sealed class FrameExchange
         if (options.Pool is null) return;
         _sizing = new PoolSizing(options.Pool, nowTicks);
         _pool = new ExchangePool(_sizing.SizeFrames);
-        Fill(_sizing.SizeFrames);
+        Fill();
         _pool.StartPeriod();
         LargestPoolFrames = _pool.SizeFrames;
     }
@@ -93,16 +93,30 @@ public sealed class FrameExchange
         if (_pool is not null && _pool.TryTake(out frame))
         {
             Given++;
+            _calibration?.NoteGiven();
             return true;
         }
 
         bool taken = _giveBack == GiveBack.LastFreed
             ? _frames.TryAllocateLastFreed(out frame) : _frames.TryAllocate(out frame);
-        if (!taken) return false;
+        if (!taken)
+        {
+            _pool?.TakeFailed();
+            return false;
+        }
+
         Given++;
         if (_pool is not null) Allocated++;
         _calibration?.NoteGiven();
         return true;
+    }
+
+    /// <summary>A frame of the domain's own, which was not given for it, will come back by
+    /// <see cref="FreeReceived"/>: one that a payload was copied into.</summary>
+    public void NoteOwnFrame()
+    {
+        _calibration?.NoteGiven();
+        _pool?.NoteOut();
     }
 
     /// <summary>Frees a frame that came with a flip and whose payload was consumed.</summary>
@@ -117,9 +131,8 @@ public sealed class FrameExchange
     public long Advance(long nowTicks)
     {
         if (_sizing is null || _pool is null || !_sizing.Evaluate(nowTicks, _pool.FewestFree)) return DeadlineTicks;
-        int before = _pool.SizeFrames;
         _pool.Resize(_sizing.SizeFrames);
-        Fill(_sizing.SizeFrames - before);
+        Fill();
         while (_pool.RemoveSurplus(_isLocal, out FrameId surplus)) _frames.Free(surplus);
         LargestPoolFrames = Math.Max(LargestPoolFrames, _pool.SizeFrames);
         _pool.StartPeriod();
@@ -132,13 +145,9 @@ public sealed class FrameExchange
         while (_pool is not null && _pool.TryTake(out FrameId frame)) _frames.Free(frame);
     }
 
-    private void Fill(int frames)
+    private void Fill()
     {
-        for (int i = 0; i < frames && _frames.TryAllocate(out FrameId frame); i++)
-        {
-            if (_pool!.TryPut(frame)) continue;
-            _frames.Free(frame); // frames that are out have come back meanwhile
-            break;
-        }
+        while (_pool!.FreeFrames + _pool.OutFrames < _pool.SizeFrames && _frames.TryAllocate(out FrameId frame))
+            _ = _pool.TryAdd(frame);
     }
 }

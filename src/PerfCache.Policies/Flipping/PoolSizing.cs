@@ -89,10 +89,10 @@ public sealed class PoolSizing
     public static int NextSize(PoolSizingOptions options, int sizeFrames, int fewestFree)
     {
         ArgumentNullException.ThrowIfNull(options);
-        double used = 1 - (double)fewestFree / sizeFrames;
+        int used = sizeFrames - fewestFree;
         int step = Math.Max(1, (int)(sizeFrames * options.StepShare));
-        int size = used > options.GrowAbove ? sizeFrames + step
-            : used < options.ShrinkBelow ? sizeFrames - step
+        int size = used > options.GrowAbove * sizeFrames ? sizeFrames + step
+            : used < options.ShrinkBelow * sizeFrames ? sizeFrames - step
             : sizeFrames;
         return Math.Clamp(size, options.FloorFrames, options.CeilingFrames);
     }

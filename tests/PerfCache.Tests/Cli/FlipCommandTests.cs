@@ -39,7 +39,7 @@ public sealed class FlipCommandTests : FolderFixture
         string report = Path.Combine(Folder, "flip.html");
         string csv = Path.Combine(Folder, "flip.csv");
         CliRun run = CliRun.Of("flip", "--scale", "128", "--remedy", "naive,pool-static,threshold", "--report", report, "--csv", csv,
-            "--set", "burst-packets=100");
+            "--set", "burst-packets=100", "--set", "free-share=0.1");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         string html = File.ReadAllText(report);
         Assert.That(html, Does.Contain("guest 2 on node 0").And.Contain("burst-packets 100 -&gt; 200").And.Contain("Copy or flip?"));

@@ -20,7 +20,7 @@ internal sealed partial class FlipSimulation
             ExchangePool? pool = state.Memory.Exchange.Pool;
             double elapsed = Math.Max(1, nowNanos - state.SampledAtNanos);
             _samples.Add(new FlipSample(nowNanos, i, shares, pool?.SizeFrames ?? 0,
-                pool is null ? 0 : Math.Max(0, pool.SizeFrames - pool.FreeFrames), state.Migration?.Migrated ?? 0,
+                pool?.OutFrames ?? 0, state.Migration?.Migrated ?? 0,
                 (state.RemedyNanos - state.RemedyNanosAtSample) / elapsed));
             (state.RemedyNanosAtSample, state.SampledAtNanos) = (state.RemedyNanos, nowNanos);
             state.RemoteShareMax = Math.Max(state.RemoteShareMax, _residency.RemoteShare(i));

@@ -99,9 +99,9 @@ public static class FlipStudy
         long frames = remedy.IsAblation ? (long)scenario.Value("small-pool-frames")
             : remedy.IsDynamicPool ? (long)scenario.Value("ring-slots") : staticFrames;
         long free = scenario.FramesOf("free-share");
-        if (frames + (long)scenario.Value("ring-slots") > free)
+        if (frames > free)
             throw new ParameterException(
-                $"a pool of {frames} frames and the ring do not fit into the {free} free pages of a guest; "
+                $"a pool of {frames} frames does not fit into the {free} free pages of a guest; "
                 + "raise free-share or lower the pool");
     }
 }

@@ -112,7 +112,7 @@ public sealed class FlipSimulationTests
     {
         FlipScenario scenario = s_small with { Parameters = FlipParameters.Defaults.With("pool-frames", 100_000) };
         Assert.That(() => FlipStudy.Run(scenario, FlipRemedy.Parse("pool-static")),
-            Throws.TypeOf<ParameterException>().With.Message.StartsWith("a pool of 100000 frames and the ring do not fit"));
+            Throws.TypeOf<ParameterException>().With.Message.StartsWith("a pool of 100000 frames does not fit into the "));
     }
 
     [Test]
@@ -135,8 +135,9 @@ public sealed class FlipSimulationTests
 
     private static IEnumerable<string> Names => FlipRemedy.All.Select(remedy => remedy.Name);
 
-    private static string Report(FlipScenario scenario)
+    private static string Report(FlipScenario small)
     {
+        FlipScenario scenario = small with { Scale = 32 };
         using StringWriter writer = new() { NewLine = "\n" };
         new FlipReport
         {
