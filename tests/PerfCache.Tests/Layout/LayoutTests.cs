@@ -68,6 +68,8 @@ public sealed class LayoutTests
         Assert.That(
             MemoryMarshal.AsBytes(new ReadOnlySpan<FlipPage>(in slot))[..14].ToArray(),
             Is.EqualTo(new byte[] { 4, 3, 2, 1, 8, 7, 6, 5, 0xC, 0xB, 0xA, 9, 0xE, 0xD }));
+        FlipPage.Leave(ref slot, new FrameId(7));
+        Assert.That(slot.Frame, Is.EqualTo(new FrameId(7)), "on the way back");
         Assert.That(Unsafe.SizeOf<FlipPage>(), Is.EqualTo(16));
     }
 

@@ -44,6 +44,7 @@ internal enum FlipRingFault
 /// <para>N1: who takes a page reads what its producer wrote.</para>
 /// <para>N2: who gets a free frame reads what its consumer wrote.</para>
 /// <para>N3: at the end every frame is in one place: in one pair of hands or in one slot.</para>
+/// <para>N4: at the end no more pages were published than taken and two.</para>
 /// </remarks>
 internal sealed class FlipRingModel
 {
@@ -53,6 +54,7 @@ internal sealed class FlipRingModel
     private readonly FlipRingFault _fault;
     private readonly Ordering _exchange;
     private readonly ulong _turnMask;
+    private readonly bool _hasData;
     private readonly Word _tail;
     private readonly Word _head;
     private readonly Word[] _turns;
@@ -67,10 +69,12 @@ internal sealed class FlipRingModel
     /// <param name="full">Slots that are full at the start: frames 1 and on. The others hold free frames.</param>
     /// <param name="frameCount">All frames; those from 3 on are in somebody's hands.</param>
     /// <param name="turnMask">The bits of a turn that exist: few ones wrap soon.</param>
+    /// <param name="hasData">False for frames without a word of data: fewer states, and N3 alone.</param>
     internal FlipRingModel(
         string name, FlipRingFault fault, Ordering exchange, ulong head, int full, int frameCount,
-        ulong turnMask = 0xFF)
+        ulong turnMask = 0xFF, bool hasData = true)
     {
+        _hasData = hasData;
         _fault = fault;
         _exchange = exchange;
         _turnMask = fault == FlipRingFault.TurnsHaveNoLaps ? 1 : turnMask;
@@ -91,8 +95,11 @@ internal sealed class FlipRingModel
             data[frame] = isFull ? Written(frame) : Scribbled(frame);
         }
 
-        _data = [.. data.Select((value, frame) => Model.Word($"data of {frame}", value))];
+        _data = hasData ? [.. data.Select((value, frame) => Model.Word($"data of {frame}", value))] : [];
         Model.AtEnd("N3: every frame is in one place", world => IsConserved(world, frameCount));
+        Model.AtEnd(
+            "N4: no more slots are full than there are",
+            world => new RingTail(world[_tail]).DistanceFrom(new RingHead(world[_head])) <= SlotCount);
     }
 
     internal StepwiseModel Model { get; }
@@ -104,10 +111,12 @@ internal sealed class FlipRingModel
         (Register found, Register hand) = (producer.Register("found"), producer.Register("hand"));
         string again = $"publish {frame}", end = $"published {frame}";
         producer.Set(hand, _ => frame);
-        producer.Store($"write page {frame}", _data[frame], Written(frame));
+        Write(producer, $"write page {frame}", frame, Written(frame));
         producer.Target(again);
         producer.Load("R1: load the tail", _tail, tail, Unless(FlipRingFault.R1TailIsNotAcquired, Ordering.Acquire));
-        producer.Load("R2: load the turn", At(_turns, Position), turn, Unless(FlipRingFault.R2TurnIsNotAcquired, Ordering.Acquire));
+        producer.Load(
+            "R2: load the turn", At(_turns, Position), turn,
+            Unless(FlipRingFault.R2TurnIsNotAcquired, Ordering.Acquire));
         if (_fault != FlipRingFault.R2TurnIsNotTested)
             producer.Branch(registers => registers[turn] != Free(Position(registers)), end);
         Exchange(
@@ -162,7 +171,7 @@ internal sealed class FlipRingModel
         (Register found, Register hand) = (consumer.Register("found"), consumer.Register("hand"));
         string again = $"flip {free}", end = $"flipped {free}";
         consumer.Set(hand, _ => free);
-        consumer.Store($"scribble on {free}", _data[free], Scribbled(free));
+        Write(consumer, $"scribble on {free}", free, Scribbled(free));
         consumer.Target(again);
         consumer.Load("R5: load the head", _head, head, Unless(FlipRingFault.R5HeadIsNotAcquired, Ordering.Acquire));
         consumer.Load(
@@ -198,7 +207,7 @@ internal sealed class FlipRingModel
             _hands.Add(world => world[hand]);
             string end = $"end {i}", blank = $"blank {i}";
             producer.Set(hand, _ => frame);
-            if (frame != 0) producer.Store($"write page {frame}", _data[frame], Written(frame));
+            if (frame != 0) Write(producer, $"write page {frame}", frame, Written(frame));
             producer.Load(
                 "S1: load the head", _head, head, Unless(FlipRingFault.S1HeadIsNotAcquired, Ordering.Acquire));
             producer.Branch(registers => FreeSlots(registers) == 0, end);
@@ -234,7 +243,7 @@ internal sealed class FlipRingModel
             _hands.Add(world => world[hand]);
             string end = $"end {free}";
             consumer.Set(hand, _ => free);
-            consumer.Store($"scribble on {free}", _data[free], Scribbled(free));
+            Write(consumer, $"scribble on {free}", free, Scribbled(free));
             consumer.Load(
                 "S3: load the tail", _tail, tail, Unless(FlipRingFault.S3TailIsNotAcquired, Ordering.Acquire));
             consumer.Branch(registers => Tail(registers[tail]).DistanceFrom(Head(registers)) == 0, end);
@@ -251,8 +260,14 @@ internal sealed class FlipRingModel
         RingHead Head(Registers registers) => new(registers[head]);
     }
 
+    private void Write(StepwiseThread thread, string label, ulong frame, ulong value)
+    {
+        if (_hasData) thread.Store(label, _data[frame], value);
+    }
+
     private void CheckPage(StepwiseThread consumer, Register hand)
     {
+        if (!_hasData) return;
         Register data = consumer.Register("data");
         consumer.Load("read the page", Address.Of(_data, registers => (int)registers[hand]), data);
         consumer.Check("N1: the page is whole", registers => registers[data] == Written(registers[hand]));
@@ -260,6 +275,7 @@ internal sealed class FlipRingModel
 
     private void CheckFree(StepwiseThread producer, Register hand, string otherwise)
     {
+        if (!_hasData) return;
         Register data = producer.Register("data");
         producer.Branch(registers => registers[hand] == 0, otherwise);
         producer.Load("read the free frame", Address.Of(_data, registers => (int)registers[hand]), data);

@@ -4,14 +4,35 @@ namespace PerfCache.Tests.Models.Stepwise;
 /// <summary>Who meets in the ring of two slots.</summary>
 internal enum FlipRingScenario
 {
-    /// <summary>One to one: three pages published and taken, a free frame collected in between.</summary>
+    /// <summary>One to one: two pages published and two taken, a page in one slot.</summary>
     OneToOne,
+
+    /// <summary>The same, with frames that have no data.</summary>
+    OneToOneFrames,
+
+    /// <summary>One to one, pages in both slots: the consumer makes room.</summary>
+    OneToOneFullRing,
+
+    /// <summary>One to one, free frames in both slots.</summary>
+    OneToOneEmptyRing,
+
+    /// <summary>One to one: a page published and one taken, and a free frame collected.</summary>
+    OneToOneCollector,
+
+    /// <summary>Many to many, a producer and a consumer, pages in both slots: the consumer makes room.</summary>
+    FullRing,
+
+    /// <summary>Many to many, a producer and a consumer, free frames in both slots.</summary>
+    EmptyRing,
 
     /// <summary>Two producers, free frames in both slots.</summary>
     TwoProducers,
 
     /// <summary>Two consumers, pages in both slots.</summary>
     TwoConsumers,
+
+    /// <summary>Three producers, free frames in both slots, which have no data.</summary>
+    ThreeProducers,
 
     /// <summary>Two producers and a consumer, a page in one slot: one of the producers needs what the consumer leaves.
     /// </summary>
@@ -25,6 +46,12 @@ internal enum FlipRingScenario
 
     /// <summary>Two producers and two consumers, a page in one slot.</summary>
     TwoByTwoHalfFull,
+
+    /// <summary>The same as <see cref="TwoByTwo"/>, with frames that have no data.</summary>
+    TwoByTwoFrames,
+
+    /// <summary>The same as <see cref="TwoByTwoHalfFull"/>, with frames that have no data.</summary>
+    TwoByTwoHalfFullFrames,
 
     /// <summary>A producer meets a collector, and a consumer takes what is published.</summary>
     Collector,
@@ -58,16 +85,29 @@ internal static class FlipRingScenarios
 
     private static FlipRingModel Build(FlipRingScenario scenario, FlipRingFault fault)
     {
+        bool hasData = scenario is not (FlipRingScenario.LateProducer or FlipRingScenario.LateConsumer
+            or FlipRingScenario.ThreeProducers or FlipRingScenario.OneToOneFrames
+            or FlipRingScenario.TwoByTwoFrames or FlipRingScenario.TwoByTwoHalfFullFrames);
         FlipRingModel New(int full, int frameCount, ulong turnMask = 0xFF) =>
-            new($"{scenario} ({fault})", fault, Ordering.AcquireRelease, head: 2, full, frameCount, turnMask);
+            new($"{scenario} ({fault})", fault, Ordering.AcquireRelease, head: 2, full, frameCount, turnMask, hasData);
 
         FlipRingModel model;
         switch (scenario)
         {
-            case FlipRingScenario.OneToOne:
-                model = New(full: 1, frameCount: 8);
-                model.ProduceAlone(model.Model.Thread("producer"), 3, 4, 0, 5);
-                model.ConsumeAlone(model.Model.Thread("consumer"), 6, 7, 8);
+            case FlipRingScenario.OneToOneFullRing or FlipRingScenario.OneToOneEmptyRing:
+                model = New(full: scenario == FlipRingScenario.OneToOneFullRing ? 2 : 0, frameCount: 4);
+                model.ProduceAlone(model.Model.Thread("producer"), 3);
+                model.ConsumeAlone(model.Model.Thread("consumer"), 4);
+                return model;
+            case FlipRingScenario.OneToOne or FlipRingScenario.OneToOneFrames:
+                model = New(full: 1, frameCount: 6);
+                model.ProduceAlone(model.Model.Thread("producer"), 3, 4);
+                model.ConsumeAlone(model.Model.Thread("consumer"), 5, 6);
+                return model;
+            case FlipRingScenario.OneToOneCollector:
+                model = New(full: 1, frameCount: 4);
+                model.ProduceAlone(model.Model.Thread("producer"), 0, 3, 0);
+                model.ConsumeAlone(model.Model.Thread("consumer"), 4);
                 return model;
             case FlipRingScenario.Collector:
                 model = New(full: 0, frameCount: 4);
@@ -77,35 +117,26 @@ internal static class FlipRingScenarios
                 return model;
             case FlipRingScenario.LateProducer:
                 model = New(full: 0, frameCount: 9, TwoLaps);
-                StepwiseThread both = model.Model.Thread("both ends");
-                model.Publish(both, 3);
-                model.Publish(both, 4);
-                model.Flip(both, 5);
-                model.Flip(both, 6);
-                model.Publish(both, 7);
-                model.Publish(both, 8);
+                Both(model, 3, 4, -5, -6, 7, 8);
                 model.Publish(model.Model.Thread("late producer"), 9);
                 return model;
             case FlipRingScenario.LateConsumer:
                 model = New(full: 2, frameCount: 9, TwoLaps);
-                both = model.Model.Thread("both ends");
-                model.Flip(both, 3);
-                model.Flip(both, 4);
-                model.Publish(both, 5);
-                model.Publish(both, 6);
-                model.Flip(both, 7);
-                model.Flip(both, 8);
+                Both(model, -3, -4, 5, 6, -7, -8);
                 model.Flip(model.Model.Thread("late consumer"), 9);
                 return model;
         }
 
         (int producers, int consumers, int full) = scenario switch
         {
+            FlipRingScenario.FullRing => (1, 1, 2),
+            FlipRingScenario.EmptyRing => (1, 1, 0),
             FlipRingScenario.TwoProducers => (2, 0, 0),
+            FlipRingScenario.ThreeProducers => (3, 0, 0),
             FlipRingScenario.TwoConsumers => (0, 2, 2),
             FlipRingScenario.TwoProducersOneConsumer => (2, 1, 1),
             FlipRingScenario.OneProducerTwoConsumers => (1, 2, 1),
-            FlipRingScenario.TwoByTwo => (2, 2, 0),
+            FlipRingScenario.TwoByTwo or FlipRingScenario.TwoByTwoFrames => (2, 2, 0),
             _ => (2, 2, 1),
         };
         model = New(full, 2 + producers + consumers);
@@ -113,5 +144,18 @@ internal static class FlipRingScenarios
         for (int i = 1; i <= producers; i++) model.Publish(model.Model.Thread($"producer {i}"), frame++);
         for (int i = 1; i <= consumers; i++) model.Flip(model.Model.Thread($"consumer {i}"), frame++);
         return model;
+    }
+
+    // The others, while one thread is late: publishes of these frames and, where negative, flips, each done for all to
+    // see before the next one.
+    private static void Both(FlipRingModel model, params int[] frames)
+    {
+        StepwiseThread both = model.Model.Thread("both ends");
+        foreach (int frame in frames)
+        {
+            if (frame > 0) model.Publish(both, (ulong)frame);
+            else model.Flip(both, (ulong)-frame);
+            both.FullFence("a long time passes");
+        }
     }
 }
