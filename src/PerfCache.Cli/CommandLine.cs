@@ -2,9 +2,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
 using PerfCache.Cli.Trace;
+using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli;
@@ -26,6 +28,7 @@ internal static class CommandLine
         perfcache trace info disk.vscsi                   what a trace holds; also: trace head, trace convert
         perfcache numa                                    this machine's NUMA nodes and their distances
         perfcache numa residency 4711                     on which nodes a process has its memory
+        perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache replay --help                           all options of a command
         """;
 
@@ -46,6 +49,7 @@ internal static class CommandLine
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
         root.Add(new TraceCommand(context));
+        root.Add(new FlipCommand(context, args));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
@@ -65,6 +69,10 @@ internal static class CommandLine
             }, context.Cancellation).GetAwaiter().GetResult();
         }
         catch (UsageException e)
+        {
+            return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
+        }
+        catch (ParameterException e)
         {
             return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
         }
