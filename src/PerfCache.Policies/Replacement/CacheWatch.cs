@@ -63,6 +63,9 @@ public sealed class CacheWatch
     /// <summary>Own pages that came in.</summary>
     public long OwnInsertions { get; private set; }
 
+    /// <summary>Own pages that reclaim evicted.</summary>
+    public long OwnEvictions { get; private set; }
+
     /// <summary>Misses of own pages whose shadow was found.</summary>
     public long Refaults { get; private set; }
 
@@ -135,6 +138,7 @@ public sealed class CacheWatch
     {
         bool isLent = state.Has(FrameState.Lent);
         if (isLent) LentCount--;
+        else OwnEvictions++;
         if (isLent || KeepsOwnEvictions || state.Has(FrameState.Dirty))
             _evicted.Add(new EvictedPage(key, isLent, state.Has(FrameState.Dirty)));
     }

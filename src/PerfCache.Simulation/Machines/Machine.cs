@@ -132,9 +132,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
     /// <summary>Pages swapped out in all.</summary>
     internal long SwapOuts { get; private set; }
 
-    /// <summary>Own pages that reclaim evicted.</summary>
-    internal long OwnEvictions { get; private set; }
-
     /// <summary>Told when memory became free; for programs that wait for it.</summary>
     internal Action<long>? OnMemoryFreed { get; set; }
 
@@ -330,7 +327,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
                 continue;
             }
 
-            OwnEvictions++;
             if (evicted.IsDirty) Disk.Write(nowNanos, evicted.Key, 1);
             Borrower?.OnEvicted(evicted.Key, evicted.IsDirty, lends, nowNanos);
         }

@@ -112,6 +112,14 @@ internal sealed class MallocClient : IEventTarget
         }
     }
 
+    /// <summary>The program ends: all it had is free.</summary>
+    internal void End(long nowNanos)
+    {
+        _machine.FreeSwap(HeldPages);
+        _machine.Free(HeldPages, nowNanos);
+        HeldPages = 0;
+    }
+
     private void Allocate(long nowNanos)
     {
         if (_missing == 0)
@@ -193,12 +201,10 @@ internal sealed class MallocClient : IEventTarget
         else _queue.Schedule(nowNanos + _options.PauseNanos, this, NextBlock);
     }
 
-    /// <summary>The out-of-memory killer takes the program: all it had is free.</summary>
+    /// <summary>The out-of-memory killer takes the program.</summary>
     private void Kill(long nowNanos)
     {
         KilledAtNanos = nowNanos;
-        _machine.FreeSwap(HeldPages);
-        _machine.Free(HeldPages, nowNanos);
-        HeldPages = 0;
+        End(nowNanos);
     }
 }

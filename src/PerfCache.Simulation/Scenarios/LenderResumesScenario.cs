@@ -24,8 +24,8 @@ internal sealed record LenderResumesOutcome(
 internal static class LenderResumesScenario
 {
     private const double WorkingSetShare = 0.9;
-    private const double BorrowerSetFactor = 4;
-    private const double LeadSeconds = 300;
+    private const double BorrowerSetFactor = 3;
+    private const double LeadSeconds = 400;
     private const double RunSeconds = 400;
     private const double RatioShare = 0.95;
 
@@ -55,7 +55,8 @@ internal static class LenderResumesScenario
     [
         new() { Name = "alone", Profile = profile, Lends = false },
         new() { Name = "inactive-only", Profile = profile },
-        new() { Name = "integrated", Profile = profile, LentStayInactive = false },
+        // Forced deactivation came later on the slides, for lent pages that are inactive; here it would undo the before.
+        new() { Name = "integrated", Profile = profile, LentStayInactive = false, Forces = false },
     ];
 
     private static LenderResumesOutcome RunOne(PairRun pair, ScenarioRun run, ref double solo)
@@ -83,7 +84,7 @@ internal static class LenderResumesScenario
         IReadOnlyList<MachineSample> samples = pair.Room.Series[0].Samples;
         if (!pair.Options.Lends) solo = Ratio(samples, samples.Count - 20, 20);
         return new LenderResumesOutcome(
-            pair.Options.Name, pair.Options.Profile, SecondsTo(samples, RatioShare * solo), pair.Lender.OwnEvictions,
+            pair.Options.Name, pair.Options.Profile, SecondsTo(samples, RatioShare * solo), pair.Lender.Watch.OwnEvictions,
             (double)lender.ReadAgain / set, lent);
     }
 
