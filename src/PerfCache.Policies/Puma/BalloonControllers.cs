@@ -89,9 +89,9 @@ public sealed class DemandController(int pagesPerRequest = 256) : IBalloonContro
 /// <summary>
 /// Steps by pressure: low 1 MiB, medium 16 MiB, critical 128 MiB, as on the KVM project's page about automatic ballooning.
 /// </summary>
-public sealed class PressureController : IBalloonController
+/// <param name="pagesPerMib">Pages of 1 MiB: fewer in a study whose machines are scaled down.</param>
+public sealed class PressureController(double pagesPerMib = 256) : IBalloonController
 {
-    private const long PagesPerMib = 256;
 
     /// <inheritdoc/>
     public TimeSpan RoundTime => TimeSpan.Zero;
@@ -103,9 +103,9 @@ public sealed class PressureController : IBalloonController
         long step = pressure switch
         {
             MemoryPressure.None => 0,
-            MemoryPressure.Low => PagesPerMib,
-            MemoryPressure.Medium => 16 * PagesPerMib,
-            _ => 128 * PagesPerMib,
+            MemoryPressure.Low => (long)Math.Ceiling(pagesPerMib),
+            MemoryPressure.Medium => (long)Math.Ceiling(16 * pagesPerMib),
+            _ => (long)Math.Ceiling(128 * pagesPerMib),
         };
         BalloonGuest asking = guests[needy];
         long wanted = Math.Min(step, asking.Balloon.ActualPages);
@@ -125,13 +125,14 @@ public sealed class PressureController : IBalloonController
 /// Rounds with a goal, as in Proxmox VE: 80 % of the host in use, a dead band of 10 MiB, at most 100 MiB a guest and
 /// round, by shares; guests with much free memory shrink first, the others grow first.
 /// </summary>
-public sealed class GoalController(TimeSpan roundTime) : IBalloonController
+/// <param name="roundTime">The time between rounds.</param>
+/// <param name="pagesPerMib">Pages of 1 MiB: fewer in a study whose machines are scaled down.</param>
+public sealed class GoalController(TimeSpan roundTime, double pagesPerMib = 256) : IBalloonController
 {
-    private const long PagesPerMib = 256;
     private const double GoalShare = 0.8;
-    private const long DeadBandPages = 10 * PagesPerMib;
-    private const long StepPagesMax = 100 * PagesPerMib;
     private const double MuchFreeShare = 0.25;
+    private readonly long _deadBandPages = (long)Math.Ceiling(10 * pagesPerMib);
+    private readonly long _stepPagesMost = (long)Math.Ceiling(100 * pagesPerMib);
 
     /// <inheritdoc/>
     public TimeSpan RoundTime { get; } = roundTime;
@@ -151,37 +152,37 @@ public sealed class GoalController(TimeSpan roundTime) : IBalloonController
         foreach (BalloonGuest guest in guests)
         {
             if (!HasMuchFree(guest)) continue;
-            long step = Math.Min(Math.Min(StepPagesMax, guest.CurrentPages - guest.MinPages), guest.FreePages / 2);
-            if (step <= 0 || (goal >= DeadBandPages && guests.Count == 1)) continue;
+            long step = Math.Min(Math.Min(_stepPagesMost, guest.CurrentPages - guest.MinPages), guest.FreePages / 2);
+            if (step <= 0 || (goal >= _deadBandPages && guests.Count == 1)) continue;
             guest.Balloon.TargetPages = guest.Balloon.ActualPages + step;
             moved += step;
         }
 
-        long room = Math.Max(0, goal > DeadBandPages ? goal : 0) + moved;
+        long room = Math.Max(0, goal > _deadBandPages ? goal : 0) + moved;
         Grow(guests, room);
-        if (goal < -DeadBandPages) Shrink(guests, -goal - moved);
+        if (goal < -_deadBandPages) Shrink(guests, -goal - moved);
     }
 
     private static bool HasMuchFree(BalloonGuest guest) => guest.FreePages > MuchFreeShare * guest.MinPages;
 
-    private static void Grow(IReadOnlyList<BalloonGuest> guests, long room)
+    private void Grow(IReadOnlyList<BalloonGuest> guests, long room)
     {
         double shares = guests.Where(guest => !HasMuchFree(guest) && guest.Balloon.ActualPages > 0).Sum(one => one.Shares);
         if (shares == 0) return;
         foreach (BalloonGuest guest in guests)
         {
             if (HasMuchFree(guest) || guest.Balloon.ActualPages == 0) continue;
-            long step = Math.Min((long)(room * guest.Shares / shares), StepPagesMax);
+            long step = Math.Min((long)(room * guest.Shares / shares), _stepPagesMost);
             guest.Balloon.TargetPages = Math.Max(0, guest.Balloon.ActualPages - step);
         }
     }
 
-    private static void Shrink(IReadOnlyList<BalloonGuest> guests, long excess)
+    private void Shrink(IReadOnlyList<BalloonGuest> guests, long excess)
     {
         double shares = guests.Sum(one => 1 / one.Shares);
         foreach (BalloonGuest guest in guests)
         {
-            long step = Math.Min((long)(excess / guest.Shares / shares), StepPagesMax);
+            long step = Math.Min((long)(excess / guest.Shares / shares), _stepPagesMost);
             step = Math.Min(step, guest.CurrentPages - guest.MinPages);
             if (step > 0) guest.Balloon.TargetPages = guest.Balloon.ActualPages + step;
         }

@@ -31,6 +31,8 @@ internal sealed class BalloonPair : IDisposable
         {
             Name = "server",
             MemoryPages = server,
+            // What did not move is in use, but for the watermark: a server with free memory needs no balloon.
+            AnonymousPages = moved == 0 ? 0 : server - moved - (uint)(server * parameters.Value("watermark-min") * 1.5),
             BalloonPages = moved,
             Profile = profile,
             Disk = scenario.Disk,

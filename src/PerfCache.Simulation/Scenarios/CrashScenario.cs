@@ -46,7 +46,7 @@ internal static class CrashScenario
         {
             TimeSpan round = TimeSpan.FromSeconds(scenario.Parameters.Value("balloon-round-s"));
             foreach ((string name, IBalloonController controller) in
-                ((string, IBalloonController)[])[(Steps, new PressureController()), (Goal, new GoalController(round))])
+                ((string, IBalloonController)[])[(Steps, new PressureController(256 / scenario.Scale)), (Goal, new GoalController(round, 256 / scenario.Scale))])
             {
                 run.Part = $"malloc for long, {PairRun.NameOf(profile)}, {name}";
                 using BalloonPair pair = new(scenario, profile, controller, movedShare: 0);

@@ -28,6 +28,7 @@ internal static class GainScenario
     internal const string ReadWrite = "random, 10 % writes";
     internal const string Sequential = "sequential";
     internal const string FilteredSequential = "sequential, filter on";
+    internal const string SlowSequential = "sequential, 1 Gbit/s";
     private const int Window = 32;
     private const double WriteShare = 0.1;
 
@@ -38,7 +39,7 @@ internal static class GainScenario
         {
             foreach (DiskKind disk in Enum.GetValues<DiskKind>())
             {
-                foreach (string workload in (string[])[Random, ReadWrite, Sequential, FilteredSequential])
+                foreach (string workload in (string[])[Random, ReadWrite, Sequential, FilteredSequential, SlowSequential])
                 {
                     run.Part = $"gain, {PairRun.NameOf(profile)}, {PairRun.NameOf(disk)}, {workload}";
                     (double without, _) = RunOne(scenario, profile, disk, workload, lends: false, run);
@@ -54,6 +55,8 @@ internal static class GainScenario
     private static (double PerSecond, double MissesAtLender) RunOne(
         ScenarioOptions scenario, KernelProfile profile, DiskKind disk, string workload, bool lends, ScenarioRun run)
     {
+        if (workload == SlowSequential)
+            scenario = scenario with { Parameters = scenario.Parameters.With("network-gbit", 1) };
         using PairRun pair = new(scenario, new PairOptions
         {
             Name = workload,
@@ -70,12 +73,12 @@ internal static class GainScenario
             _ => new SequentialPattern(set, Window),
         };
         IoClient client = pair.Room.Run(pair.Borrower, new IoClientOptions { Pattern = pattern, StartNanos = 0 });
-        // Until every page was asked for four times, as far as the disk gets; then twice more, which are measured.
-        long requests = (long)set * 4 / (workload is Random or ReadWrite ? 1 : Window);
+        // Until practically every page was asked for (eight times, on average); then twice more, which are measured.
+        long requests = (long)set * 8 / (workload is Random or ReadWrite ? 1 : Window);
         RunRequests(pair, client, requests, run);
         (long done, long from, long disks, long lent) =
             (client.Done, pair.Room.Queue.NowNanos, client.FromDisk, client.FromLenders);
-        RunRequests(pair, client, requests / 2, run);
+        RunRequests(pair, client, requests / 4, run);
         double misses = client.FromDisk - disks + client.FromLenders - lent;
         return ((client.Done - done) / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
             misses == 0 ? 0 : (client.FromLenders - lent) / misses);

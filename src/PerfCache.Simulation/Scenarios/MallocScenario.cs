@@ -97,17 +97,27 @@ internal static class MallocScenario
         return outcomes;
     }
 
-    private static IEnumerable<PairOptions> PumaVariants(KernelProfile profile, ScenarioOptions scenario) =>
-    [
-        new() { Name = Reference, Profile = profile, Lends = false },
-        new() { Name = Puma, Profile = profile },
-        new() { Name = PumaDirect, Profile = profile, ReclaimsInBackground = false },
-        new()
+    private static IEnumerable<PairOptions> PumaVariants(KernelProfile profile, ScenarioOptions scenario)
+    {
+        uint server = scenario.Pages("lender-mib");
+        PairOptions options = new()
         {
-            Name = Static, Profile = profile, Signs = ActivitySigns.None,
-            QuotaPages = (long)(scenario.Pages("lender-mib") * StaticShare),
-        },
-    ];
+            Name = Reference,
+            Profile = profile,
+            Lends = false,
+            AnonymousPages = (uint)(server * (1 - IdleShare)),
+        };
+        yield return options;
+        options = options with { Name = Puma, Lends = true };
+        yield return options;
+        yield return options with { Name = PumaDirect, ReclaimsInBackground = false };
+        yield return options with
+        {
+            Name = Static,
+            Signs = ActivitySigns.None,
+            QuotaPages = (long)(server * StaticShare),
+        };
+    }
 
     private static MallocOutcome RunPuma(PairRun pair, ScenarioRun run, List<MallocTimeline> mallocs)
     {

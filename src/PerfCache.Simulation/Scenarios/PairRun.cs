@@ -26,6 +26,9 @@ internal sealed record PairOptions
 
     public long QuotaPages { get; init; }
 
+    /// <summary>Pages of the lender's programs from the start.</summary>
+    public uint AnonymousPages { get; init; }
+
     public DiskKind? Disk { get; init; }
 
     public LendingStrategy Strategy { get; init; }
@@ -52,6 +55,7 @@ internal sealed class PairRun : IDisposable
         {
             Name = "lender",
             MemoryPages = scenario.Pages("lender-mib"),
+            AnonymousPages = options.AnonymousPages,
             Profile = options.Profile,
             Disk = disk,
             SwapPages = scenario.Pages("lender-mib") / 4,
