@@ -2,6 +2,7 @@
 using System.CommandLine;
 using PerfCache.Cli.Bench;
 using PerfCache.Cli.Numa;
+using PerfCache.Cli.Puma;
 using PerfCache.Cli.Record;
 using PerfCache.Simulation.Traces;
 
@@ -22,6 +23,7 @@ internal static class CommandLine
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache numa                                    this machine's NUMA nodes and their distances
+        perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache replay --help                           all options of a command
         """;
 
@@ -41,6 +43,7 @@ internal static class CommandLine
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
+        root.Add(new PumaCommand(context, args));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

@@ -21,6 +21,9 @@ internal sealed record MachineOptions
     /// <summary>Memory that a balloon has at the start.</summary>
     public uint BalloonPages { get; init; }
 
+    /// <summary>Free pages whose memory the host has given to others: it swaps somebody out when they are touched.</summary>
+    public uint ReportedPages { get; init; }
+
     public KernelProfile Profile { get; init; }
 
     public DiskKind Disk { get; init; } = DiskKind.Ssd;
@@ -90,6 +93,7 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         AnonymousPages = Cache.SetAside(options.AnonymousPages);
         Cache.SetAside(options.BalloonPages);
         BalloonPages = options.BalloonPages;
+        UnbackedPages = options.ReportedPages;
     }
 
     internal MachineOptions Options { get; }
@@ -232,6 +236,15 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         SwapOuts += pages;
         AnonymousPages -= Cache.BringBack((uint)pages);
         return SwapDisk.Write(nowNanos, new PageKey((ulong)SwapOuts), pages);
+    }
+
+    /// <summary>The host swaps pages of another machine out, because this one touches memory that it had reported
+    /// free.</summary>
+    /// <returns>When they are written.</returns>
+    internal long HostSwapsOut(uint pages, long nowNanos)
+    {
+        SwapOuts += pages;
+        return SwapDisk.Write(nowNanos, new PageKey((ulong)SwapOuts), (int)pages);
     }
 
     /// <summary>The balloon takes free pages.</summary>

@@ -27,7 +27,7 @@ public static class MachineParameters
         Assumed("balloon-round-s", 10, "s", 0.1, 3600, "a round of the goal controller; believed of Proxmox VE, not read"),
         Assumed("pressure-report-ms", 250, "ms", 1, 1e5, "a guest that reclaims page cache says so at most so often"),
         Assumed("swap-patience-ms", 20, "ms", 0.1, 1e5, "how long a guest waits for its balloon before it swaps"),
-        Assumed("oom-patience-s", 10, "s", 0.1, 3600, "how long a guest without memory and swap waits before it kills"),
+        Assumed("oom-patience-s", 1, "s", 0.01, 3600, "how long a guest without memory and swap tries before it kills"),
         Assumed("hit-us", 10, "us", 0.01, 1e5, "a read that hits the page cache, with the program's own work"),
         Assumed("network-us", 50, "us", 0, 1e6, "one way between two machines"),
         Assumed("network-gbit", 10, "Gbit/s", 0.001, 1e5, "bandwidth of a machine's link, each way"),

@@ -136,7 +136,9 @@ internal sealed class MallocClient : IEventTarget
             _missing -= got;
             HeldPages += got;
             double nanos = (unbacked * _firstTouchNanos) + ((got - unbacked) * _touchNanos);
-            _queue.Schedule(nowNanos + (long)nanos, this, NextChunk);
+            bool swaps = unbacked > 0 && _machine.Options.ReportedPages > 0;
+            long from = swaps ? _machine.HostSwapsOut(unbacked, nowNanos) : nowNanos;
+            _queue.Schedule(from + (long)nanos, this, NextChunk);
             return;
         }
 
@@ -184,7 +186,7 @@ internal sealed class MallocClient : IEventTarget
         bool gets = _host is not null && _host.OnOutOfMemory(_machine, nowNanos);
         if (nowNanos - _waitsSinceNanos < _oomPatienceNanos || gets)
         {
-            long next = nowNanos + Math.Max(_swapPatienceNanos, _oomPatienceNanos / 20);
+            long next = nowNanos + Math.Max(_swapPatienceNanos, _oomPatienceNanos / 16);
             _patience = _queue.Schedule(next, this, PatienceOver);
             return;
         }

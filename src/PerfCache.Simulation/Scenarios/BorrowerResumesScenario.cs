@@ -126,6 +126,12 @@ internal static class BorrowerResumesScenario
                     })]),
             ],
             Findings = findings,
+            KeyFigures =
+            [
+                new("notForced", "not forced", outcomes[0].LentShare), new("forced", "forced", outcomes[1].LentShare),
+                new("withDetector", "with #3", outcomes[2].LentShare),
+                new("idleAware", "idle-aware", outcomes[3].LentShare),
+            ],
             Timelines = timelines,
             Decisions = decisions,
             Parameters = scenario.Parameters,

@@ -155,6 +155,12 @@ internal static class ConcurrentScenario
                     })]),
             ],
             Findings = findings,
+            KeyFigures =
+            [
+                .. outcomes.Skip(1).Take(4).Select(one => new KeyFigure(
+                    "overSolo" + one.Name, one.Name + " over alone", one.OverSolo)),
+                .. outcomes.Skip(2).Take(3).Select(one => new KeyFigure("cycles" + one.Name, one.Name + " cycles", one.Cycles)),
+            ],
             Timelines = timelines,
             Decisions = decisions,
             Parameters = scenario.Parameters,

@@ -20,6 +20,10 @@ internal sealed record CrashOutcome(
     KernelProfile Profile, string Name, double SlowSeconds, int Blocks, int Wanted, long SwappedPages, bool WasKilled,
     double RecoverySeconds);
 
+/// <summary>All runs of <see cref="CrashScenario"/>.</summary>
+internal sealed record CrashOutcomes(
+    List<CrashOutcome> Outcomes, List<MachineTimeline> Timelines, List<MallocTimeline> Mallocs);
+
 /// <summary>
 /// The slides' long picture of ballooning: the client reads; after seven minutes the server allocates nearly all of its
 /// memory, block by block, and ends; how long is it slow, is it killed, and when is the client as fast as before? Balloons
@@ -36,8 +40,7 @@ internal static class CrashScenario
     private const int BlockPages = 2048;
     private const int RecoveryWindow = 10;
 
-    internal static (List<CrashOutcome> Outcomes, List<MachineTimeline> Timelines, List<MallocTimeline> Mallocs) Run(
-        ScenarioOptions scenario, ScenarioRun run)
+    internal static CrashOutcomes Run(ScenarioOptions scenario, ScenarioRun run)
     {
         List<CrashOutcome> outcomes = [];
         List<MachineTimeline> timelines = [];
@@ -60,7 +63,7 @@ internal static class CrashScenario
             timelines.AddRange(puma.Timelines());
         }
 
-        return (outcomes, timelines, mallocs);
+        return new CrashOutcomes(outcomes, timelines, mallocs);
     }
 
     internal static ScenarioTable Table(List<CrashOutcome> outcomes) => new(
@@ -75,6 +78,10 @@ internal static class CrashScenario
             PairRun.NameOf(one.Profile), one.Name, (long)one.Blocks, (long)one.Wanted, one.SlowSeconds, one.WasKilled,
             one.SwappedPages, one.RecoverySeconds,
         })]);
+
+    internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(
+        one => FormattableString.Invariant(
+            $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps {one.SwappedPages} pages in all with the client, and {(one.WasKilled ? "is killed" : "is not killed")}; the client ") + (one.RecoverySeconds < 0 ? "does not recover in the run" : FormattableString.Invariant($"is as fast as before after {one.RecoverySeconds:0} s")));
 
     private static CrashOutcome RunOne(
         MachineRoom room, Machine server, Machine client, string name, KernelProfile profile, ScenarioOptions scenario,
@@ -93,7 +100,7 @@ internal static class CrashScenario
             BlockPages = BlockPages,
             Blocks = wanted,
             // The same demand in bytes a second at every scale.
-            PauseNanos = (long)(VirtualClock.Millisecond * 100 * scenario.Scale),
+            PauseNanos = (long)(VirtualClock.Second * scenario.Scale),
         });
         room.Sample(PairRun.SampleNanos);
         double ended = EndSeconds;

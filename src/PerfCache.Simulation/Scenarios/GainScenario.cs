@@ -125,6 +125,12 @@ internal static class GainScenario
                     })]),
             ],
             Findings = findings,
+            KeyFigures =
+            [
+                .. outcomes.Where(one => one.Profile == outcomes[0].Profile && one.Workload is Random or Sequential)
+                    .Select(one => new KeyFigure(
+                        $"{PairRun.NameOf(one.Disk)}-{one.Workload}", $"{PairRun.NameOf(one.Disk)}, {one.Workload}", one.Gain)),
+            ],
             Parameters = scenario.Parameters,
         };
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
 
@@ -141,6 +140,12 @@ internal static class LenderResumesScenario
                     })]),
             ],
             Findings = findings,
+            KeyFigures =
+            [
+                new("inactiveOnlyOverAlone", "inactive-only over alone", outcomes[1].SecondsToRatio / outcomes[0].SecondsToRatio),
+                new("integratedOverAlone", "integrated over alone", outcomes[2].SecondsToRatio / outcomes[0].SecondsToRatio),
+                new("integratedReadAgain", "integrated, read again", outcomes[2].ReadAgainShare),
+            ],
             Timelines = timelines,
             Decisions = decisions,
             Parameters = scenario.Parameters,

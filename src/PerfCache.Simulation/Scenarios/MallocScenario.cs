@@ -36,6 +36,8 @@ internal static class MallocScenario
     internal const string Puma = "PUMA";
     internal const string PumaDirect = "PUMA, own reclaim only";
     internal const string Static = "static PUMA";
+    internal const string Reporting = "free-page reporting";
+    private const double HugeTouchNanos = 970;
     private const double LeadSeconds = 120;
     private const double IdleShare = 0.75;
     private const double AskedShare = 0.9;
@@ -94,7 +96,33 @@ internal static class MallocScenario
             outcomes.Add(RunBalloon(scenario with { Parameters = costs }, profile, name, run, mallocs, timelines));
         }
 
+        outcomes.Add(RunReporting(scenario, profile, run, mallocs));
         return outcomes;
+    }
+
+    /// <summary>
+    /// The server has reported its free memory and the host has given it to the client, whose page cache it cannot see; so
+    /// each page that the server touches again is swapped out of the client by the host.
+    /// </summary>
+    private static MallocOutcome RunReporting(
+        ScenarioOptions scenario, KernelProfile profile, ScenarioRun run, List<MallocTimeline> mallocs)
+    {
+        run.Part = $"malloc, {PairRun.NameOf(profile)}, {Reporting}";
+        ParameterSet costs = scenario.Parameters.With("balloon-touch-ns", HugeTouchNanos);
+        using MachineRoom room = new((scenario with { Parameters = costs }).Scaled, scenario.Seed);
+        uint server = scenario.Pages("lender-mib");
+        Machine machine = room.Add(new MachineOptions
+        {
+            Name = "server",
+            MemoryPages = server,
+            AnonymousPages = (uint)(server * (1 - IdleShare)),
+            ReportedPages = (uint)(server * IdleShare),
+            Profile = profile,
+            Disk = scenario.Disk,
+        });
+        MallocClient malloc = room.Run(machine, AskOptions(server));
+        RunToEnd(room, malloc, run);
+        return Outcome(room, malloc, Reporting, profile, mallocs);
     }
 
     private static IEnumerable<PairOptions> PumaVariants(KernelProfile profile, ScenarioOptions scenario)
@@ -236,6 +264,11 @@ internal static class MallocScenario
                     })]),
             ],
             Findings = findings,
+            KeyFigures =
+            [
+                .. outcomes.Where(one => one.Profile == outcomes[0].Profile && one.Name is Puma or PumaDirect or Balloon)
+                    .Select(one => new KeyFigure(one.Name, one.Name + " over reference", one.Slowdown)),
+            ],
             Parameters = scenario.Parameters,
         };
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
 

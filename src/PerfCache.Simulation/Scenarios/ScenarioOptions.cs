@@ -48,6 +48,12 @@ public sealed record ScenarioOptions
         if (Profiles.Count == 0) throw new ParameterException("no kernel is named; name linux-3.15 or linux-6");
         CheckMemory("lender-mib");
         CheckMemory("borrower-mib");
+        if (Parameters.Value("send-pool") < Parameters.Value("message-pages"))
+        {
+            throw new ParameterException(
+                $"send-pool={Parameters.Value("send-pool"):0} holds less than one message of "
+                + $"message-pages={Parameters.Value("message-pages"):0}; make it as large at least");
+        }
     }
 
     private void CheckMemory(string name)

@@ -45,6 +45,12 @@ public sealed record MallocTimeline(string Run, IReadOnlyList<MallocPoint> Point
 /// <param name="Journal">What; times are virtual nanoseconds.</param>
 public sealed record DecisionList(string Run, string Machine, PumaJournal Journal);
 
+/// <summary>A number that says in short what a scenario showed, for studies of sensitivity.</summary>
+/// <param name="Name">Its name in JSON and CSV.</param>
+/// <param name="Heading">Its name for people.</param>
+/// <param name="Value">The number.</param>
+public readonly record struct KeyFigure(string Name, string Heading, double Value);
+
 /// <summary>All that a scenario showed.</summary>
 public sealed record ScenarioReport
 {
@@ -59,6 +65,9 @@ public sealed record ScenarioReport
 
     /// <summary>What they mean, a sentence each.</summary>
     public required IReadOnlyList<string> Findings { get; init; }
+
+    /// <summary>The numbers to watch, of the first kernel.</summary>
+    public IReadOnlyList<KeyFigure> KeyFigures { get; init; } = [];
 
     /// <summary>Machines over time, to plot.</summary>
     public IReadOnlyList<MachineTimeline> Timelines { get; init; } = [];
