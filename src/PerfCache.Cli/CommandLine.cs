@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Numa;
+using PerfCache.Cli.Puma;
 using PerfCache.Cli.Record;
 using PerfCache.Cli.Trace;
 using PerfCache.Simulation.Engine;
@@ -29,6 +30,7 @@ internal static class CommandLine
         perfcache numa                                    this machine's NUMA nodes and their distances
         perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
+        perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache replay --help                           all options of a command
         """;
 
@@ -50,6 +52,7 @@ internal static class CommandLine
         root.Add(new NumaCommand(context));
         root.Add(new TraceCommand(context));
         root.Add(new FlipCommand(context, args));
+        root.Add(new PumaCommand(context, args));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

@@ -13,7 +13,7 @@ namespace PerfCache.Cache;
 /// </summary>
 /// <remarks>
 /// It decides nothing. Which frame goes, which shadow it leaves and how many shadows are kept are the rule's choice.
-/// <para>C1: free + frames in the index = <see cref="FrameCount"/>.</para>
+/// <para>C1: free + set aside + frames in the index = <see cref="FrameCount"/>.</para>
 /// </remarks>
 public sealed partial class CacheSpace : IDisposable
 {
@@ -22,6 +22,7 @@ public sealed partial class CacheSpace : IDisposable
 
     private readonly MemoryMeter _meter;
     private readonly bool _scoutingPays;
+    private FrameList? _aside;
 
     /// <param name="frameCount">The frames there may ever be.</param>
     /// <param name="extraRowCount">Rows beyond the frames: ghosts.</param>
@@ -70,7 +71,7 @@ public sealed partial class CacheSpace : IDisposable
     public uint FreeCount => Pool.FreeCount;
 
     /// <summary>The number of frames that hold a page, or will when its load has ended.</summary>
-    public uint ResidentCount => _whole is null ? _frameCount - Pool.FreeCount : _chargedCount;
+    public uint ResidentCount => _whole is null ? _frameCount - Pool.FreeCount - AsideCount : _chargedCount;
 
     /// <summary>The number of frames that are in the rule's hands: all that are not free, held by somebody else, or on
     /// their way in or out.</summary>
@@ -91,6 +92,9 @@ public sealed partial class CacheSpace : IDisposable
 
     /// <summary>Pages evicted.</summary>
     public long Evictions { get; private set; }
+
+    /// <summary>Frames that the owner of the memory uses for something else at the moment.</summary>
+    internal uint AsideCount => _aside?.Count ?? 0;
 
     internal PageIndex Index { get; }
 
@@ -164,6 +168,25 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
     /// <returns>False when there is no such leaf.</returns>
     public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf(Shadows) > 0;
+
+    /// <summary>Takes free frames out of use. Of a space that is not shared.</summary>
+    /// <returns>The number taken: at most those that are free.</returns>
+    internal uint SetAside(uint count)
+    {
+        _aside ??= NewList("frames set aside");
+        uint taken = Math.Min(count, Pool.FreeCount);
+        for (uint i = 0; i < taken; i++) _aside.PushHead(Pool.Allocate());
+        return taken;
+    }
+
+    /// <summary>Frames that were set aside are free again.</summary>
+    /// <returns>The number freed: at most those that were set aside.</returns>
+    internal uint BringBack(uint count)
+    {
+        uint freed = Math.Min(count, AsideCount);
+        for (uint i = 0; i < freed; i++) Pool.Free(_aside!.PopTail());
+        return freed;
+    }
 
     /// <summary>Empties the slot of a frame that the rule has forgotten; the frame is free afterwards.</summary>
     internal void Remove(FrameId frame)

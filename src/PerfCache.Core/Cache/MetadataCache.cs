@@ -81,6 +81,12 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     /// <summary>The number of pages that are resident.</summary>
     public uint ResidentCount => _space.ResidentCount;
 
+    /// <summary>The number of frames that hold nothing.</summary>
+    public uint FreeCount => _space.FreeCount;
+
+    /// <summary>The number of frames that are set aside (<see cref="SetAside"/>).</summary>
+    public uint AsideCount => _space.AsideCount;
+
     /// <summary>The rule, to look at. Changing it here breaks the cache.</summary>
     public ref readonly TRules Rules => ref _rules;
 
@@ -179,6 +185,29 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         using Lock.Scope scope = Enter();
         ObjectDisposedException.ThrowIf(_disposed, this);
         return _rules.Reclaim();
+    }
+
+    /// <summary>
+    /// Takes free frames out of use, for an owner of the memory who needs some for something else: the memory of a machine's
+    /// programs, a balloon. Evicts nothing; that is what <see cref="Reclaim"/> is for.
+    /// </summary>
+    /// <param name="count">How many.</param>
+    /// <returns>The number taken: at most <see cref="FreeCount"/>.</returns>
+    public uint SetAside(uint count)
+    {
+        using Lock.Scope scope = Enter();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _space.SetAside(count);
+    }
+
+    /// <summary>Makes frames that were set aside free again.</summary>
+    /// <param name="count">How many.</param>
+    /// <returns>The number freed: at most <see cref="AsideCount"/>.</returns>
+    public uint BringBack(uint count)
+    {
+        using Lock.Scope scope = Enter();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _space.BringBack(count);
     }
 
     /// <summary>Gives all native memory back.</summary>

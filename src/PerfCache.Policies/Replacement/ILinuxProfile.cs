@@ -23,6 +23,10 @@ public interface ILinuxProfile
     /// <summary>True: a page that is deactivated remembers that it was active (the workingset flag).</summary>
     static abstract bool MarksWorkingset { get; }
 
+    /// <summary>True where somebody wants to know what reclaim does, or pages are lent (<see cref="CacheWatch"/>). A
+    /// constant: without it nothing of this is in the machine code.</summary>
+    static virtual bool IsWatched => false;
+
     /// <summary>True when the inactive list is so short that active pages should move there.</summary>
     static abstract bool IsInactiveLow(ulong inactive, ulong active);
 

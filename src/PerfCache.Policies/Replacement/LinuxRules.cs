@@ -70,6 +70,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private long _refaultsAtLastReclaim;
     private ulong _shadowPressure;
     private bool _scouts;
+    private readonly CacheWatch _watch;
 
     /// <summary>Makes the rule with the kernel's batches.</summary>
     public LinuxRules() : this(ReclaimBatchDefault, TProfile.CpuBatchDefault)
@@ -79,8 +80,23 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <summary>Makes the rule.</summary>
     /// <param name="reclaimBatch">Pages that a reclaim call wants to free; the kernel's is 32, 1 shows single steps.</param>
     /// <param name="cpuBatch">Pages that wait before they are linked; 1 for none.</param>
-    public LinuxRules(int reclaimBatch, int cpuBatch)
+    public LinuxRules(int reclaimBatch, int cpuBatch) : this(reclaimBatch, cpuBatch, null)
     {
+    }
+
+    /// <summary>Makes a rule that is watched, with the kernel's batches.</summary>
+    /// <param name="watch">Who watches; the profile must say so (<see cref="ILinuxProfile.IsWatched"/>).</param>
+    public LinuxRules(CacheWatch watch) : this(ReclaimBatchDefault, TProfile.CpuBatchDefault, watch)
+    {
+    }
+
+    /// <summary>Makes the rule.</summary>
+    /// <param name="reclaimBatch">Pages that a reclaim call wants to free; the kernel's is 32, 1 shows single steps.</param>
+    /// <param name="cpuBatch">Pages that wait before they are linked; 1 for none.</param>
+    /// <param name="watch">Who watches, where the profile is watched; null for nobody.</param>
+    public LinuxRules(int reclaimBatch, int cpuBatch, CacheWatch? watch)
+    {
+        _watch = watch ?? (TProfile.IsWatched ? new CacheWatch() : null!);
         ArgumentOutOfRangeException.ThrowIfLessThan(reclaimBatch, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(reclaimBatch, BatchMax);
         ArgumentOutOfRangeException.ThrowIfLessThan(cpuBatch, 1);
@@ -144,11 +160,21 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// </remarks>
     public void OnDeferredHit(FrameId frame)
     {
+        if (TProfile.IsWatched && _watch.LentStayInactive && _frames.State(frame).Has(FrameState.Lent))
+        {
+            // A lent page never becomes active: it gets another trip through the inactive list. mm/swap.c of the
+            // authors' kernel, mark_page_accessed.
+            if (_frames.IsOnList(frame)) _lists.Inactive.MoveToHead(frame);
+            return;
+        }
+
         _age++;
         if (!_frames.IsOnList(frame))
         {
-            _space.Activations += _frames.IsActive(frame) ? 0 : 1;
+            bool becomesActive = !_frames.IsActive(frame);
+            _space.Activations += becomesActive ? 1 : 0;
             _frames.SetFlags(frame, FrameState.Active);
+            if (TProfile.IsWatched && becomesActive) CountLentActive(frame, 1);
             return;
         }
 
@@ -167,6 +193,8 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
             _space.RefaultActivations++;
         }
 
+        if (TProfile.IsWatched && _watch.OnInsert(_frames.Key(frame).ObjectId, !shadow.IsNone, _frames.IsActive(frame)))
+            _frames.SetFlags(frame, FrameState.Lent);
         if (countsAsAccess) _frames.SetReferenced(frame, 1);
         if (_scouts) _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
         _additions[_additionCount++] = frame;
@@ -188,6 +216,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     public void OnRemove(FrameId frame)
     {
         Drain();
+        if (TProfile.IsWatched && _frames.State(frame).Has(FrameState.Lent)) _watch.OnLentGone(_frames.IsActive(frame));
         _lists.Remove(frame);
     }
 
@@ -235,6 +264,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         uint inactive = _lists.Inactive.Count >> priority;
         uint active = _lists.Active.Count >> priority;
         int freed = 0;
+        bool decided = mayDeactivate;
         while (inactive > 0 || active > 0)
         {
             int chunk = (int)Math.Min(inactive, (uint)_reclaimBatch);
@@ -244,23 +274,72 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
             chunk = (int)Math.Min(active, (uint)_reclaimBatch);
             active -= (uint)chunk;
             if (TProfile.DecidesPerChunk) mayDeactivate = force || MayDeactivate();
+            if (TProfile.IsWatched && chunk > 0 && !force) WatchActiveScan(ref mayDeactivate);
             if (chunk > 0 && mayDeactivate) Deactivate(chunk);
+            if (TProfile.IsWatched && !TProfile.DecidesPerChunk) mayDeactivate = decided;
             if (freed >= _reclaimBatch || freed >= most) break;
         }
 
         return freed;
     }
 
-    private readonly void Deactivate(int count) =>
-        _space.Deactivations += _lists.DeactivateTail(
-            _scanned.AsSpan(0, count), TProfile.MarksWorkingset ? FrameState.Workingset : 0);
+    private readonly void Deactivate(int count)
+    {
+        Span<FrameId> frames = _scanned.AsSpan(0, count);
+        int moved = _lists.DeactivateTail(frames, TProfile.MarksWorkingset ? FrameState.Workingset : 0);
+        _space.Deactivations += moved;
+        if (!TProfile.IsWatched || _watch.LentActiveCount == 0) return;
+        foreach (FrameId frame in frames[..moved]) CountLentActive(frame, -1);
+    }
+
+    /// <summary>
+    /// Reclaim looks at the active list: tells the watch if the inactive one is low (what detector #2 waits for), and
+    /// otherwise lets pages be deactivated if lent ones fill the inactive list (forced deactivation). Refaults that
+    /// allow deactivation do neither.
+    /// </summary>
+    private readonly void WatchActiveScan(ref bool mayDeactivate)
+    {
+        uint inactive = _lists.Inactive.Count;
+        uint active = _lists.Active.Count;
+        bool isLow = TProfile.IsInactiveLow(inactive, active);
+        if (mayDeactivate && isLow) _watch.OnInactiveLow(inactive, active);
+        else if (!mayDeactivate && !isLow && _watch.ForcesNow(inactive, active)) mayDeactivate = true;
+    }
+
+    private readonly void CountLentActive(FrameId frame, int change)
+    {
+        if (_frames.State(frame).Has(FrameState.Lent)) _watch.LentActiveCount = (uint)(_watch.LentActiveCount + change);
+    }
 
     private int EvictTail(int count)
     {
         Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
+        int lent = TProfile.IsWatched ? EvictLent(ref victims) : 0;
         int evicted = _space.Evict(victims, in _format, TProfile.StampsBeforeCounting ? _age : _age + 1, list: 0);
         _age += (uint)evicted;
-        return evicted;
+        return evicted + lent;
+    }
+
+    /// <summary>
+    /// Tells the watch of the victims, and evicts those that are lent: they leave no shadow and do not advance the age, as
+    /// in the authors' kernel, where they are released before the shadow code.
+    /// </summary>
+    /// <param name="victims">The victims; on return, those that are still to be evicted.</param>
+    /// <returns>The number evicted.</returns>
+    private readonly int EvictLent(ref Span<FrameId> victims)
+    {
+        int own = 0;
+        foreach (FrameId victim in victims)
+        {
+            FrameState state = _frames.State(victim);
+            _watch.OnEvicted(_frames.Key(victim), state);
+            if (state.Has(FrameState.Lent)) _space.Evict(victim, ShadowEntry.None);
+            else victims[own++] = victim;
+        }
+
+        int lent = victims.Length - own;
+        victims = victims[..own];
+        return lent;
     }
 
     private void Drain()
@@ -283,6 +362,7 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
             if (_frames.IsActive(frame)) continue;
             _lists.Activate(frame);
             _space.Activations++;
+            if (TProfile.IsWatched) CountLentActive(frame, 1);
         }
 
         _activationCount = 0;

@@ -48,6 +48,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     private static readonly string[] s_dashes = ["", "7 4", "2 3.5"];
 
     private readonly List<PlotSeries> _series = [];
+    private readonly List<(double From, double To, string Tip)> _shades = [];
     private readonly StringBuilder _svg = new();
 
     /// <summary>
@@ -64,6 +65,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
         .plot .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
         .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}.plot .bar{fill:var(--c)}
+        .plot .shade{fill:var(--s4);opacity:.22}
         .plot .hit{fill:transparent}.plot .point:hover .mark{stroke:var(--ink)}
         .plot .leader{fill:none;stroke:var(--c);stroke-width:1;opacity:.55}
         .plot .name{font-weight:600}.plot .value{font-variant-numeric:tabular-nums}
@@ -88,6 +90,12 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
 
     /// <summary>A value that the y axis never passes, such as 1 for a ratio.</summary>
     public double LimitY { get; init; } = double.MaxValue;
+
+    /// <summary>Shades a part of the x axis behind the lines, for example while something was suspended.</summary>
+    /// <param name="from">Where it begins.</param>
+    /// <param name="to">Where it ends.</param>
+    /// <param name="tip">What the pointer shows over it.</param>
+    public void Shade(double from, double to, string tip) => _shades.Add((from, to, tip));
 
     /// <summary>Adds a line; its colour and marker follow from how many are there before it.</summary>
     public void Add(PlotSeries series) => _series.Add(series);
@@ -122,6 +130,14 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         double span = (isLog ? Math.Log(xs[^1]) : xs[^1]) - low;
         double X(double x) => left + 10 + (((isLog ? Math.Log(x) : x) - low) / span * (right - left - 20));
         double Y(double y) => Height - Bottom - ((y - bottomY) / (topY - bottomY) * (Height - Bottom - Top));
+
+        foreach ((double from, double to, string tip) in _shades)
+        {
+            (double x1, double x2) = (X(Math.Max(from, xs[0])), X(Math.Min(to, xs[^1])));
+            if (x2 <= x1) continue;
+            Add($"<rect class=\"shade\" x=\"{x1:0.#}\" y=\"{Top:0.#}\" width=\"{x2 - x1:0.##}\" ");
+            Add($"height=\"{Height - Bottom - Top:0.#}\"><title>{Escape(tip)}</title></rect>\n");
+        }
 
         for (int i = 0; bottomY + (i * step) <= topY + (step / 2); i++)
         {
