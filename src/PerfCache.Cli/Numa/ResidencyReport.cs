@@ -34,7 +34,7 @@ internal static class ResidencyReport
             writer.WriteLine($"warning: {residency.UnreadableLines} lines of the kernel's list are not understood");
         if (mappings == 0) return;
         ReplayTable.WriteRows(writer, isTerminal,
-            ["address", "kind", "policy", .. residency.Nodes.Select(node => $"node {node}"), "file"],
+            ["address", "kind", "placement", .. residency.Nodes.Select(node => $"node {node}"), "file"],
             Largest(residency, mappings).Select(mapping => MappingCells(residency, mapping)));
     }
 

@@ -131,7 +131,7 @@ internal sealed class PageMoverTests
         // Random plans over huge, ordinary, untouched and unmapped pages, and a system that lies, refuses and forgets:
         // after each batch V1 holds, and at the end what is said to be on the target is exactly what is there.
         Random random = TestSeed.Random(17);
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 40; round++)
         {
             _system = new ScriptedSystem();
             for (int block = 0; block < 6; block++)
