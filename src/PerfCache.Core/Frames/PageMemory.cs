@@ -146,6 +146,25 @@ public sealed unsafe partial class PageMemory : IDisposable
         }
     }
 
+    /// <summary>
+    /// Says from which nodes the pages of neighbouring frames are to be backed when they are touched for the first time.
+    /// The frames need not be usable yet; pages that were touched stay where they are.
+    /// </summary>
+    /// <remarks>
+    /// Where the system's page is larger than a frame's, the part must be whole pages of the system. Parts that are whole
+    /// huge pages (2 MiB, counted from frame 1) keep all of theirs; a huge page is never backed from two parts.
+    /// </remarks>
+    /// <returns>0, or the system's error number, which <see cref="Describe"/> tells too: the memory works, and may be
+    /// anywhere.</returns>
+    public int Bind(FrameId first, uint count, NumaPlacement placement)
+    {
+        ArgumentNullException.ThrowIfNull(placement);
+        ArgumentOutOfRangeException.ThrowIfZero(first.Value);
+        ArgumentOutOfRangeException.ThrowIfZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first.Value + (ulong)count - 1, FrameMax);
+        lock (_change) return _range.Bind(Offset(first.Value), (long)count << _shift, placement);
+    }
+
     /// <summary>The page of a frame that <see cref="EnsureFrames"/> has covered.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Page(FrameId frame) => new(Address(frame), PageBytes);

@@ -146,6 +146,28 @@ internal sealed unsafe class NativeRange : IDisposable
         return Note(Name(advice), OsMemory.Advise(Address + offset, (nuint)bytes, advice));
     }
 
+    /// <summary>
+    /// Says from which nodes a part of the reservation is to be backed when it is touched for the first time. What was
+    /// touched before stays where it is, so bind before.
+    /// </summary>
+    /// <remarks>
+    /// It may be a part that is not committed yet. A huge page is never shared by parts with different placements, so
+    /// parts that begin and end at multiples of its size keep all of theirs.
+    /// </remarks>
+    /// <returns>0, or the system's error number, which is noted.</returns>
+    internal int Bind(long offset, long bytes, NumaPlacement placement)
+    {
+        ObjectDisposedException.ThrowIf(_reservation is null, this);
+        Invariant.Assert(
+            offset >= 0 && bytes > 0 && offset + bytes <= ReservedBytes, _purpose,
+            $"a part of {ReservedBytes} reserved bytes", offset + bytes);
+        // Whole system pages only: a neighbour's would be bound too.
+        int error = (nuint)(offset | bytes) % OsMemory.PageBytes != 0
+            ? OsMemory.InvalidArgument
+            : NumaSystem.OfThisMachine.Bind((nint)Address + (nint)offset, bytes, placement);
+        return Note($"mbind {placement}", error);
+    }
+
     /// <summary>Gives all memory and address space back.</summary>
     public void Dispose()
     {
