@@ -127,6 +127,39 @@ public sealed partial class CacheSpace
         _whole.HeldCount++;
     }
 
+    /// <summary>Sets a live frame aside that the rule has forgotten, and that somebody holds.</summary>
+    internal void SetAside(FrameId frame) => Hold(frame);
+
+    /// <summary>Makes a live frame dead, whoever holds it, which no slot names; it is held while it is pinned.</summary>
+    /// <returns>Its state afterwards.</returns>
+    internal FrameState Kill(FrameId frame)
+    {
+        FrameState dead = KillWord(frame);
+        if (dead.Pins != 0) Hold(frame);
+        else FreeDead(frame);
+        return dead;
+    }
+
+    /// <summary>As V1 and V2, whoever holds the frame.</summary>
+    /// <returns>Its state afterwards.</returns>
+    private FrameState KillWord(FrameId frame)
+    {
+        ref ulong word = ref Frames.Head(frame).Word;
+        ulong now = Volatile.Read(ref word);
+        while (true)
+        {
+            FrameState dead = new FrameState(now).Freed();
+            ulong seen = Interlocked.CompareExchange(ref word, dead.Packed, now);
+            if (seen == now)
+            {
+                MemoryOrder.WriteBarrier();
+                return dead;
+            }
+
+            now = seen;
+        }
+    }
+
     private bool EvictShared(FrameId victim, ShadowEntry shadow)
     {
         if (!TryKill(victim, out _))
@@ -201,18 +234,9 @@ public sealed partial class CacheSpace
     internal void RemoveShared(FrameId frame, EvictionReason reason)
     {
         _whole!.EvictionLog?.Add((Frames.Key(frame), reason));
-        ref ulong word = ref Frames.Head(frame).Word;
-        ulong now = Volatile.Read(ref word);
-        while (true)
-        {
-            ulong seen = Interlocked.CompareExchange(ref word, new FrameState(now).Freed().Packed, now);
-            if (seen == now) break;
-            now = seen;
-        }
-
-        MemoryOrder.WriteBarrier();
+        FrameState dead = KillWord(frame);
         Index.ClearFrame(Frames.Slot(frame));
-        if ((now & FrameState.PinsMask) != 0) Hold(frame);
+        if (dead.Pins != 0) Hold(frame);
         else FreeDead(frame);
     }
 

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Memory;
 using PerfCache.Pools;
 
 namespace PerfCache.Cache;
@@ -107,8 +108,16 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>At the start: says which node's memory each part of the page data is to be. Emulated nodes are not bound.
     /// </summary>
-    private static void BindNodes()
+    private void BindNodes()
     {
+        if (_nodes is not { IsEmulated: false }) return;
+        for (int node = 0; node < _nodes.Count; node++)
+        {
+            // Preferred, not bound: a page that the node has no memory for is better elsewhere than not at all, and
+            // DescribeMemory tells what was refused.
+            _memory.Bind(
+                new FrameId(_pools[node].First), _pools[node].FrameCount, NumaPlacement.Preferred(_nodes.Numbers[node]));
+        }
     }
 
     /// <summary>What a frame is wanted for: whose it will be, and where it may lie.</summary>
@@ -267,8 +276,8 @@ public unsafe partial class PageCache<TRules, TProbe>
             FallbacksFrom = fallbacksFrom,
             FallbacksTo = fallbacksTo,
             Evictions = Sum(partition => partition.Shares[node].Space.Evictions),
-            MigratedIn = 0,
-            MigratedOut = 0,
+            MigratedIn = _migratedIn[node],
+            MigratedOut = _migratedOut[node],
         };
     }
 

@@ -100,6 +100,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
+        _shutdownToken = _shutdown.Token;
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
         _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
@@ -128,6 +129,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _hasNodes = layout.NodeCount > 1;
         _allNodes = NodeSet.First(layout.NodeCount);
         _lowWaterOfNode = new uint[layout.NodeCount];
+        _migratedIn = new long[layout.NodeCount];
+        _migratedOut = new long[layout.NodeCount];
         try
         {
             _space = new CacheSpace(

@@ -33,7 +33,7 @@ internal static class StallPoints
 
     internal static void At(CacheStep step)
     {
-        bool locked = step is CacheStep.Evicted or CacheStep.Published;
+        bool locked = step is CacheStep.Evicted or CacheStep.Published or CacheStep.Redirected;
         if (locked) Interlocked.Increment(ref s_progress);
         uint random = Next();
         if (random % StallEvery != 0) return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Cache.Nodes;
 
-/// <summary>How fast <see cref="PageCache{TRules, TProbe}.MigrateAsync"/> moves pages, and how it treats those in use.
-/// </summary>
+/// <summary>How fast the background migrator (<see cref="PageCache{TRules, TProbe}.MigrateAsync"/>) moves pages, and how it
+/// treats those in use.</summary>
 public sealed record MigrationOptions
 {
     /// <summary>The most pages that are copied together, outside the cache's lock.</summary>
