@@ -18,7 +18,8 @@ namespace PerfCache.Cache;
 ///   failed  X9 slot := s, a release      X10 t dead, version + 1; to limbo or free, or held while it is pinned
 /// </code>
 /// <para>X4 is under the lock, where nobody begins or ends a write: when the version is that of X1 and no writer is there,
-/// the copy is the page, and stays so until the lock is left. X3 keeps the copying before it.</para>
+/// the copy is the page, and stays so until the lock is left. X3 keeps the copying before it; the model says that it could
+/// go, since a load that is performed as late as under the lock still reads the page.</para>
 /// <para>The slot changes before s dies, so a reader always finds one of the two live: who came by the old slot and finds s
 /// dead looks at the slot again, without the lock, and is led to t. For a moment both are live with the same bytes; nobody
 /// can write meanwhile, because W1 takes the lock. Readers that hold s keep X7 from succeeding. Then s stays the page's
@@ -49,6 +50,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         Gone,
         InUse,
         NoRoom,
+
+        /// <summary>In use, and found out only when the target was published: that has a fate of its own.</summary>
+        TakenBack,
     }
 
     /// <summary>A page between X1 and X4.</summary>
@@ -72,7 +76,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <returns>Pages that were copied.</returns>
     private int MoveBatch(MigrationWork work, Span<Move> moves, int most)
     {
-        int count = TakeMoves(work, moves[..Math.Min(most, moves.Length)]);
+        int count = TakeMoves(work, moves[..(int)Math.Min(Math.Min(most, moves.Length), work.Left)]);
         TProbe.At(CacheStep.MoveChosen);
         for (int i = 0; i < count; i++) _memory.Page(moves[i].From).CopyTo(_memory.Page(moves[i].To)); // X2
         MemoryOrder.ReadBarrier(); // X3
@@ -91,6 +95,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            work.BeginLook();
             while (count < moves.Length && work.TryNext(this, out PageKey key))
             {
                 MoveEnd? end = TryTakeMove(key, work, out moves[count]);
@@ -169,7 +174,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             foreach (Move move in moves)
             {
                 MoveEnd end = _disposed ? MoveEnd.Gone : Exchange(move);
-                if (end != MoveEnd.Moved) FreeUnlessTaken(move, end);
+                if (end is not (MoveEnd.Moved or MoveEnd.TakenBack)) FreePrivate(move.To);
                 Note(work, move.Key, end);
             }
 
@@ -180,16 +185,6 @@ public unsafe partial class PageCache<TRules, TProbe>
             Exit();
         }
     }
-
-    /// <summary>Under the lock: the target of a move that came to nothing, unless it was published and taken back.</summary>
-    private void FreeUnlessTaken(Move move, MoveEnd end)
-    {
-        bool wasTakenBack = end == MoveEnd.InUse && _takenBack == move.To;
-        _takenBack = FrameId.None;
-        if (!wasTakenBack) FreePrivate(move.To);
-    }
-
-    private FrameId _takenBack;
 
     /// <summary>Under the lock: X4 to X10.</summary>
     private MoveEnd Exchange(Move move)
@@ -203,12 +198,14 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (!isSame || !IsMovable(from, out word)) return MoveEnd.InUse;
         NodeShare old = ShareOf(from);
         old.Rules.OnRemove(from);
+        // What the rule had put off until now is among the flags.
+        word = Volatile.Read(ref source.Word);
         PublishTwin(move, word);
         TProbe.At(CacheStep.Redirected);
         if (!TryKillMoved(ref source, out FrameState last))
         {
             TakeBack(move, old);
-            return MoveEnd.InUse;
+            return MoveEnd.TakenBack;
         }
 
         MemoryOrder.WriteBarrier(); // X8
@@ -261,14 +258,13 @@ public unsafe partial class PageCache<TRules, TProbe>
         space.EndPrivate();
         FrameState killed = space.Kill(move.To); // X10
         if (killed.Pins != 0) _twins.Add((move.To, killed.Version));
-        _migrationsTakenBack++;
-        _takenBack = move.To;
     }
 
     /// <summary>Under the lock: counts what came of a page.</summary>
     private void Note(MigrationWork work, PageKey key, MoveEnd end)
     {
-        if (end == MoveEnd.InUse) _migrationsInUse++;
+        if (end is MoveEnd.InUse or MoveEnd.TakenBack) _migrationsInUse++;
+        if (end == MoveEnd.TakenBack) _migrationsTakenBack++;
         if (end == MoveEnd.NoRoom) _migrationsWithoutRoom++;
         work.Note(key, end);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
-using PerfCache.Memory;
 
 namespace PerfCache.Cache;
 
@@ -178,6 +177,8 @@ public partial class PageCache<TRules, TProbe>
 
         private IReadOnlyList<PageKey>? _pages = request.Pages;
         private ulong _next;
+        private uint _rowsLeft;
+        private bool _hasMet;
         private long _moved;
         private long _alreadyThere;
         private long _gone;
@@ -199,7 +200,10 @@ public partial class PageCache<TRules, TProbe>
         public List<PageKey> InUse { get; private set; } = [];
 
         /// <summary>True when every page had its turn.</summary>
-        public bool HasMet { get; private set; }
+        public bool HasMet => _hasMet || Left == 0;
+
+        /// <summary>Pages that may still be moved.</summary>
+        public long Left => Math.Max(0, Request.PagesMax - _moved);
 
         /// <summary>How often those in use were tried again.</summary>
         public int Attempts { get; private set; }
@@ -215,12 +219,14 @@ public partial class PageCache<TRules, TProbe>
             return Due > now ? options.Time.GetElapsedTime(now, Due) : TimeSpan.Zero;
         }
 
+        /// <summary>Under the cache's lock: the pages from here on are looked for under the same lock.</summary>
+        public void BeginLook() => _rowsLeft = RowsLookedAtMax;
+
         /// <summary>The next page, under the cache's lock. It need not be resident.</summary>
         /// <returns>False when there is none for now; <see cref="HasMet"/> says whether there will be.</returns>
         public bool TryNext(PageCache<TRules, TProbe> cache, out PageKey key)
         {
             key = default;
-            if (_moved >= Request.PagesMax) HasMet = true;
             if (HasMet) return false;
             if (_pages is not null) return TryNextOfList(out key);
             if (Partition is null && Request.PageCount <= cache.FrameCount) return TryNextOfRange(out key);
@@ -256,7 +262,7 @@ public partial class PageCache<TRules, TProbe>
             _next = 0;
             _retries += InUse.Count;
             InUse = [];
-            HasMet = false;
+            _hasMet = false;
             TimeSpan delay = options.RetryDelay * Math.Pow(2, Math.Min(Attempts++, 16));
             Due = options.Time.GetTimestamp() + (long)(delay.TotalSeconds * options.Time.TimestampFrequency);
         }
@@ -265,27 +271,27 @@ public partial class PageCache<TRules, TProbe>
 
         private bool TryNextOfList(out PageKey key)
         {
-            HasMet = _next >= (ulong)_pages!.Count;
-            key = HasMet ? default : _pages[(int)_next++];
-            return !HasMet;
+            _hasMet = _next >= (ulong)_pages!.Count;
+            key = _hasMet ? default : _pages[(int)_next++];
+            return !_hasMet;
         }
 
         private bool TryNextOfRange(out PageKey key)
         {
-            HasMet = _next >= Request.PageCount;
-            key = HasMet ? default : new PageKey(Request.First.ObjectId, Request.First.Page + _next++);
-            return !HasMet;
+            _hasMet = _next >= Request.PageCount;
+            key = _hasMet ? default : new PageKey(Request.First.ObjectId, Request.First.Page + _next++);
+            return !_hasMet;
         }
 
         /// <summary>Looks at frames instead of pages, where there are fewer of them.</summary>
         private bool TryNextOfFrames(PageCache<TRules, TProbe> cache, out PageKey key)
         {
-            for (uint looked = 0; looked < RowsLookedAtMax; looked++)
+            for (; _rowsLeft > 0; _rowsLeft--)
             {
                 key = default;
                 if (++_next > cache._frames.FrameCount)
                 {
-                    HasMet = true;
+                    _hasMet = true;
                     return false;
                 }
 

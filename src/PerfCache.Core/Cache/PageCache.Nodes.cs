@@ -28,6 +28,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private readonly bool _hasNodes;
     private readonly uint[] _lowWaterOfNode;
     private readonly NodeSet _allNodes;
+    private readonly Dictionary<IPagePlacement, NodeSet> _localNodes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<uint, IPagePlacement> _placementOfObject = [];
 
     /// <summary>The nodes that the cache has frames on; null where <see cref="PageCacheOptions.Nodes"/> named none.</summary>
@@ -42,6 +43,20 @@ public unsafe partial class PageCache<TRules, TProbe>
             NodeStatistics[] nodes = new NodeStatistics[_pools.NodeCount];
             for (int node = 0; node < nodes.Length; node++) nodes[node] = MeasureNode(node);
             return nodes;
+        }
+    }
+
+    /// <summary>The number of the node that a page lies on; it may be another the next moment.</summary>
+    /// <param name="owner">An object of the cache.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <returns>Null when the page is not resident, or the cache was given no nodes.</returns>
+    public int? FindNode(ObjectId owner, ulong page)
+    {
+        lock (_lock)
+        {
+            if (_nodes is null || !_index.IsPage(owner, page)) return null;
+            SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
+            return entry.IsFrame ? _nodes.Numbers[_frames.Owner(entry.Frame).Node] : null;
         }
     }
 
@@ -103,8 +118,6 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         return local;
     }
-
-    private readonly Dictionary<IPagePlacement, NodeSet> _localNodes = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>At the start: says which node's memory each part of the page data is to be. Emulated nodes are not bound.
     /// </summary>

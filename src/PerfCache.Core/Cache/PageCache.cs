@@ -298,7 +298,9 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             // Nothing is lent yet.
             return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0,
-                _isPartitioned ? [.. Existing().Select(Measure)] : []);
+                _isPartitioned ? [.. Existing().Select(Measure)] : [],
+                _nodes is null ? [] : GetNodeStatistics(),
+                _nodes is null ? [] : [.. Existing().Select(each => (each.Name, MeasureNodes(each)))]);
         }
     }
 

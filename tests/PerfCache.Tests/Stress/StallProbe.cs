@@ -82,3 +82,19 @@ internal readonly struct NoWaitBeforeReuse : ICacheProbe
 
     public static bool Omits(CacheCheck check) => check == CacheCheck.WaitBeforeReuse;
 }
+
+/// <summary>A seeded bug: a migration does not look at the version after it has copied a page.</summary>
+internal readonly struct NoVersionAfterMove : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.VersionAfterMove;
+}
+
+/// <summary>A seeded bug: a migration reuses the old frame of a page although somebody holds it.</summary>
+internal readonly struct NoPinsBeforeMove : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.PinsBeforeMove;
+}

@@ -34,6 +34,6 @@ public readonly record struct NodeSet(ulong Bits)
     /// <summary>True for a node of the set.</summary>
     public bool Contains(int index) => (Bits >> index & 1) != 0;
 
-    /// <summary>The nodes of both together.</summary>
+    /// <summary>The set with one node more.</summary>
     public NodeSet With(int index) => new(Bits | Of(index).Bits);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-namespace PerfCache.Memory;
+namespace PerfCache.Cache.Nodes;
 
 /// <summary>So many pages a period: what migrations may move, so that they do not take the memory bus from those they are to
 /// help.</summary>
 /// <remarks>What one period leaves over is not saved for the next. Thread-safe.</remarks>
-public sealed class MigrationBudget
+internal sealed class MigrationBudget
 {
     private readonly Lock _lock = new();
     private readonly int? _pagesPerPeriod;
@@ -16,7 +16,7 @@ public sealed class MigrationBudget
     /// <param name="pagesPerPeriod">Pages a period; null for no bound.</param>
     /// <param name="period">The period.</param>
     /// <param name="time">The clock.</param>
-    public MigrationBudget(int? pagesPerPeriod, TimeSpan period, TimeProvider time)
+    internal MigrationBudget(int? pagesPerPeriod, TimeSpan period, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
         ArgumentOutOfRangeException.ThrowIfLessThan(pagesPerPeriod ?? 1, 1, nameof(pagesPerPeriod));
@@ -29,12 +29,12 @@ public sealed class MigrationBudget
     }
 
     /// <summary>The period.</summary>
-    public TimeSpan Period { get; }
+    internal TimeSpan Period { get; }
 
     /// <summary>Takes pages out of what is left of this period.</summary>
     /// <param name="wanted">How many are wanted.</param>
     /// <returns>How many may be moved now.</returns>
-    public int Take(int wanted)
+    internal int Take(int wanted)
     {
         if (_pagesPerPeriod is not { } most) return wanted;
         lock (_lock)
@@ -52,7 +52,7 @@ public sealed class MigrationBudget
     }
 
     /// <summary>True when something may be taken now.</summary>
-    public bool HasLeft
+    internal bool HasLeft
     {
         get
         {
@@ -62,14 +62,14 @@ public sealed class MigrationBudget
     }
 
     /// <summary>Gives back what was taken and not used, if its period is not over.</summary>
-    public void Return(int unused)
+    internal void Return(int unused)
     {
         if (_pagesPerPeriod is not { } most) return;
         lock (_lock) _left = Math.Min(most, _left + unused);
     }
 
     /// <summary>How long until the next period begins.</summary>
-    public TimeSpan UntilNextPeriod
+    internal TimeSpan UntilNextPeriod
     {
         get
         {
