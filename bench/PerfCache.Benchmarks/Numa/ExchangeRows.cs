@@ -30,9 +30,11 @@ internal static class ExchangeRows
            from batch in new[] { 1, 32, 512 }
            select new Row(
                $"exchange-{(cold ? "cold" : "hot")}-{batch}",
-               $"move a page of 4 KiB, batches of {batch}, {(cold ? "from 128 MiB" : "the same pages to and fro")}, against "
-               + "a copy", null, _ => Exchange(batch, cold)),
-        new("collapse", "the kernel's isolate, copy and remap of a page (MADV_COLLAPSE of 512), against a copy", null, _ => Collapse()),
+               $"move a page of 4 KiB, batches of {batch}, {(cold ? "from 128 MiB" : "the same to and fro")}, against a copy",
+               null, _ => Exchange(batch, cold)),
+        new(
+            "collapse", "the kernel's isolate, copy and remap of a page (MADV_COLLAPSE of 512), against a copy", null,
+            _ => Collapse()),
     ];
 
     private static RowResult Exchange(int batch, bool cold)

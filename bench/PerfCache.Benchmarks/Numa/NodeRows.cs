@@ -17,7 +17,9 @@ internal static class NodeRows
     [
         new("allocate-one", "allocate and free 64 frames, one node, against the plain pool", 1.1, _ => Allocate(1)),
         new("allocate-four", "the same, four nodes, all asked by turns", 1.1, _ => Allocate(4)),
-        new("fallback", "the same, the node that is asked is empty: each allocation falls back", null, _ => Allocate(4, empty: true)),
+        new(
+            "fallback", "the same, the node that is asked is empty: each allocation falls back", null,
+            _ => Allocate(4, empty: true)),
     ];
 
     private static RowResult Allocate(int nodes, bool empty = false)
@@ -26,11 +28,12 @@ internal static class NodeRows
         using FrameTable plainFrames = new(Frames, 0, meter);
         using FrameTable nodeFrames = new(Frames, 0, meter);
         FramePool plain = new(plainFrames, 0, 1, Frames);
-        NodePools pools = new(nodeFrames, new NodeLayout([.. Enumerable.Repeat(Frames / (uint)nodes, nodes)], (_, _) => 20));
+        uint[] counts = [.. Enumerable.Repeat(Frames / (uint)nodes, nodes)];
+        NodePools pools = new(nodeFrames, new NodeLayout(counts, (_, _) => 20));
         if (empty) while (!pools[0].Allocate().IsNone) { }
         return RowResult.Of(PairedCpuTime.Measure(
-            new Side("plain pool", _ => PassPlain(plain)), new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes)),
-            threads: 1, pairs: 15, warmUps: 3));
+            new Side("plain pool", _ => PassPlain(plain)),
+            new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes)), threads: 1, pairs: 15, warmUps: 3));
     }
 
     private static long PassPlain(FramePool pool)

@@ -39,7 +39,7 @@ internal static class NumaCommand
 
         int nodes = NumaTopology.Read().AllowedMemoryNodes.Count;
         (json ? errors : output).WriteLine(
-            $"this machine has {Math.Max(1, nodes)} node(s) with memory; the nodes of these rows are emulated, so all memory is "
+            $"this machine has {Math.Max(1, nodes)} node(s) with memory; the nodes of these rows are emulated: all memory is "
             + "equally near");
         if (!json) output.WriteLine("row                 ratio (min to max) target             ns       rival  cores");
         bool failed = false;

@@ -307,7 +307,8 @@ public partial class PageCache<TRules, TProbe>
     private bool MustThrottle(Partition partition) => DirtyCount >= DirtyFramesMax || IsTooDirty(partition);
 
     /// <summary>True when a partition has more dirty pages than its own limit bears.</summary>
-    private bool IsTooDirty(Partition partition) => _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.FrameCount);
+    private bool IsTooDirty(Partition partition) =>
+        _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.FrameCount);
 
     /// <summary>A writer waits until fewer pages are dirty, and writes some itself: who makes the work does it.</summary>
     private void Throttle(Partition partition, ref Deadline deadline)

@@ -31,6 +31,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             FrameState state = _frames.State(frame);
             if (_space.IsHeld(frame)) held++;
             else if (state.IsLive) places[row]++;
+            // F2, and M1: a page that has moved has left no second live frame behind.
+            Invariant.Check(
+                !state.IsLive || _index.Entry(_frames.Slot(frame)).Frame == frame, "page cache",
+                $"F2, M1: the slot of live frame {row} to name it", _frames.Slot(frame));
             Invariant.Check(places[row] <= 1, "page cache", $"V1: frame {row} in one place", places[row]);
             if (places[row] == 0) nowhere++;
         }

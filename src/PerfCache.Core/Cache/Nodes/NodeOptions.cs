@@ -37,14 +37,15 @@ public sealed record NodeOptions
         Migration.Check();
         int[] usable = [.. Topology.AllowedMemoryNodes.Numbers];
         int[] numbers = [.. Numbers ?? usable];
-        string possible = usable.Length == 0 ? "no node's memory may be used" : $"different nodes among {Topology.AllowedMemoryNodes}";
+        string possible = usable.Length == 0
+            ? "no node's memory may be used" : $"different nodes among {Topology.AllowedMemoryNodes}";
         if (numbers.Length == 0) throw Wrong(nameof(Numbers), "empty", possible);
         foreach (int number in numbers)
         {
             if (!Topology.Nodes.Any(node => node.Number == number))
             {
-                string why = Topology.OfflineNodes.Contains(number) ? $"{number}, which is offline" : $"{number}, which there is not";
-                throw Wrong(nameof(Numbers), why, possible);
+                string why = Topology.OfflineNodes.Contains(number) ? "which is offline" : "which there is not";
+                throw Wrong(nameof(Numbers), $"{number}, {why}", possible);
             }
 
             if (!usable.Contains(number))
@@ -55,7 +56,11 @@ public sealed record NodeOptions
         if (numbers.Length > NumaDistances.NodesMax)
             throw Wrong(nameof(Numbers), $"{numbers.Length} nodes", $"at most {NumaDistances.NodesMax}");
         if (FrameWeights is not null && (FrameWeights.Count != numbers.Length || FrameWeights.Any(weight => weight < 1)))
-            throw Wrong(nameof(FrameWeights), string.Join(',', FrameWeights), $"a weight from 1 on for each of {numbers.Length} nodes");
+        {
+            throw Wrong(
+                nameof(FrameWeights), string.Join(',', FrameWeights), $"a weight from 1 on for each of {numbers.Length} nodes");
+        }
+
         return numbers;
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics.Metrics;
 using PerfCache.Cache;
 using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
@@ -287,6 +288,76 @@ public sealed class MigrationTests
         MigrationReport report = await cache.MigrateAsync(MigrationRequest.OfPages([new PageKey(owner, 19)], 1)).WaitAsync(s_patience);
         Assert.That(report.Moved, Is.EqualTo(1), "others go on");
         cache.Validate();
+    }
+
+    // Goal: whoever asks while pages move sees each of them once. Method: all pages are resident and stay so; threads move
+    // them about, and one asks again and again.
+    [Test]
+    public void TheSumOverNodesIsExactWhilePagesMove()
+    {
+        const int Movers = 2;
+        const int Batch = 8;
+        using PageCache<LinuxRules<Linux6>> cache = new(
+            _nodes.CacheOptions(400, o => o with { Migration = new MigrationOptions { BatchPages = Batch } }),
+            new LinuxRules<Linux6>());
+        ObjectId owner = cache.AddObject(source: null, 1000);
+        for (uint page = 0; page < 100; page++) cache.TryAdd(owner, page, [1]);
+        using CancellationTokenSource stop = new();
+        Thread[] movers = [.. Enumerable.Range(0, Movers).Select(mover => new Thread(() =>
+        {
+            for (int node = mover; !stop.IsCancellationRequested; node++)
+                cache.Migrate(MigrationRequest.OfRange(owner, (ulong)mover * 50, 50, node % 3));
+        }))];
+        foreach (Thread mover in movers) mover.Start();
+        for (int i = 0; i < 2000 || cache.MigrationStatistics.Moved < 2000; i++)
+        {
+            PartitionNode[] nodes = cache.GetPartitionNodes(default);
+            Assert.That(nodes.Sum(node => node.Pages), Is.EqualTo(100));
+            Assert.That(nodes.Sum(node => node.InFlight), Is.LessThanOrEqualTo(Movers * Batch));
+            foreach (NodeStatistics node in cache.GetNodeStatistics())
+                Assert.That(node.FreeFrames + node.Pages + node.InFlight, Is.EqualTo(node.Frames));
+        }
+
+        stop.Cancel();
+        foreach (Thread mover in movers) Assert.That(mover.Join(s_patience), Is.True);
+        Assert.That(cache.GetPartitionNodes(default).Sum(node => node.InFlight), Is.Zero);
+        cache.Validate();
+    }
+
+    [Test]
+    public void AListenerSeesWhatEachNodeHas()
+    {
+        using PageCache<Fifo> cache = new(
+            _nodes.CacheOptions(60, o => o with { Placement = new PreferredPlacement(0) }) with { Name = "three nodes" }, new Fifo());
+        PartitionId part = cache.AddPartition(
+            new PartitionOptions { Name = "part", Placement = new PreferredPlacement(2) }, new Fifo());
+        ObjectId[] owners = [cache.AddObject(source: null, 100), cache.AddObject(source: null, 100, true, part)];
+        foreach (ObjectId owner in owners)
+            for (uint page = 0; page < 5; page++) cache.TryAdd(owner, page, [1]);
+        cache.Migrate(MigrationRequest.OfRange(owners[0], 0, 2, node: 1));
+        List<string> seen = [];
+        using MeterListener listener = new()
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Name.StartsWith("cache.node.", StringComparison.Ordinal)) self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            Dictionary<string, object?> known = [];
+            foreach (KeyValuePair<string, object?> tag in tags) known[tag.Key] = tag.Value;
+            if (known["cache.name"] as string != "three nodes" || value == 0) return;
+            known.Remove("cache.name");
+            seen.Add($"{instrument.Name} {string.Join(' ', known.Values)} {value}");
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.That(seen, Is.EquivalentTo(new[]
+        {
+            "cache.node.pages default 0 local 3", "cache.node.pages default 1 remote 2", "cache.node.pages part 2 local 5",
+            "cache.node.free 0 17", "cache.node.free 1 18", "cache.node.free 2 15", "cache.node.migrations 1 2",
+        }));
     }
 
     [Test]
