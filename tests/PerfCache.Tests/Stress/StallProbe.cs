@@ -98,3 +98,11 @@ internal readonly struct NoPinsBeforeMove : ICacheProbe
 
     public static bool Omits(CacheCheck check) => check == CacheCheck.PinsBeforeMove;
 }
+
+/// <summary>A seeded bug: who gives up waiting for a page keeps the pin that was made for it meanwhile.</summary>
+internal readonly struct NoPinGivenBack : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.PinOfWhoGaveUp;
+}
