@@ -25,6 +25,7 @@ internal static class CommandLine
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache trace info disk.vscsi                   what a trace holds; also: trace head, trace convert
         perfcache numa                                    this machine's NUMA nodes and their distances
+        perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache replay --help                           all options of a command
         """;
 

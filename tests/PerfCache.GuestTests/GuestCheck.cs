@@ -29,6 +29,9 @@ public sealed record GuestCheck(string Name, GuestKind Guests, Action<GuestKind>
     [
         .. TopologyChecks.All,
         .. PlacementChecks.All,
+        .. FullNode.All,
+        .. MoveChecks.All,
+        .. ResidencyChecks.All,
     ];
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Frames;
 using PerfCache.Memory;
 
 namespace PerfCache.GuestTests;
@@ -13,6 +14,8 @@ internal static class PlacementChecks
         new("interleaved-pages-take-turns", GuestKind.Any, _ => Interleaved()),
         new("preferred-pages-land-on-the-preferred-nodes", GuestKind.Any, _ => Preferred()),
         new("a-pinned-thread-touches-local-memory", GuestKind.Any, _ => Pinned()),
+        new("huge-pages-land-on-their-node-whole", GuestKind.Any, _ => HugePages()),
+        new("huge-pages-set-aside-come-from-their-node-and-end", GuestKind.Any, _ => HugePool()),
         new("a-thread-has-a-placement-until-it-is-restored", GuestKind.Any, _ => ThreadPolicy()),
     ];
 
@@ -89,6 +92,70 @@ internal static class PlacementChecks
                 Expect.Throws<ArgumentException>(() => ThreadPin.ToNode(topology, node)).Contains(
                     "has memory only", StringComparison.Ordinal),
                 "the complaint about a node without CPUs");
+        }
+    }
+
+    private static void HugePages()
+    {
+        int[] nodes = MemoryNodes;
+        const int Pages = 1024;
+        using PageMemory memory = new((uint)(Pages * nodes.Length), GuestMemory.PageBytes, new MemoryMeter());
+        memory.EnsureFrames((uint)(Pages * nodes.Length));
+        for (int part = 0; part < nodes.Length; part++)
+        {
+            FrameId first = new((uint)(part * Pages) + 1);
+            PlacementReport report = memory.Place(first, Pages, NumaPlacement.Bind(nodes[part]), NodeFullPolicy.Fail);
+            Expect.Equal(report.PagesOnNode[nodes[part]], Pages, $"pages on node {nodes[part]}: {report}");
+        }
+
+        Expect.Equal(memory.Describe().HugePageBytes, memory.CommittedBytes, $"in huge pages: {memory.Describe()}");
+    }
+
+    private static void HugePool()
+    {
+        int node = MemoryNodes[^1];
+        string setting = $"/sys/devices/system/node/node{node}/hugepages/hugepages-2048kB/nr_hugepages";
+        File.WriteAllText(setting, "3");
+        try
+        {
+            Expect.Equal(File.ReadAllText(setting).Trim(), "3", "huge pages set aside");
+            PageMemoryOptions options = new() { HugePages = HugePageUse.Pool };
+            using PageMemory memory = new(4096, GuestMemory.PageBytes, new MemoryMeter(), options);
+            Expect.Equal(memory.Bind(new FrameId(1), 4096, NumaPlacement.Bind(node)), 0, "error of the binding");
+            memory.EnsureFrames(1024);
+            PageMemoryReport report = memory.Describe();
+            Expect.Equal(report.HugePoolBytes, 4L << 20, $"bytes of the pool: {report}");
+            Expect.Equal(memory.Residency(new FrameId(1), 1024).PagesOnNode[node], 1024, "pages on the node");
+
+            // One is left, and two are wanted: ordinary memory takes their place, with the placement.
+            memory.EnsureFrames(2048);
+            report = memory.Describe();
+            Expect.Equal(report.HugePoolBytes, 4L << 20, $"bytes of the pool when it is empty: {report}");
+            Expect.That(report.Refused.Any(refused => refused.Advice == "MAP_HUGETLB"), $"the reason: {report}");
+            memory.Prefault(new FrameId(1), 2048);
+            Expect.Equal(memory.Residency(new FrameId(1), 2048).PagesOnNode[node], 2048, "all pages on the node");
+        }
+        finally
+        {
+            File.WriteAllText(setting, "0");
+        }
+
+        // A placement on a node that has none set aside: an error and ordinary memory, not the end of the process.
+        string other = $"/sys/devices/system/node/node{MemoryNodes[0]}/hugepages/hugepages-2048kB/nr_hugepages";
+        File.WriteAllText(other, "2");
+        try
+        {
+            PageMemoryOptions options = new() { HugePages = HugePageUse.Pool };
+            using PageMemory memory = new(512, GuestMemory.PageBytes, new MemoryMeter(), options);
+            Expect.Equal(memory.Bind(new FrameId(1), 512, NumaPlacement.Bind(node)), 0, "error of the binding");
+            memory.EnsureFrames(512);
+            memory.Page(new FrameId(1)).Fill(1);
+            Expect.Equal(memory.Describe().HugePoolBytes, 0, $"{memory.Describe()}");
+            Expect.Equal(memory.Residency(new FrameId(1), 1).PagesOnNode[node], 1, "the page on its node");
+        }
+        finally
+        {
+            File.WriteAllText(other, "0");
         }
     }
 

@@ -23,7 +23,7 @@ internal static class TopologyChecks
         Expect.Sequence(topology.Nodes.Select(node => $"{node.Number}:{node.Cpus}"), ["0:0", "1:1"], "nodes and CPUs");
         Expect.Sequence(topology.Node(0).Distances, [10, 21], "distances of node 0");
         Expect.Sequence(topology.Node(1).Distances, [21, 10], "distances of node 1");
-        ExpectMemory(topology, [640, 256]);
+        ExpectMemory(topology, [640, 160]);
     }
 
     private static void FourNodes()

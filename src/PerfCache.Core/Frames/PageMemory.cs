@@ -72,7 +72,10 @@ public sealed unsafe partial class PageMemory : IDisposable
         _shift = BitOperations.Log2((uint)pageBytes);
         bool shared = Kind == PageMemoryKind.Shared;
         nuint alignment = _options.AdviseHugePages && OsMemory.IsReal ? OsMemory.HugePageBytes : OsMemory.PageBytes;
-        _range = new NativeRange("page data", (long)frameMax << _shift, alignment, shared, meter);
+        _range = new NativeRange("page data", (long)frameMax << _shift, alignment, shared, meter)
+        {
+            UsesHugePool = _options.UsesHugePool,
+        };
         try
         {
             _discarded = new NativeColumn<ulong>("discarded frames", WordCount(frameMax), meter);

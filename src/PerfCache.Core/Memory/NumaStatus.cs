@@ -23,7 +23,8 @@ public static class NumaStatus
     /// <summary>There is no such node.</summary>
     public const int NoSuchNode = -19;
 
-    /// <summary>The system said nothing of the page.</summary>
+    /// <summary>The system said nothing of the page, as Linux does of a whole batch whose target has too little room.
+    /// </summary>
     public const int NotTold = NumaCalls.NotTold;
 
     /// <summary>True for a status that is a node's number.</summary>
@@ -39,7 +40,7 @@ public static class NumaStatus
         NotMapped => "not mapped",
         Busy => "busy",
         NoSuchNode => "no such node",
-        NotTold => "not told",
+        NotTold => "no reason told, as when the target is full",
         _ => $"error {-status}",
     };
 }

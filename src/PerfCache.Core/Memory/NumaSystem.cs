@@ -30,6 +30,13 @@ public sealed class NumaSystem : INumaSystem
     /// <summary>The machine that this program runs on.</summary>
     public static INumaSystem OfThisMachine => s_machine.Value;
 
+    /// <summary>Tries the calls and says why memory is plain on a machine with these nodes; null when it is not.</summary>
+    public static string? ReasonFor(NumaTopology topology)
+    {
+        ArgumentNullException.ThrowIfNull(topology);
+        return new NumaSystem(topology).Reason;
+    }
+
     /// <inheritdoc/>
     public string? Reason => Volatile.Read(ref _reason);
 

@@ -27,7 +27,7 @@ public sealed class ThreadPin : IDisposable
 
     /// <summary>Pins the calling thread to the CPUs of a node that this process may use.</summary>
     /// <exception cref="ArgumentException">There is no such node, or none of its CPUs may be used.</exception>
-    /// <exception cref="InvalidOperationException">The topology is emulated, or the system refuses.</exception>
+    /// <exception cref="InvalidOperationException">The system has no such call, or refuses.</exception>
     public static ThreadPin ToNode(NumaTopology topology, int node)
     {
         ArgumentNullException.ThrowIfNull(topology);

@@ -92,7 +92,7 @@ internal sealed class GuestMachine
 
     private static string[] TwoNodes() =>
     [
-        "-smp", "2", "-m", "896M", .. Memory(640, 256),
+        "-smp", "2", "-m", "800M", .. Memory(640, 160),
         "-numa", "node,nodeid=0,cpus=0,memdev=m0", "-numa", "node,nodeid=1,cpus=1,memdev=m1", .. Distance(0, 1, 21),
     ];
 
