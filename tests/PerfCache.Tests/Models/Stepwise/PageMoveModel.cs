@@ -170,7 +170,8 @@ internal sealed class PageMoveModel
 
     /// <summary>A thread that takes and drops one lease.</summary>
     /// <param name="mustFind">True when nobody but the mover takes the page away.</param>
-    internal void AddLease(bool mustFind)
+    /// <param name="isCounted">True when a writer wants to know of it.</param>
+    internal void AddLease(bool mustFind, bool isCounted)
     {
         StepwiseThread reader = Model.Thread("lease");
         (Register slot, Register state) = (reader.Register("slot"), reader.Register("state"));
@@ -179,9 +180,9 @@ internal sealed class PageMoveModel
         for (int look = 0; look < 2; look++)
         {
             Pin(reader, slot, state, key, $"next {look}", look);
-            reader.Add("a lease is in use", _leases, 1, Ordering.Plain);
+            if (isCounted) reader.Add("a lease is in use", _leases, 1, Ordering.Plain);
             Read(reader, "L5", slot, bytes);
-            reader.Add("it is not any more", _leases, unchecked(0 - 1UL), Ordering.Release);
+            if (isCounted) reader.Add("it is not any more", _leases, unchecked(0 - 1UL), Ordering.Release);
             Unpin(reader, slot);
             reader.Check("N1: a lease reads its page", registers => IsPageA(registers, bytes));
             reader.GoTo("end");

@@ -96,7 +96,8 @@ internal sealed class PageMoveTests
             $"{scenario} ({machine}, {fault})", fault,
             machine is PageHitMachine.Documented ? Ordering.Full : Ordering.AcquireRelease,
             machine is PageHitMachine.WeakLocked ? Ordering.AcquireRelease : Ordering.Full, dataWords: isOfThree ? 1 : 2);
-        if (scenario is Lease or WriteAndLease or EvictAndLease) model.AddLease(mustFind: scenario == Lease);
+        if (scenario is Lease or WriteAndLease or EvictAndLease)
+            model.AddLease(mustFind: scenario == Lease, isCounted: scenario == WriteAndLease);
         if (scenario == CopyOut) model.AddCopyOut();
         if (scenario == Epoch) model.AddEpochLease();
         if (scenario is Write or WriteAndLease) model.AddWriter();
