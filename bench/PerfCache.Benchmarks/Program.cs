@@ -4,6 +4,7 @@ using PerfCache.Benchmarks;
 using PerfCache.Benchmarks.Curves;
 using PerfCache.Benchmarks.Hits;
 using PerfCache.Benchmarks.Rings;
+using PerfCache.Benchmarks.Numa;
 
 // `c-floor`, `hits` and `curves` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
@@ -12,5 +13,6 @@ if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Conso
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 if (args is ["rings", .. string[] rings]) return RingsCommand.Run(rings, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
+if (args is ["numa", .. string[] numa]) return NumaCommand.Run(numa, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;
