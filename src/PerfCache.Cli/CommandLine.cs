@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Numa;
@@ -24,6 +25,7 @@ internal static class CommandLine
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache numa                                    this machine's NUMA nodes and their distances
+        perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache replay --help                           all options of a command
         """;
@@ -49,7 +51,7 @@ internal static class CommandLine
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         ParseResult result = root.Parse(args, parser);
-        string command = result.CommandResult.Command == root ? Name : $"{Name} {result.CommandResult.Command.Name}";
+        string command = PathOf(result, root);
         try
         {
             // Help and version are asked for even where the rest of the line is wrong.
@@ -88,6 +90,19 @@ internal static class CommandLine
     {
         context.Error.WriteLine($"{Name}: {message.ReplaceLineEndings(" ")}");
         return exitCode;
+    }
+
+    /// <summary>The command as it is typed: those of its parents' names, too.</summary>
+    private static string PathOf(ParseResult result, RootCommand root)
+    {
+        string path = "";
+        for (SymbolResult? at = result.CommandResult; at is not null; at = at.Parent)
+        {
+            if (at is CommandResult command && command.Command != root)
+                path = $" {command.Command.Name}{path}";
+        }
+
+        return Name + path;
     }
 
     /// <summary>One line for what the parser found wrong.</summary>

@@ -27,13 +27,15 @@ internal sealed class NumaCommand : CliCommand
         Add(_nodes);
         Add(_distance);
         Add(_json);
+        Add(new NumaResidencyCommand(context));
         SetAction(result =>
         {
             NumaDistances? distances = DistancesOf(result);
             NumaTopology machine = NumaTopology.Read(context.MachineRoot);
             NumaTopology shown = distances is null ? machine : machine.Emulate(distances);
-            if (result.GetValue(_json)) NumaReport.WriteJson(context.Out, shown);
-            else NumaReport.Write(context.Out, context.OutIsTerminal, machine, shown);
+            string? reason = NumaSystem.ReasonFor(machine);
+            if (result.GetValue(_json)) NumaReport.WriteJson(context.Out, shown, reason);
+            else NumaReport.Write(context.Out, context.OutIsTerminal, machine, shown, reason);
             return ExitCode.Success;
         });
     }
@@ -44,6 +46,7 @@ internal sealed class NumaCommand : CliCommand
         perfcache numa --json
         perfcache numa --nodes 4 --distance 10,21
         perfcache numa --nodes 3 --distance "10,21,31;21,10,21;31,21,10"
+        perfcache numa residency 4711
         """;
 
     /// <inheritdoc/>

@@ -19,7 +19,9 @@ internal static class NumaReport
     /// <param name="isTerminal">Whether a person reads it.</param>
     /// <param name="machine">What was read.</param>
     /// <param name="shown">The nodes of the table: the same, or emulated ones.</param>
-    public static void Write(TextWriter writer, bool isTerminal, NumaTopology machine, NumaTopology shown)
+    /// <param name="placementReason">Why memory cannot be placed; null when it can.</param>
+    public static void Write(
+        TextWriter writer, bool isTerminal, NumaTopology machine, NumaTopology shown, string? placementReason)
     {
         writer.WriteLine($"{(machine.Reason is null ? "real" : "not known")}: {Describe(machine)}");
         if (shown.IsEmulated) writer.WriteLine($"emulated: {Describe(shown)}");
@@ -27,14 +29,16 @@ internal static class NumaReport
         ReplayTable.WriteRows(writer, isTerminal, Columns(shown), shown.Nodes.Select(node => Cells(shown, node)));
         if (shown.OfflineNodes is { Count: > 0 } offline) writer.WriteLine($"possible, but offline: {offline}");
         foreach (string warning in shown.Warnings) writer.WriteLine($"warning: {warning}");
+        if (placementReason is not null && placementReason != machine.Reason)
+            writer.WriteLine($"placement: memory is plain: {placementReason}");
     }
 
     /// <summary>Writes an object for each node and one for the whole.</summary>
-    public static void WriteJson(TextWriter writer, NumaTopology topology)
+    public static void WriteJson(TextWriter writer, NumaTopology topology, string? placementReason)
     {
         foreach (NumaNode node in topology.Nodes)
             writer.WriteLine(Line("node", json => WriteNode(json, topology, node)));
-        writer.WriteLine(Line("summary", json => WriteSummary(json, topology)));
+        writer.WriteLine(Line("summary", json => WriteSummary(json, topology, placementReason)));
     }
 
     private static string Describe(NumaTopology topology)
@@ -128,7 +132,7 @@ internal static class NumaReport
         json.WriteBoolean("emulated", topology.IsEmulated);
     }
 
-    private static void WriteSummary(Utf8JsonWriter json, NumaTopology topology)
+    private static void WriteSummary(Utf8JsonWriter json, NumaTopology topology, string? placementReason)
     {
         Write(json, "nodes", [.. topology.Nodes.Select(node => node.Number)]);
         Write(json, "possible", topology.PossibleNodes.Numbers);
@@ -140,6 +144,7 @@ internal static class NumaReport
         else json.WriteNull("automaticBalancing");
         json.WriteBoolean("emulated", topology.IsEmulated);
         json.WriteString("reason", topology.Reason);
+        json.WriteString("placementReason", placementReason);
         json.WriteStartArray("warnings");
         foreach (string warning in topology.Warnings) json.WriteStringValue(warning);
         json.WriteEndArray();

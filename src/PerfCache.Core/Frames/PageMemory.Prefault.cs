@@ -40,6 +40,53 @@ public sealed unsafe partial class PageMemory
     }
 
     /// <summary>
+    /// Backs the pages of frames with memory of the wanted nodes now, and asks the system where they really are.
+    /// </summary>
+    /// <remarks>
+    /// The frames must be usable and should not have been touched: pages that were stay where they are, and count as
+    /// fallen back when that is elsewhere. The system is asked to prefer the nodes, never to insist, because it kills
+    /// a process that insists on a full node; insisting is done here, by looking.
+    /// </remarks>
+    /// <param name="firstFrame">The first frame.</param>
+    /// <param name="count">The number of frames.</param>
+    /// <param name="placement">Where the memory is wanted; the nodes of <see cref="NumaMode.Bind"/> are preferred.</param>
+    /// <param name="whenFull">What to do when a page is elsewhere.</param>
+    /// <param name="cancellationToken">Stops between two steps; what is backed stays so.</param>
+    /// <returns>Where each page is. Where the system does not tell, the report says so and nothing has failed.</returns>
+    /// <exception cref="NativeMemoryException">A page is elsewhere and that is to fail, or there is no memory at all:
+    /// in the first case the frames are discarded.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public PlacementReport Place(
+        FrameId firstFrame, uint count, NumaPlacement placement, NodeFullPolicy whenFull = NodeFullPolicy.FallBack,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(placement);
+        NumaPlacement preferred = placement.Mode == NumaMode.Bind
+            ? NumaPlacement.Preferred(placement.Nodes.Numbers.ToArray()) : placement;
+        _ = Bind(firstFrame, count, preferred);
+        Prefault(firstFrame, count, progress: null, cancellationToken);
+        PlacementReport report = Residency(firstFrame, count, placement, sampleMax: int.MaxValue);
+        if (whenFull != NodeFullPolicy.Fail || report.FallbackPages == 0) return report;
+        var frames = new FrameId[count];
+        for (uint i = 0; i < count; i++) frames[i] = new FrameId(firstFrame.Value + i);
+        Discard(frames);
+        throw new NativeMemoryException($"page data: not all of it fits on {placement}: {report}");
+    }
+
+    /// <summary>Asks the system where the pages of frames are.</summary>
+    /// <param name="firstFrame">The first frame.</param>
+    /// <param name="count">The number of frames.</param>
+    /// <param name="wanted">Where they were wanted; null: anywhere.</param>
+    /// <param name="sampleMax">The most pages to ask for.</param>
+    public PlacementReport Residency(
+        FrameId firstFrame, uint count, NumaPlacement? wanted = null, int sampleMax = PlacementReport.DefaultSampleMax)
+    {
+        lock (_change) CheckFrames(firstFrame.Value, count);
+        return PlacementReport.Measure(
+            NumaSystem.OfThisMachine, (nint)Address(firstFrame), (long)count << _shift, wanted, sampleMax);
+    }
+
+    /// <summary>
     /// Tells what was asked of the system and what it gave. Reads the system's map of the process: milliseconds.
     /// </summary>
     public PageMemoryReport Describe()
@@ -58,6 +105,7 @@ public sealed unsafe partial class PageMemory
                 ResidentBytes = usage?.ResidentBytes,
                 HugePageBytes = usage?.HugePageBytes,
                 LazyFreeBytes = usage?.LazyFreeBytes,
+                HugePoolBytes = _range.HugePoolBytes,
                 HugePagesAdvised = _options.AdviseHugePages,
                 SystemHugePages = RangeUsage.HugePageSetting(Kind == PageMemoryKind.Shared),
                 Refused = [.. _range.Refused],

@@ -72,7 +72,10 @@ public sealed unsafe partial class PageMemory : IDisposable
         _shift = BitOperations.Log2((uint)pageBytes);
         bool shared = Kind == PageMemoryKind.Shared;
         nuint alignment = _options.AdviseHugePages && OsMemory.IsReal ? OsMemory.HugePageBytes : OsMemory.PageBytes;
-        _range = new NativeRange("page data", (long)frameMax << _shift, alignment, shared, meter);
+        _range = new NativeRange("page data", (long)frameMax << _shift, alignment, shared, meter)
+        {
+            UsesHugePool = _options.UsesHugePool,
+        };
         try
         {
             _discarded = new NativeColumn<ulong>("discarded frames", WordCount(frameMax), meter);
@@ -144,6 +147,25 @@ public sealed unsafe partial class PageMemory : IDisposable
             _range.Commit((long)count << _shift);
             FrameCount = count;
         }
+    }
+
+    /// <summary>
+    /// Says from which nodes the pages of neighbouring frames are to be backed when they are touched for the first time.
+    /// The frames need not be usable yet; pages that were touched stay where they are.
+    /// </summary>
+    /// <remarks>
+    /// Where the system's page is larger than a frame's, the part must be whole pages of the system. Parts that are whole
+    /// huge pages (2 MiB, counted from frame 1) keep all of theirs; a huge page is never backed from two parts.
+    /// </remarks>
+    /// <returns>0, or the system's error number, which <see cref="Describe"/> tells too: the memory works, and may be
+    /// anywhere.</returns>
+    public int Bind(FrameId first, uint count, NumaPlacement placement)
+    {
+        ArgumentNullException.ThrowIfNull(placement);
+        ArgumentOutOfRangeException.ThrowIfZero(first.Value);
+        ArgumentOutOfRangeException.ThrowIfZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first.Value + (ulong)count - 1, FrameMax);
+        lock (_change) return _range.Bind(Offset(first.Value), (long)count << _shift, placement);
     }
 
     /// <summary>The page of a frame that <see cref="EnsureFrames"/> has covered.</summary>

@@ -24,6 +24,13 @@ public enum HugePageUse
 
     /// <summary>Huge pages where the system has them: fewer misses of the address translation, a coarser grain.</summary>
     Advise,
+
+    /// <summary>
+    /// Huge pages that the administrator has set aside (hugetlb, /proc/sys/vm/nr_hugepages) for whole blocks of 2 MiB;
+    /// <see cref="Advise"/> for the rest, and for all where too few are left. Backed when frames are made usable, and
+    /// never given back before the end: discarded frames stay charged. For resident page data.
+    /// </summary>
+    Pool,
 }
 
 /// <summary>How page data is mapped. What is left out follows the kind.</summary>
@@ -44,7 +51,9 @@ public sealed record PageMemoryOptions
     /// <summary>True to leave the page data out of core dumps; by default for lendable.</summary>
     public bool? DontDump { get; init; }
 
-    internal bool AdviseHugePages => (HugePages ?? DefaultHugePages) == HugePageUse.Advise;
+    internal bool AdviseHugePages => (HugePages ?? DefaultHugePages) is HugePageUse.Advise or HugePageUse.Pool;
+
+    internal bool UsesHugePool => HugePages == HugePageUse.Pool;
 
     internal bool AdviseDontFork => DontFork ?? Kind == PageMemoryKind.Lendable;
 
@@ -64,6 +73,13 @@ public sealed record PageMemoryOptions
             throw new ArgumentException(
                 "page memory: lendable page data cannot be in huge pages, because it is taken frame by frame; "
                 + "leave HugePages out, or use the resident kind");
+        }
+
+        if (Kind == PageMemoryKind.Shared && UsesHugePool)
+        {
+            throw new ArgumentException(
+                "page memory: shared page data is a file in memory, which has no pages of the huge page pool; "
+                + "use HugePageUse.Advise, or the resident kind");
         }
 
         if (Kind == PageMemoryKind.Shared && AdviseDontFork)

@@ -34,6 +34,10 @@ public sealed record PageMemoryReport
     /// <summary>Bytes of these that the system may take at any time. Null: the system does not tell.</summary>
     public required long? LazyFreeBytes { get; init; }
 
+    /// <summary>Bytes in huge pages that the administrator had set aside; they are among <see cref="HugePageBytes"/>.
+    /// </summary>
+    public required long HugePoolBytes { get; init; }
+
     /// <summary>True when huge pages were asked for.</summary>
     public required bool HugePagesAdvised { get; init; }
 

@@ -18,7 +18,7 @@ namespace PerfCache.Memory;
 /// <see cref="DiscardedBytes"/>, from before the memory can be had until after it was given back.</para>
 /// Not synchronised.
 /// </remarks>
-internal sealed unsafe class NativeRange : IDisposable
+internal sealed unsafe partial class NativeRange : IDisposable
 {
     private readonly string _purpose;
     private readonly MemoryMeter _meter;
@@ -96,6 +96,7 @@ internal sealed unsafe class NativeRange : IDisposable
         Charge((long)more);
         int error = File < 0 ? 0 : OsMemory.SetFileLength(File, wanted);
         if (error == 0) error = OsMemory.Commit(Address + _committedBytes, more);
+        if (error == 0 && UsesHugePool) error = CommitHugePool((long)_committedBytes, (long)wanted);
         if (error != 0)
         {
             // A file that grew in vain holds no memory, and is as long as the next attempt wants it.
@@ -113,6 +114,8 @@ internal sealed unsafe class NativeRange : IDisposable
         CheckPart(offset, bytes);
         // Whole system pages only: where they are larger than what is asked, a neighbour's bytes would go too.
         if ((nuint)(offset | bytes) % OsMemory.PageBytes != 0) return false;
+        // Huge pages that were set aside do not come back for sure, and a touch without one is fatal.
+        if (OverlapsHugePool(offset, bytes)) return false;
         int error = OsMemory.Discard(Address + offset, (nuint)bytes, File, (nuint)offset);
         Note(File < 0 ? Name(MemoryAdvice.DontNeed) : "FALLOC_FL_PUNCH_HOLE", error);
         if (error != 0) return false;
@@ -135,6 +138,7 @@ internal sealed unsafe class NativeRange : IDisposable
     internal bool TryAdviseAll(MemoryAdvice advice)
     {
         ObjectDisposedException.ThrowIf(_reservation is null, this);
+        if (UsesHugePool) RememberAdvice(advice);
         return Note(Name(advice), OsMemory.Advise(Address, (nuint)ReservedBytes, advice)) == 0;
     }
 
@@ -144,6 +148,29 @@ internal sealed unsafe class NativeRange : IDisposable
     {
         CheckPart(offset, bytes);
         return Note(Name(advice), OsMemory.Advise(Address + offset, (nuint)bytes, advice));
+    }
+
+    /// <summary>
+    /// Says from which nodes a part of the reservation is to be backed when it is touched for the first time. What was
+    /// touched before stays where it is, so bind before.
+    /// </summary>
+    /// <remarks>
+    /// It may be a part that is not committed yet. A huge page is never shared by parts with different placements, so
+    /// parts that begin and end at multiples of its size keep all of theirs.
+    /// </remarks>
+    /// <returns>0, or the system's error number, which is noted.</returns>
+    internal int Bind(long offset, long bytes, NumaPlacement placement)
+    {
+        ObjectDisposedException.ThrowIf(_reservation is null, this);
+        Invariant.Assert(
+            offset >= 0 && bytes > 0 && offset + bytes <= ReservedBytes, _purpose,
+            $"a part of {ReservedBytes} reserved bytes", offset + bytes);
+        if (UsesHugePool) _placements.Add((offset, bytes, placement));
+        // Whole system pages only: a neighbour's would be bound too.
+        int error = (nuint)(offset | bytes) % OsMemory.PageBytes != 0
+            ? OsMemory.InvalidArgument
+            : NumaSystem.OfThisMachine.Bind((nint)Address + (nint)offset, bytes, placement);
+        return Note($"mbind {placement}", error);
     }
 
     /// <summary>Gives all memory and address space back.</summary>

@@ -26,6 +26,11 @@ internal static unsafe class OsMemory
     private const int ProtReadWrite = 3;
     private const int MapPrivateAnonymousNoReserve = 0x02 | 0x20 | 0x4000;
     private const int MapSharedFixedNoReserve = 0x01 | 0x10 | 0x4000;
+    private const int MapPrivateAnonymousFixed = 0x02 | 0x10 | 0x20;
+    private const int MapNoReserve = 0x4000;
+
+    // MAP_HUGETLB, with the size's logarithm above bit 26: whatever size the system has by default.
+    private const int MapHugePool = 0x40000 | (21 << 26);
     private const uint MemfdCloseOnExecAllowSealing = 0x1 | 0x2;
     private const int FcntlAddSeals = 1033;
     private const int SealShrink = 0x2;
@@ -135,6 +140,35 @@ internal static unsafe class OsMemory
     /// <summary>Makes a reserved range readable, writable and zero.</summary>
     internal static int Commit(byte* address, nuint bytes) =>
         !IsReal || Protect(address, bytes, ProtReadWrite) == 0 ? 0 : Marshal.GetLastSystemError();
+
+    /// <summary>
+    /// Puts huge pages that the system has set aside (hugetlb) behind a part that was never touched, readable, writable
+    /// and zero. It begins and ends at multiples of <see cref="HugePageBytes"/>. On failure the part may be unmapped.
+    /// </summary>
+    /// <remarks>The pages are reserved, on no particular node: a touch can still be fatal where a placement insists on a
+    /// node that has none, so back them at once with <see cref="MemoryAdvice.PopulateWrite"/>.</remarks>
+    internal static int CommitHugePool(byte* address, nuint bytes)
+    {
+        if (!IsReal) return NotSupported;
+        return Map(address, bytes, ProtReadWrite, MapPrivateAnonymousFixed | MapHugePool, -1, 0) == (byte*)-1
+            ? Marshal.GetLastSystemError() : 0;
+    }
+
+    /// <summary>Replaces whatever is behind a part of a reservation by ordinary memory, readable, writable and zero.
+    /// </summary>
+    internal static int CommitAgain(byte* address, nuint bytes)
+    {
+        if (!IsReal) return NotSupported;
+        return Map(address, bytes, ProtReadWrite, MapPrivateAnonymousFixed | MapNoReserve, -1, 0) == (byte*)-1
+            ? Marshal.GetLastSystemError() : 0;
+    }
+
+    /// <summary>Allows or forbids every access to a part of what is committed; its bytes stay.</summary>
+    internal static int SetAccess(byte* address, nuint bytes, bool isAllowed)
+    {
+        if (!IsReal) return NotSupported;
+        return Protect(address, bytes, isAllowed ? ProtReadWrite : ProtNone) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
 
     /// <summary>
     /// Gives the memory behind a part of what is committed back to the system: it reads as zero from now on.

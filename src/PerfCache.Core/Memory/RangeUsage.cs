@@ -67,6 +67,16 @@ internal readonly record struct RangeUsage(long ResidentBytes, long HugePageByte
                     if (!within) return null;
                     sum = sum with { ResidentBytes = sum.ResidentBytes + bytes };
                 }
+                else if (name is "Private_Hugetlb")
+                {
+                    // Huge pages that were set aside are not in Rss.
+                    if (!within) return null;
+                    sum = sum with
+                    {
+                        ResidentBytes = sum.ResidentBytes + bytes,
+                        HugePageBytes = sum.HugePageBytes + bytes,
+                    };
+                }
                 else if (name is "AnonHugePages" or "ShmemPmdMapped")
                 {
                     sum = sum with { HugePageBytes = sum.HugePageBytes + bytes };

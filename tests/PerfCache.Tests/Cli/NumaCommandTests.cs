@@ -17,7 +17,7 @@ public sealed class NumaCommandTests : FolderFixture
     private static readonly string[] s_summaryNames =
     [
         "kind", "nodes", "possible", "hasMemory", "hasCpu", "allowedCpus", "allowedMemoryNodes", "automaticBalancing",
-        "emulated", "reason", "warnings",
+        "emulated", "reason", "placementReason", "warnings",
     ];
 
     [Test]

@@ -32,6 +32,7 @@ internal sealed class DependencyTests
         [""] = 0,
         ["Memory"] = 1,
         ["Frames"] = 2,
+        ["Numa"] = 2,
         ["Lists"] = 3,
         ["Index"] = 3,
         ["Pools"] = 3,

@@ -433,6 +433,29 @@ public sealed class PageMemoryTests
         if (!OsMemory.IsReal) Assert.Ignore("this system's memory cannot be given back in parts");
     }
 
+    [Test]
+    public void WithoutHugePagesSetAsideMemoryIsOrdinaryAndTheReasonIsKept()
+    {
+        // Machines that run tests have none set aside; one that has some gives them, and all the rest holds too.
+        SkipUnlessReal();
+        using PageMemory memory = new(4096, PageBytes, _meter, new PageMemoryOptions { HugePages = HugePageUse.Pool });
+        memory.EnsureFrames(700);
+        memory.EnsureFrames(2000);
+        for (uint frame = 1; frame <= 2000; frame++) memory.Page(new FrameId(frame)).Fill((byte)frame);
+        PageMemoryReport report = memory.Describe();
+        if (report.HugePoolBytes == 0)
+            Assert.That(report.Refused.Select(refused => refused.Advice), Has.Member("MAP_HUGETLB"));
+        Assert.That(memory.CommittedBytes, Is.EqualTo(2000 * PageBytes));
+        Assert.That(report.ResidentBytes, Is.GreaterThanOrEqualTo(2000 * PageBytes));
+        memory.Discard([new(1)]);
+        memory.Validate();
+        for (uint frame = 2; frame <= 2000; frame++)
+            Assert.That(memory.Page(new FrameId(frame)).ContainsAnyExcept((byte)frame), Is.False);
+        Assert.That(
+            () => new PageMemoryOptions { Kind = PageMemoryKind.Shared, HugePages = HugePageUse.Pool }.CheckConsistent(),
+            Throws.ArgumentException.With.Message.Contains("huge page pool"));
+    }
+
     private PageMemory Make(uint frameMax, PageMemoryKind kind, int pageBytes = PageBytes)
     {
         if (kind == PageMemoryKind.Shared && !OsMemory.IsReal) Assert.Ignore("this system has no files in memory");
