@@ -5,6 +5,7 @@ using PerfCache.Cli.Bench;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
+using PerfCache.Cli.Trace;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Traces;
 
@@ -24,6 +25,7 @@ internal static class CommandLine
         perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
+        perfcache trace info disk.vscsi                   what a trace holds; also: trace head, trace convert
         perfcache numa                                    this machine's NUMA nodes and their distances
         perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
@@ -47,11 +49,12 @@ internal static class CommandLine
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
         root.Add(new FlipCommand(context, args));
+        root.Add(new TraceCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         ParseResult result = root.Parse(args, parser);
-        string command = PathOf(result, root);
+        string command = NameOf(result.CommandResult);
         try
         {
             // Help and version are asked for even where the rest of the line is wrong.
@@ -92,18 +95,9 @@ internal static class CommandLine
         return exitCode;
     }
 
-    /// <summary>The command as it is typed: those of its parents' names, too.</summary>
-    private static string PathOf(ParseResult result, RootCommand root)
-    {
-        string path = "";
-        for (SymbolResult? at = result.CommandResult; at is not null; at = at.Parent)
-        {
-            if (at is CommandResult command && command.Command != root)
-                path = $" {command.Command.Name}{path}";
-        }
-
-        return Name + path;
-    }
+    /// <summary>The command with those it belongs to, as it is typed.</summary>
+    private static string NameOf(CommandResult result) => result.Parent is CommandResult parent
+        ? $"{NameOf(parent)} {result.Command.Name}" : Name;
 
     /// <summary>One line for what the parser found wrong.</summary>
     private static string Explain(ParseResult result, RootCommand root)

@@ -17,6 +17,15 @@ internal sealed unsafe record Cores(int Producer, int Consumer, bool RealTime)
     private const int Chunks = 9;
     private const int Rounds = 1_000;
 
+    private static volatile bool s_otherFailed;
+
+    /// <summary>To be called by a side that waits: ends the wait when the other side has failed and nothing will come.
+    /// </summary>
+    internal static void CheckOther()
+    {
+        if (s_otherFailed) throw new InvalidOperationException("the other side of the race failed");
+    }
+
     /// <summary>Pins the calling thread and, if asked, takes it out of the turns of the others.</summary>
     /// <returns>False when the system refused one of the two.</returns>
     internal bool Enter(int core)
@@ -37,6 +46,7 @@ internal sealed unsafe record Cores(int Producer, int Consumer, bool RealTime)
     {
         using Barrier start = new(2);
         long begin = 0, end = 0;
+        s_otherFailed = false;
         Exception? failure = null;
         Thread producer = new(() => Run(Producer, produce, ref begin, after: false));
         Thread consumer = new(() => Run(Consumer, consume, ref end, after: true));
@@ -59,6 +69,7 @@ internal sealed unsafe record Cores(int Producer, int Consumer, bool RealTime)
             catch (Exception caught)
             {
                 failure ??= caught;
+                s_otherFailed = true;
             }
 
             if (after) time = Stopwatch.GetTimestamp();

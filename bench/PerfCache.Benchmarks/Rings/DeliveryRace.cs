@@ -12,7 +12,7 @@ namespace PerfCache.Benchmarks.Rings;
 /// receiver's. Both go through the same ring, one page at a time, so the difference is the copy and where bytes are read.
 /// </summary>
 /// <remarks>
-/// Hot: 24 frames, which stay in the cores' caches. Cold: frames over 384 MiB, in an order that no prefetcher guesses.
+/// Hot: 48 frames, which stay in the cores' caches. Cold: frames over 384 MiB, in an order that no prefetcher guesses.
 /// The payload is there when the clock starts, as a network card leaves it; nobody writes it meanwhile. A third of the
 /// frames is the receiver's. Flipping sends another third away; copying keeps that third, reads it in turn, and fills
 /// frames of the last third, which the receiver has lent for that.
@@ -20,7 +20,8 @@ namespace PerfCache.Benchmarks.Rings;
 internal sealed class DeliveryRace : IDisposable
 {
     private const long ColdBytes = 384L << 20;
-    private const int HotFrames = 24;
+    private const int HotFrames = 48;
+    // Fewer than the frames of a third: until the first ones are back, the sender lives on what it has.
     private const int SlotCount = 8;
 
     private readonly int _frameBytes;

@@ -121,6 +121,7 @@ internal static class QueueRace
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Pause()
     {
+        Cores.CheckOther();
         if (X86Base.IsSupported)
         {
             for (int i = 0; i < Pauses; i++) X86Base.Pause();

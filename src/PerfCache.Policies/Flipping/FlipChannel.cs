@@ -20,6 +20,7 @@ public sealed class FlipChannel : IDisposable
     private readonly FlipRing<OneToOne> _ring;
     private readonly ReceivePlacement _placement;
     private FrameId _ready;
+    private bool _isDisposed;
 
     internal FlipChannel(FlipRing<OneToOne> ring, FlipDomain from, FlipDomain to, DeliveryRule delivery,
         ReceivePlacement placement)
@@ -45,10 +46,17 @@ public sealed class FlipChannel : IDisposable
     /// <summary>How often a page waited because the receiver had no free frame.</summary>
     public long WithoutFrame { get; private set; }
 
-    /// <summary>Takes a frame for the sender to fill.</summary>
+    /// <summary>Pages that nobody had received when the channel was disposed.</summary>
+    public int Untaken { get; private set; }
+
+    /// <summary>Takes a frame for the sender to fill; those that wait in the ring are taken back if no other is free.</summary>
     /// <returns>False if the sending domain has no free frame.</returns>
-    public bool TryAllocate(out FrameId frame) => _placement == ReceivePlacement.ReceiverNode
-        ? From.TryAllocateOn(To.HomeNode, out frame) : From.TryAllocate(out frame);
+    public bool TryAllocate(out FrameId frame)
+    {
+        if (From.FreeFrames == 0) Collect();
+        return _placement == ReceivePlacement.ReceiverNode
+            ? From.TryAllocateOn(To.HomeNode, out frame) : From.TryAllocate(out frame);
+    }
 
     /// <summary>The bytes of a frame.</summary>
     public Span<byte> Page(FrameId frame) => From.Host.Memory.Page(frame);
@@ -129,11 +137,17 @@ public sealed class FlipChannel : IDisposable
     /// <summary>Frees the frame of a received page: to the exchange pool, or for whatever the domain needs next.</summary>
     public void Free(in FlipPage page) => To.Exchange.FreeReceived(page.Frame);
 
-    /// <summary>Closes the ring. What is in it is nobody's: receive and collect first to keep it.</summary>
+    /// <summary>Closes the ring. Pages that nobody received, and free frames in it, are the sender's afterwards.</summary>
     public void Dispose()
     {
+        if (_isDisposed) return;
+        _isDisposed = true;
         if (!_ready.IsNone) To.Free(_ready);
         _ready = FrameId.None;
+        FrameId[] frames = new FrameId[_ring.SlotCount];
+        int count = _ring.Close(frames, out int untaken);
+        for (int i = 0; i < count; i++) TakeBack(frames[i]);
+        Untaken = untaken;
         _ring.Dispose();
     }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Flip;
-using PerfCache.Frames;
 using PerfCache.Memory;
 
 namespace PerfCache.Policies.Flipping;

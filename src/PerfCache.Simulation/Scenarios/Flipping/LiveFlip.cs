@@ -154,7 +154,7 @@ public sealed class LiveFlip
             if (!IsStamped(_channel.Page(page.Frame), _received) || page.UserBits != (uint)_received) _wrong++;
             _received++;
             _channel.Free(page);
-            if (!Guest.TryAllocate(out FrameId frame)) continue;
+            if (_remedy.IsWithoutRetention || !Guest.TryAllocate(out FrameId frame)) continue;
             int dropped = (int)_random.NextBelow((ulong)_kept.Count);
             Guest.Free(_kept[dropped]);
             _kept[dropped] = frame;

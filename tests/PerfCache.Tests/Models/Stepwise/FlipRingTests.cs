@@ -15,8 +15,9 @@ internal sealed class FlipRingTests
     [Test]
     public void TheProtocolHolds(
         [Values(
-            OneToOneFrames, OneToOneFullRing, OneToOneEmptyRing, OneToOneCollector, FullRing, EmptyRing, TwoProducers, TwoConsumers, ThreeProducers, Collector,
-            LateProducer, LateConsumer, TwoByTwoFrames, TwoByTwoHalfFullFrames)]
+            OneToOneFrames, OneToOneFullRing, OneToOneEmptyRing, OneToOneCollector, FullRing, EmptyRing,
+            TwoProducers, TwoConsumers, ThreeProducers, Collector, LateProducer, LateConsumer, TwoByTwoFrames,
+            TwoByTwoHalfFullFrames)]
         FlipRingScenario scenario) => Holds(scenario, MachineKind.Weak);
 
     [Test]

@@ -177,6 +177,57 @@ public sealed class LiveFlipTests
     }
 
     [Test]
+    public void Frames_of_a_disposed_channel_go_back_to_the_sender()
+    {
+        using FlipHost host = Host(64);
+        FlipChannel channel = host.Connect(host.Domains[0], host.Domains[1], new DeliveryRule(DeliveryKind.Flip));
+        for (int i = 0; i < 10; i++)
+            Assert.That(channel.TryAllocate(out FrameId frame) && channel.TrySend(frame, 1), Is.True);
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.That(channel.TryReceive(out FlipPage page), Is.True);
+            channel.Free(page);
+        }
+
+        channel.Dispose();
+        channel.Dispose();
+        Assert.That(channel.Untaken, Is.EqualTo(6));
+        Assert.That((host.Domains[0].FreeFrames, host.Domains[1].FreeFrames), Is.EqualTo((64, 64)));
+        host.Validate();
+    }
+
+    // Enforced isolation: an extent can be touched by its owner only, and by nobody while it is on its way.
+    [Test]
+    [Platform("Linux")]
+    public void Extents_are_out_of_reach_on_their_way_and_keep_their_bytes()
+    {
+        const uint Frames = FlipMemory.ExtentFrames;
+        using FlipMemory memory = new([new FlipHome(0, 4 * Frames), new FlipHome(1, 4 * Frames)], System(), _meter);
+        using FlipExtents extents = new(memory, sender: 1, receiver: 2, slotCount: 2, _meter);
+        Queue<FrameId> sender = new(Enumerable.Range(0, 4).Select(i => new FrameId(memory.First(0).Value + ((uint)i * Frames))));
+        Queue<FrameId> receiver = new(Enumerable.Range(0, 4).Select(i => new FrameId(memory.First(1).Value + ((uint)i * Frames))));
+        for (int round = 0; round < 20; round++)
+        {
+            FrameId sent = sender.Dequeue();
+            memory.Page(sent).Fill((byte)round);
+            memory.Page(new FrameId(sent.Value + Frames - 1)).Fill((byte)~round);
+            Assert.That(extents.TrySend(sent, (int)Frames * 4096, out FrameId returned), Is.True);
+            Assert.That(returned.IsNone, Is.EqualTo(round < 2), "later slots have a free extent");
+            if (!returned.IsNone) sender.Enqueue(returned);
+            Assert.That(extents.TryReceive(receiver.Dequeue(), out FlipPage page), Is.True);
+            Assert.That(memory.Page(page.Frame).ContainsAnyExcept((byte)round), Is.False);
+            Assert.That(memory.Page(new FrameId(page.Frame.Value + Frames - 1)).ContainsAnyExcept((byte)~round), Is.False);
+            receiver.Enqueue(page.Frame);
+        }
+
+        FrameId[] free = [.. receiver];
+        Assert.That(extents.TryReceive(free[0], out _), Is.False);
+        memory.Page(free[0])[0] = 1; // open again, though nothing came for it
+        Assert.That(extents.FenceCalls, Is.GreaterThan(70));
+        Assert.That(() => extents.TrySend(new FrameId(2), 1, out _), Throws.ArgumentException.With.Message.Contains("begins no extent"));
+    }
+
+    [Test]
     public void Measuring_at_the_start_gives_a_threshold_and_a_price()
     {
         CopyBreakMeasurement costs = LiveFlip.Measure(s_topology, System(), TimeProvider.System);
