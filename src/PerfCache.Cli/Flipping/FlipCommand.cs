@@ -75,6 +75,14 @@ internal sealed class FlipCommand : CliCommand
         Description = "Print one JSON object a line and nothing else on standard output",
     };
 
+    private readonly Option<bool> _live = new("--live")
+    {
+        Description = "Not a model: exchange real frames between two domains of this process, on two of its nodes",
+    };
+
+    private readonly Option<string> _nodes = Text("--nodes", "N",
+        "With --live: emulate N nodes (2 to 8); by default those of this machine");
+
     private readonly string[] _args;
 
     /// <summary>Makes the command.</summary>
@@ -84,11 +92,13 @@ internal sealed class FlipCommand : CliCommand
         _args = args;
         Option[] options =
         [
-            _placement, _remedy, _set, _parameters, _load, _seed, _scale, _quick, _noSensitivity, _report, _csv, _json,
+            _placement, _remedy, _set, _parameters, _load, _seed, _scale, _quick, _noSensitivity, _live, _nodes, _report,
+            _csv, _json,
         ];
         foreach (Option option in options) Add(option);
-        SetAction(result => result.GetValue(_parameters)
-            ? FlipRun.ListParameters(context, ParametersOf(result), result.GetValue(_json))
+        SetAction(result =>
+            result.GetValue(_parameters) ? FlipRun.ListParameters(context, ParametersOf(result), result.GetValue(_json))
+            : result.GetValue(_live) ? LiveOf(context, result).Run()
             : new FlipRun(context, RequestOf(result)).Run());
     }
 
@@ -98,6 +108,7 @@ internal sealed class FlipCommand : CliCommand
         perfcache flip --report flip.html --csv flip.csv
         perfcache flip --remedy naive,pool-dynamic --placement heap --set burst-packets=600
         perfcache flip --load packets.csv --set guests=2 --no-sensitivity --json
+        perfcache flip --live --nodes 2
         perfcache flip --parameters
         """;
 
@@ -111,11 +122,24 @@ internal sealed class FlipCommand : CliCommand
         contradicts itself, bad input, or an output file that cannot be opened.
         """;
 
+    private LiveFlipRun LiveOf(CliContext context, ParseResult result)
+    {
+        Option[] ofTheModel = [_placement, _set, _load, _seed, _scale, _quick, _noSensitivity, _report, _csv];
+        if (ofTheModel.FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is { } wrong)
+            throw new UsageException($"{wrong.Name} is for the model; --live goes with --remedy, --nodes and --json");
+        return new LiveFlipRun(
+            context,
+            Checked("--remedy", () => RemediesOf(result.GetValue(_remedy) ?? "all")),
+            result.GetValue(_nodes) is string nodes ? (int)WholeNumber("--nodes", nodes, 2, 8) : 0,
+            result.GetValue(_json));
+    }
+
     private ParameterSet ParametersOf(ParseResult result) =>
         FlipParameters.Defaults.WithAssignments(result.GetValue(_set) ?? []);
 
     private FlipRequest RequestOf(ParseResult result)
     {
+        if (result.GetValue(_nodes) is not null) throw new UsageException("--nodes is for --live");
         bool isQuick = result.GetValue(_quick);
         string? scale = result.GetValue(_scale);
         if (isQuick && scale is not null) throw new UsageException("--quick is a scale; give one of --quick and --scale");

@@ -163,6 +163,13 @@ internal static unsafe class OsMemory
             ? Marshal.GetLastSystemError() : 0;
     }
 
+    /// <summary>Allows or forbids every access to a part of what is committed; its bytes stay.</summary>
+    internal static int SetAccess(byte* address, nuint bytes, bool isAllowed)
+    {
+        if (!IsReal) return NotSupported;
+        return Protect(address, bytes, isAllowed ? ProtReadWrite : ProtNone) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
+
     /// <summary>
     /// Gives the memory behind a part of what is committed back to the system: it reads as zero from now on.
     /// </summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using System.Text.Json;
+using PerfCache.Policies.Flipping;
 using PerfCache.Simulation.Scenarios.Flipping;
 
 namespace PerfCache.Simulation.Reports;
@@ -110,6 +111,52 @@ public static class FlipLines
             json.WriteNumber("periodicMax", one.PeriodicMax);
             json.WriteNumber("periodicLoss", one.PeriodicLoss);
             json.WriteNumber("crossoverBytes", one.CrossoverBytes);
+        });
+    }
+
+    /// <summary>What copies and flips cost in this process: a line a size, then the threshold and the price of
+    /// isolation.</summary>
+    public static IEnumerable<string> Measured(CopyBreakMeasurement costs)
+    {
+        ArgumentNullException.ThrowIfNull(costs);
+        for (int i = 0; i < costs.Sizes.Count; i++)
+        {
+            int at = i;
+            yield return ParameterTable.JsonLine(json =>
+            {
+                json.WriteString("kind", "liveCost");
+                json.WriteNumber("bytes", costs.Sizes[at]);
+                json.WriteNumber("copyNanos", costs.CopyNanos[at]);
+                json.WriteNumber("flipNanos", costs.FlipNanos[at]);
+            });
+        }
+
+        yield return ParameterTable.JsonLine(json =>
+        {
+            json.WriteString("kind", "copyBreak");
+            json.WriteNumber("bytes", costs.CopyBreakBytes);
+            if (double.IsNaN(costs.FenceNanos)) json.WriteNull("fenceNanosPage");
+            else json.WriteNumber("fenceNanosPage", costs.FenceNanos);
+        });
+    }
+
+    /// <summary>A run over real frames.</summary>
+    public static string Live(LiveFlipResult result, bool isEmulated)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return ParameterTable.JsonLine(json =>
+        {
+            json.WriteString("kind", "live");
+            json.WriteString("remedy", result.Remedy.Name);
+            json.WriteBoolean("emulatedNodes", isEmulated);
+            json.WriteNumber("flips", result.Flips);
+            json.WriteNumber("copies", result.Copies);
+            json.WriteNumber("remoteShare", result.RemoteShare);
+            json.WriteNumber("remoteShareMax", result.RemoteShareMax);
+            json.WriteNumber("migratedPages", result.Migrated);
+            json.WriteNumber("poolFramesMax", result.PoolFramesMax);
+            json.WriteNumber("wrongPages", result.WrongPages);
+            json.WriteNumber("pagesPerSecond", result.PagesPerSecond);
         });
     }
 

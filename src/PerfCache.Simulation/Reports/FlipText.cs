@@ -71,6 +71,22 @@ public static class FlipText
     public static IReadOnlyList<string> StreamColumns { get; } =
         ["STREAM", "MB/s before", "after", "loss by latency", "by bandwidth", "remote pages"];
 
+    /// <summary>The columns of <see cref="LiveRow"/>.</summary>
+    public static IReadOnlyList<string> LiveColumns { get; } =
+        ["remedy", "remote at end", "most", "flips", "copies", "migrated", "pool", "pages/s", "wrong pages"];
+
+    /// <summary>A run over real frames as cells.</summary>
+    public static string[] LiveRow(LiveFlipResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return
+        [
+            result.Remedy.Name, Percent(result.RemoteShare), Percent(result.RemoteShareMax), Number(result.Flips),
+            Number(result.Copies), Number(result.Migrated), result.PoolFramesMax == 0 ? "" : Number(result.PoolFramesMax),
+            Number(result.PagesPerSecond), Number(result.WrongPages),
+        ];
+    }
+
     /// <summary>A sensitivity as cells.</summary>
     public static string[] SensitivityRow(FlipSensitivity one, double defaultValue)
     {

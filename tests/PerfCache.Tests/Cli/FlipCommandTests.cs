@@ -57,6 +57,22 @@ public sealed class FlipCommandTests : FolderFixture
         Assert.That(run.Out, Does.Match("(?m)^guest-gib +16 GiB +published +slides"));
     }
 
+    [Test]
+    public void Live_measures_and_runs_remedies_over_real_frames()
+    {
+        CliRun run = CliRun.Of("flip", "--live", "--nodes", "2", "--remedy", "naive,pool-static");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Out, Does.Contain("emulated nodes").And.Match("(?m)^copy-break measured here: [0-9]+ bytes"));
+        Assert.That(run.Out, Does.Match("(?m)^ *naive +[0-9.]+% .* 0$"));
+        CliRun json = CliRun.Of("flip", "--live", "--nodes", "2", "--remedy", "copy", "--json");
+        Assert.That(json.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("kind").GetString()).Distinct(),
+            Is.EqualTo(new[] { "liveCost", "copyBreak", "live" }));
+    }
+
+    [TestCase("--set is for the model", "--live", "--nodes", "2", "--set", "retention=1")]
+    [TestCase("--nodes is for --live", "--nodes", "2")]
+    [TestCase("--nodes: '1' is not a whole number from 2 to 8", "--live", "--nodes", "1")]
     [TestCase("there is no parameter 'nonsense'", "--set", "nonsense=1")]
     [TestCase("latency-ratio=0.5 is out of range; it is from 1 to 100", "--set", "latency-ratio=0.5")]
     [TestCase("--remedy: there is no remedy 'magic'; there are naive, lifo", "--remedy", "magic")]
