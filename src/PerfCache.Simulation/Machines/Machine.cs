@@ -31,7 +31,7 @@ internal sealed record MachineOptions
     /// <summary>False: whoever allocates reclaims himself, and waits for it.</summary>
     public bool ReclaimsInBackground { get; init; } = true;
 
-    /// <summary>Room on the swap device, which is a disk of the same kind.</summary>
+    /// <summary>Room on the swap device.</summary>
     public long SwapPages { get; init; }
 }
 
@@ -83,7 +83,7 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         Cache.Watch.ActiveShareMin = parameters.Value("min-active");
         Cache.Watch.LentShareMin = parameters.Value("max-remote");
         Disk = new Disk(options.Disk, parameters);
-        SwapDisk = new Disk(options.Disk, parameters);
+        SwapDisk = Disk.ForSwap(parameters);
         Egress = new QueuedServer(
             (long)(parameters.Value("network-us") * VirtualClock.Microsecond),
             parameters.Value("network-gbit") * 1e9 / 8, depth: 0);

@@ -47,7 +47,8 @@ internal sealed class BalloonPair : IDisposable
             Disk = scenario.Disk,
             SwapPages = client / 4,
         });
-        Room.Host = new BalloonHost(Room.Queue, server + client, controller, parameters);
+        uint host = Math.Max(scenario.Pages("host-mib"), server + client);
+        Room.Host = new BalloonHost(Room.Queue, host, controller, parameters);
         Room.Host.Add(Server, server - movable);
         Room.Host.Add(Client, client);
     }

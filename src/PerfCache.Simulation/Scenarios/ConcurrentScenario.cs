@@ -9,7 +9,7 @@ namespace PerfCache.Simulation.Scenarios;
 /// <param name="Workload">What the lender does.</param>
 /// <param name="Name">Which detectors.</param>
 /// <param name="Profile">The kernel.</param>
-/// <param name="PerSecond">The lender's I/Os per second.</param>
+/// <param name="PerSecond">The lender's I/Os per second, those that the scale leaves out included.</param>
 /// <param name="OverSolo">They, over those of the run without lending.</param>
 /// <param name="OverSoloSecondHalf">The same in the second half.</param>
 /// <param name="BorrowerPerSecond">The borrower's I/Os per second in the same time.</param>
@@ -100,13 +100,14 @@ internal static class ConcurrentScenario
         long half = lender.Done;
         pair.Room.RunUntil(start + VirtualClock.FromSeconds(RunSeconds), run);
 
-        double all = lender.Done / RunSeconds;
-        double secondHalf = (lender.Done - half) / (RunSeconds / 2);
+        double scale = pair.Scenario.Scale;
+        double all = lender.Done * scale / RunSeconds;
+        double secondHalf = (lender.Done - half) * scale / (RunSeconds / 2);
         if (!pair.Options.Lends) solo = (all, secondHalf);
         PumaJournal? journal = pair.Lender.Lender?.Journal;
         return new ConcurrentOutcome(
             workload, pair.Options.Name, pair.Options.Profile, all, all / solo.All, secondHalf / solo.SecondHalf,
-            ((borrower?.Done ?? 0) - borrowed) / RunSeconds, pair.Suspensions - cycles,
+            ((borrower?.Done ?? 0) - borrowed) * scale / RunSeconds, pair.Suspensions - cycles,
             Signs(journal, PumaCause.Refault), Signs(journal, PumaCause.Pressure), pair.FirstSuspension(start));
     }
 

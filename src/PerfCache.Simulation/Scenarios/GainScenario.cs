@@ -9,7 +9,7 @@ namespace PerfCache.Simulation.Scenarios;
 /// <param name="Profile">The kernel.</param>
 /// <param name="Disk">The borrower's disk.</param>
 /// <param name="Workload">How it reads.</param>
-/// <param name="Without">I/Os per second without PUMA.</param>
+/// <param name="Without">I/Os per second without PUMA, those that the scale leaves out included.</param>
 /// <param name="With">And with it.</param>
 /// <param name="MissesAtLender">The part of the borrower's misses that a lender answered.</param>
 internal sealed record GainOutcome(
@@ -80,7 +80,7 @@ internal static class GainScenario
             (client.Done, pair.Room.Queue.NowNanos, client.FromDisk, client.FromLenders);
         RunRequests(pair, client, requests / 4, run);
         double misses = client.FromDisk - disks + client.FromLenders - lent;
-        return ((client.Done - done) / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
+        return ((client.Done - done) * scenario.Scale / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
             misses == 0 ? 0 : (client.FromLenders - lent) / misses);
     }
 
