@@ -26,6 +26,9 @@ internal sealed record MachineOptions
 
     public KernelProfile Profile { get; init; }
 
+    /// <summary>How many times as large the machine is that it stands for.</summary>
+    public double Scale { get; init; } = 1;
+
     public DiskKind Disk { get; init; } = DiskKind.Ssd;
 
     /// <summary>False: whoever allocates reclaims himself, and waits for it.</summary>
@@ -79,7 +82,7 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         MinWatermark = (uint)Math.Max(48, options.MemoryPages * share);
         LowWatermark = MinWatermark + (MinWatermark / 4);
         HighWatermark = MinWatermark + (MinWatermark / 2);
-        Cache = MachineCache.Create(options.Profile, options.MemoryPages);
+        Cache = MachineCache.Create(options.Profile, options.MemoryPages, options.Scale);
         Cache.Watch.ActiveShareMin = parameters.Value("min-active");
         Cache.Watch.LentShareMin = parameters.Value("max-remote");
         Disk = new Disk(options.Disk, parameters);

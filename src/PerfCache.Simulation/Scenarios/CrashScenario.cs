@@ -33,6 +33,9 @@ internal static class CrashScenario
 {
     internal const string Steps = "ballooning by pressure";
     internal const string Goal = "ballooning by a goal";
+    internal const string LittleSwap = "by a goal, little swap, no help on OOM";
+    private const double SwapShare = 0.25;
+    private const double LittleSwapShare = 0.03;
     private const double StartSeconds = 420;
     private const double EndSeconds = 1500;
     private const double AskedShare = 0.92;
@@ -48,11 +51,17 @@ internal static class CrashScenario
         foreach (KernelProfile profile in scenario.Profiles)
         {
             TimeSpan round = TimeSpan.FromSeconds(scenario.Parameters.Value("balloon-round-s"));
-            foreach ((string name, IBalloonController controller) in
-                ((string, IBalloonController)[])[(Steps, new PressureController(256 / scenario.Scale)), (Goal, new GoalController(round, 256 / scenario.Scale))])
+            (string Name, IBalloonController Controller, double Swap)[] hosts =
+            [
+                (Steps, new PressureController(256 / scenario.Scale), SwapShare),
+                (Goal, new GoalController(round, 256 / scenario.Scale), SwapShare),
+                (LittleSwap, new GoalController(round, 256 / scenario.Scale), LittleSwapShare),
+            ];
+            foreach ((string name, IBalloonController controller, double swap) in hosts)
             {
                 run.Part = $"malloc for long, {PairRun.NameOf(profile)}, {name}";
-                using BalloonPair pair = new(scenario, profile, controller, movedShare: 0);
+                using BalloonPair pair = new(
+                    scenario, profile, controller, movedShare: 0, swap, deflatesOnOutOfMemory: name != LittleSwap);
                 outcomes.Add(RunOne(pair.Room, pair.Server, pair.Client, name, profile, scenario, run, mallocs));
                 timelines.AddRange(pair.Timelines(name + ", long", scenario.Scale));
             }

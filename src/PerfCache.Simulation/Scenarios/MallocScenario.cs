@@ -118,6 +118,7 @@ internal static class MallocScenario
             AnonymousPages = (uint)(server * (1 - IdleShare)),
             ReportedPages = (uint)(server * IdleShare),
             Profile = profile,
+            Scale = scenario.Scale,
             Disk = scenario.Disk,
         });
         MallocClient malloc = room.Run(machine, AskOptions(server));

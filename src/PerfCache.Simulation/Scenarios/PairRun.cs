@@ -57,6 +57,7 @@ internal sealed class PairRun : IDisposable
             MemoryPages = scenario.Pages("lender-mib"),
             AnonymousPages = options.AnonymousPages,
             Profile = options.Profile,
+            Scale = scenario.Scale,
             Disk = disk,
             SwapPages = scenario.Pages("lender-mib") / 4,
             ReclaimsInBackground = options.ReclaimsInBackground,
@@ -66,6 +67,7 @@ internal sealed class PairRun : IDisposable
             Name = "borrower",
             MemoryPages = scenario.Pages("borrower-mib"),
             Profile = options.Profile,
+            Scale = scenario.Scale,
             Disk = disk,
         });
         Lender.Watch.LentStayInactive = options.LentStayInactive;

@@ -91,6 +91,7 @@ public sealed class PumaBandTests
         ScenarioOptions options = Options(1, 64) with { Profiles = [KernelProfile.Linux6] };
         (List<ConcurrentOutcome> outcomes, ScenarioReport report) = ConcurrentScenario.Run(options, s_run, withUniform: false);
         bool fired = outcomes.Single(one => one.Name == "#2").ByPressure > 0;
+        Assert.That(outcomes.Single(one => one.Name == "#3").OverSolo, Is.GreaterThan(outcomes.Single(one => one.Name == "none").OverSolo));
         Assert.That(report.Findings.Single(), Does.StartWith("linux-6").And.EndWith(fired ? "#2 fired" : "#2 never fired"));
     }
 
@@ -119,7 +120,9 @@ public sealed class PumaBandTests
         List<CrashOutcome> outcomes = CrashScenario.Run(Options(1, 16), s_run).Outcomes;
         CrashOutcome One(string name) => outcomes.Single(one => one.Name == name);
         Assert.That(One(CrashScenario.Steps).RecoverySeconds, Is.GreaterThan(120));
+        Assert.That(One(CrashScenario.Steps).SlowSeconds, Is.GreaterThan(60));
         Assert.That(One(CrashScenario.Goal).SwappedPages, Is.GreaterThan(0));
+        Assert.That(One(CrashScenario.LittleSwap).WasKilled, Is.True, "rounds of ten seconds come too late");
         CrashOutcome puma = One("PUMA");
         Assert.That((puma.SwappedPages, puma.WasKilled, puma.Blocks), Is.EqualTo((0L, false, puma.Wanted)));
         Assert.That(puma.SlowSeconds, Is.Zero);
