@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -130,8 +131,15 @@ internal static class ConcurrentScenario
         foreach (ConcurrentOutcome[] of in outcomes.GroupBy(one => (one.Profile, one.Workload)).Select(group => group.ToArray()))
         {
             ConcurrentOutcome One(string name) => of.First(one => one.Name == name);
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(of[0].Profile)}, {of[0].Workload}: the lender keeps {100 * One("none").OverSolo:0.0} % of its speed without detectors and {100 * One("#3").OverSolo:0.0} % with #3; suspend cycles: #1 {One("#1").Cycles}, #2 {One("#2").Cycles}, #3 {One("#3").Cycles}; first suspension: #1 {One("#1").FirstSuspension:0.0} s, #2 {One("#2").FirstSuspension:0.0} s, #3 {One("#3").FirstSuspension:0.0} s; #2 {(One("#2").ByPressure > 0 ? "fired" : "never fired")}"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(of[0].Profile)}, {of[0].Workload}: the lender keeps "
+                + $"{100 * One("none").OverSolo:0.0} % of its speed without detectors and "
+                + $"{100 * One("#3").OverSolo:0.0} % with #3; suspend cycles: #1 {One("#1").Cycles}, #2 "
+                + $"{One("#2").Cycles}, #3 {One("#3").Cycles}; first suspension: #1 "
+                + $"{One("#1").FirstSuspension:0.0} s, #2 {One("#2").FirstSuspension:0.0} s, #3 "
+                + $"{One("#3").FirstSuspension:0.0} s; #2 "
+                + $"{(One("#2").ByPressure > 0 ? "fired" : "never fired")}"));
         }
 
         return new ScenarioReport

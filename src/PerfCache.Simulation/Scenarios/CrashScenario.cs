@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -88,9 +89,17 @@ internal static class CrashScenario
             one.SwappedPages, one.RecoverySeconds,
         })]);
 
-    internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(
-        one => FormattableString.Invariant(
-            $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps {one.SwappedPages} pages in all with the client, and {(one.WasKilled ? "is killed" : "is not killed")}; the client ") + (one.RecoverySeconds < 0 ? "does not recover in the run" : FormattableString.Invariant($"is as fast as before after {one.RecoverySeconds:0} s")));
+    internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(one =>
+    {
+        string end = one.WasKilled ? "is killed" : "is not killed";
+        string client = one.RecoverySeconds < 0
+            ? "does not recover in the run"
+            : string.Create(CultureInfo.InvariantCulture, $"is as fast as before after {one.RecoverySeconds:0} s");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps "
+            + $"{one.SwappedPages} pages with the client, and {end}; the client {client}");
+    });
 
     private static CrashOutcome RunOne(
         MachineRoom room, Machine server, Machine client, string name, KernelProfile profile, ScenarioOptions scenario,

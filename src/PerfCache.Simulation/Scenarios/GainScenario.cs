@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -102,8 +103,11 @@ internal static class GainScenario
         List<string> findings = [];
         foreach (GainOutcome one in outcomes)
         {
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(one.Profile)}, {PairRun.NameOf(one.Disk)}, {one.Workload}: {one.Gain:0.00} times the I/Os per second") + (one.Gain < PaysFrom ? "; PUMA does not pay here" : ""));
+            string pays = one.Gain < PaysFrom ? "; PUMA does not pay here" : "";
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(one.Profile)}, {PairRun.NameOf(one.Disk)}, {one.Workload}: "
+                + $"{one.Gain:0.00} times the I/Os per second{pays}"));
         }
 
         return new ScenarioReport

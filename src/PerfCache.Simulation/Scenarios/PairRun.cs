@@ -72,8 +72,10 @@ internal sealed class PairRun : IDisposable
         });
         Lender.Watch.LentStayInactive = options.LentStayInactive;
         Lender.Watch.ForcesDeactivation = options.Forces;
-        if (options.Lends)
-            Room.Lend(Lender, Borrower, LenderOptionsOf(parameters, options), BorrowerOptionsOf(parameters, options), options.QuotaPages);
+        if (!options.Lends) return;
+        Room.Lend(
+            Lender, Borrower, LenderOptionsOf(parameters, options), BorrowerOptionsOf(parameters, options),
+            options.QuotaPages);
     }
 
     internal ScenarioOptions Scenario { get; }
