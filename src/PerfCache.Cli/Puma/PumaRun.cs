@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Simulation.Machines;
 using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Reports;
@@ -79,8 +80,10 @@ internal sealed class PumaRun(CliContext context, PumaRequest request)
         {
             double simulated = (double)report.Tables[0].Rows[0][1]!;
             long requests = (long)report.Tables[0].Rows[0][2]!;
-            context.Error.WriteLine(FormattableString.Invariant(
-                $"scale: {seconds:0.0} s, {simulated / seconds:0.0} virtual seconds a second, {requests / seconds / 1e6:0.00} million I/Os a second"));
+            context.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"scale: {seconds:0.0} s, {simulated / seconds:0.0} virtual seconds a second, "
+                + $"{requests / seconds / 1e6:0.00} million I/Os a second"));
         }
 
         if (request.Json)

@@ -52,6 +52,9 @@ internal sealed class BalloonHost : IEventTarget
             queue.Schedule(queue.NowNanos + RoundNanos, this, Round);
     }
 
+    /// <summary>True where balloons give pages back when their guest is out of memory: an option of the device.</summary>
+    internal bool DeflatesOnOutOfMemory { get; init; } = true;
+
     /// <summary>All memory of the host, in pages.</summary>
     internal long HostPages { get; }
 
@@ -71,6 +74,7 @@ internal sealed class BalloonHost : IEventTarget
             new BalloonOptions
             {
                 PagesPerRequest = _requestPages,
+                DeflatesOnOutOfMemory = DeflatesOnOutOfMemory,
                 BackOff = TimeSpan.FromMilliseconds((double)_backOffNanos / VirtualClock.Millisecond),
             }, VirtualClock.Second);
         balloon.TargetPages = machine.BalloonPages;

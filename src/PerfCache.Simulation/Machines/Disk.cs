@@ -31,7 +31,6 @@ internal sealed class Disk
 
     internal Disk(DiskKind kind, ParameterSet parameters)
     {
-        Kind = kind;
         (double latency, double megabytes, long depth) = kind switch
         {
             DiskKind.Hdd => (parameters.Value("hdd-ms") * VirtualClock.Millisecond, parameters.Value("hdd-mb"), 1),
@@ -44,11 +43,15 @@ internal sealed class Disk
         _server = new QueuedServer(kind == DiskKind.Hdd ? 0 : (long)latency, megabytes * 1e6, (int)depth);
     }
 
-    internal DiskKind Kind { get; }
+    private Disk(QueuedServer server) => _server = server;
 
     internal long PagesRead { get; private set; }
 
     internal long PagesWritten { get; private set; }
+
+    /// <summary>A swap device.</summary>
+    internal static Disk ForSwap(ParameterSet parameters) => new(new QueuedServer(
+        (long)(parameters.Value("swap-us") * VirtualClock.Microsecond), parameters.Value("swap-mb") * 1e6, depth: 1));
 
     /// <summary>Reads neighbouring pages.</summary>
     /// <returns>When they are there.</returns>

@@ -26,12 +26,15 @@ internal sealed record MachineOptions
 
     public KernelProfile Profile { get; init; }
 
+    /// <summary>How many times as large the machine is that it stands for.</summary>
+    public double Scale { get; init; } = 1;
+
     public DiskKind Disk { get; init; } = DiskKind.Ssd;
 
     /// <summary>False: whoever allocates reclaims himself, and waits for it.</summary>
     public bool ReclaimsInBackground { get; init; } = true;
 
-    /// <summary>Room on the swap device, which is a disk of the same kind.</summary>
+    /// <summary>Room on the swap device.</summary>
     public long SwapPages { get; init; }
 }
 
@@ -79,11 +82,11 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         MinWatermark = (uint)Math.Max(48, options.MemoryPages * share);
         LowWatermark = MinWatermark + (MinWatermark / 4);
         HighWatermark = MinWatermark + (MinWatermark / 2);
-        Cache = MachineCache.Create(options.Profile, options.MemoryPages);
+        Cache = MachineCache.Create(options.Profile, options.MemoryPages, options.Scale);
         Cache.Watch.ActiveShareMin = parameters.Value("min-active");
         Cache.Watch.LentShareMin = parameters.Value("max-remote");
         Disk = new Disk(options.Disk, parameters);
-        SwapDisk = new Disk(options.Disk, parameters);
+        SwapDisk = Disk.ForSwap(parameters);
         Egress = new QueuedServer(
             (long)(parameters.Value("network-us") * VirtualClock.Microsecond),
             parameters.Value("network-gbit") * 1e9 / 8, depth: 0);

@@ -37,8 +37,12 @@ internal abstract class MachineCache : IDisposable
 
     internal abstract CacheMemory Memory { get; }
 
-    internal static MachineCache Create(KernelProfile profile, uint frames) => profile == KernelProfile.Linux315
-        ? new MachineCache<Linux315>(frames) : new MachineCache<Linux6>(frames);
+    /// <summary>Makes a cache.</summary>
+    /// <param name="profile">The kernel.</param>
+    /// <param name="frames">All frames of the machine.</param>
+    /// <param name="scale">How many times as large the machine is that it stands for.</param>
+    internal static MachineCache Create(KernelProfile profile, uint frames, double scale) =>
+        profile == KernelProfile.Linux315 ? new MachineCache<Linux315>(frames) : ScaledCache.Linux6(frames, scale);
 
     internal abstract ObjectId AddObject(ulong pages);
 

@@ -47,17 +47,21 @@ public static class MachineParameters
         Assumed("fast-ssd-us", 80, "us", 0.1, 1e6, "fast SSD: a random read"),
         Assumed("fast-ssd-mb", 3000, "MB/s", 0.001, 1e6, "fast SSD: bandwidth"),
         Assumed("fast-ssd-depth", 32, "requests", 1, 4096, "fast SSD: at work at once") with { IsWhole = true },
+        Assumed("swap-us", 250, "us", 0.1, 1e6, "swap device: a write of up to 32 pages, beside the transfer"),
+        Assumed("swap-mb", 500, "MB/s", 0.001, 1e6, "swap device: bandwidth"),
         Assumed("watermark-min", 0.0028, "1", 0.0001, 0.2, "free share below which allocations reclaim themselves; "
             + "Linux's rule 4*sqrt(KiB) gives this at 2 GiB"),
         Published("dirty-expire-s", 30, "s", 0.01, 3600, "Linux dirty_expire_centisecs"),
         Published("dirty-wakeup-s", 5, "s", 0.01, 3600, "Linux dirty_writeback_centisecs"),
         Chosen("lender-mib", 2048, "MiB", 1, 1 << 24, "memory of the lending machine"),
         Chosen("borrower-mib", 1024, "MiB", 1, 1 << 24, "memory of the borrowing machine"),
+        Chosen("host-mib", 0, "MiB", 0, 1 << 25, "memory of the host that balloons share; 0 for what both machines have"),
     ]);
 
     /// <summary>
     /// The parameters of a run at another scale: memory is divided by the factor, and all that one I/O takes is multiplied
-    /// by it, so that a run passes the same stages at the same virtual times with a fraction of the events.
+    /// by it, so that a run passes the same stages at the same virtual times with a fraction of the events. Allocation and
+    /// swap are not stretched: blocks keep their size, so that their time can be told.
     /// </summary>
     internal static ParameterSet Stretched(ParameterSet parameters, double factor)
     {

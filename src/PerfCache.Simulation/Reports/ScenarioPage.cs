@@ -129,7 +129,9 @@ public sealed record ScenarioPage
         List<PlotPoint> points = [];
         for (int i = 0; i + size <= timeline.Samples.Count; i += size)
         {
-            double mean = timeline.Samples.Skip(i).Take(size).Average(one => one.Done) / timeline.IntervalSeconds;
+            // As many as the machines would do at scale 1.
+            double scale = timeline.PageBytes / 4096 / timeline.IntervalSeconds;
+            double mean = timeline.Samples.Skip(i).Take(size).Average(one => one.Done) * scale;
             double seconds = timeline.Samples[i + size - 1].Seconds;
             points.Add(new PlotPoint(seconds, mean, Invariant($"{mean:0} a second, {seconds:0} s")));
         }

@@ -17,8 +17,11 @@ internal sealed class BalloonPair : IDisposable
     /// <param name="profile">The kernel of both.</param>
     /// <param name="controller">Who decides about balloons.</param>
     /// <param name="movedShare">The part of the server's memory that the client has at the start.</param>
+    /// <param name="swapShare">The server's swap device, as a part of its memory.</param>
+    /// <param name="deflatesOnOutOfMemory">Whether balloons help guests without memory.</param>
     internal BalloonPair(
-        ScenarioOptions scenario, KernelProfile profile, IBalloonController controller, double movedShare)
+        ScenarioOptions scenario, KernelProfile profile, IBalloonController controller, double movedShare,
+        double swapShare = 0.25, bool deflatesOnOutOfMemory = true)
     {
         const double MovableShare = 0.75;
         ParameterSet parameters = scenario.Scaled;
@@ -35,8 +38,9 @@ internal sealed class BalloonPair : IDisposable
             AnonymousPages = moved == 0 ? 0 : server - moved - (uint)(server * parameters.Value("watermark-min") * 1.5),
             BalloonPages = moved,
             Profile = profile,
+            Scale = scenario.Scale,
             Disk = scenario.Disk,
-            SwapPages = server / 4,
+            SwapPages = (long)(server * swapShare),
         });
         Client = Room.Add(new MachineOptions
         {
@@ -44,10 +48,15 @@ internal sealed class BalloonPair : IDisposable
             MemoryPages = client + movable,
             BalloonPages = movable - moved,
             Profile = profile,
+            Scale = scenario.Scale,
             Disk = scenario.Disk,
             SwapPages = client / 4,
         });
-        Room.Host = new BalloonHost(Room.Queue, server + client, controller, parameters);
+        uint host = Math.Max(scenario.Pages("host-mib"), server + client);
+        Room.Host = new BalloonHost(Room.Queue, host, controller, parameters)
+        {
+            DeflatesOnOutOfMemory = deflatesOnOutOfMemory,
+        };
         Room.Host.Add(Server, server - movable);
         Room.Host.Add(Client, client);
     }

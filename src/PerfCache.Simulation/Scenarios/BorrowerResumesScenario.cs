@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -101,10 +102,16 @@ internal static class BorrowerResumesScenario
         {
             BorrowerResumesOutcome[] of = [.. outcomes.Where(one => one.Profile == profile)];
             string name = PairRun.NameOf(profile);
-            findings.Add(FormattableString.Invariant(
-                $"{name}, detectors off: the borrower gets {100 * of[0].LentShare:0} % of the idle memory, and {100 * of[1].LentShare:0} % with forced deactivation"));
-            findings.Add(FormattableString.Invariant(
-                $"{name}, detectors on: set off by the borrower's own puts, lending is suspended {of[2].Suspensions} times and {100 * of[2].SuspendedShare:0} % of the time, and the borrower gets {100 * of[2].LentShare:0} %; an idle-aware #2 (ours, off by default) gives {100 * of[3].LentShare:0} %"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name}, detectors off: the borrower gets {100 * of[0].LentShare:0} % of the idle "
+                + $"memory, and {100 * of[1].LentShare:0} % with forced deactivation"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name}, detectors on: set off by the borrower's own puts, lending is suspended "
+                + $"{of[2].Suspensions} times and {100 * of[2].SuspendedShare:0} % of the time, and the "
+                + $"borrower gets {100 * of[2].LentShare:0} %; an idle-aware #2 (ours, off by default) "
+                + $"gives {100 * of[3].LentShare:0} %"));
         }
 
         return new ScenarioReport

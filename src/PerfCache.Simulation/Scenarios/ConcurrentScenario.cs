@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -9,7 +10,7 @@ namespace PerfCache.Simulation.Scenarios;
 /// <param name="Workload">What the lender does.</param>
 /// <param name="Name">Which detectors.</param>
 /// <param name="Profile">The kernel.</param>
-/// <param name="PerSecond">The lender's I/Os per second.</param>
+/// <param name="PerSecond">The lender's I/Os per second, those that the scale leaves out included.</param>
 /// <param name="OverSolo">They, over those of the run without lending.</param>
 /// <param name="OverSoloSecondHalf">The same in the second half.</param>
 /// <param name="BorrowerPerSecond">The borrower's I/Os per second in the same time.</param>
@@ -100,13 +101,14 @@ internal static class ConcurrentScenario
         long half = lender.Done;
         pair.Room.RunUntil(start + VirtualClock.FromSeconds(RunSeconds), run);
 
-        double all = lender.Done / RunSeconds;
-        double secondHalf = (lender.Done - half) / (RunSeconds / 2);
+        double scale = pair.Scenario.Scale;
+        double all = lender.Done * scale / RunSeconds;
+        double secondHalf = (lender.Done - half) * scale / (RunSeconds / 2);
         if (!pair.Options.Lends) solo = (all, secondHalf);
         PumaJournal? journal = pair.Lender.Lender?.Journal;
         return new ConcurrentOutcome(
             workload, pair.Options.Name, pair.Options.Profile, all, all / solo.All, secondHalf / solo.SecondHalf,
-            ((borrower?.Done ?? 0) - borrowed) / RunSeconds, pair.Suspensions - cycles,
+            ((borrower?.Done ?? 0) - borrowed) * scale / RunSeconds, pair.Suspensions - cycles,
             Signs(journal, PumaCause.Refault), Signs(journal, PumaCause.Pressure), pair.FirstSuspension(start));
     }
 
@@ -129,8 +131,15 @@ internal static class ConcurrentScenario
         foreach (ConcurrentOutcome[] of in outcomes.GroupBy(one => (one.Profile, one.Workload)).Select(group => group.ToArray()))
         {
             ConcurrentOutcome One(string name) => of.First(one => one.Name == name);
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(of[0].Profile)}, {of[0].Workload}: the lender keeps {100 * One("none").OverSolo:0.0} % of its speed without detectors and {100 * One("#3").OverSolo:0.0} % with #3; suspend cycles: #1 {One("#1").Cycles}, #2 {One("#2").Cycles}, #3 {One("#3").Cycles}; first suspension: #1 {One("#1").FirstSuspension:0.0} s, #2 {One("#2").FirstSuspension:0.0} s, #3 {One("#3").FirstSuspension:0.0} s; #2 {(One("#2").ByPressure > 0 ? "fired" : "never fired")}"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(of[0].Profile)}, {of[0].Workload}: the lender keeps "
+                + $"{100 * One("none").OverSolo:0.0} % of its speed without detectors and "
+                + $"{100 * One("#3").OverSolo:0.0} % with #3; suspend cycles: #1 {One("#1").Cycles}, #2 "
+                + $"{One("#2").Cycles}, #3 {One("#3").Cycles}; first suspension: #1 "
+                + $"{One("#1").FirstSuspension:0.0} s, #2 {One("#2").FirstSuspension:0.0} s, #3 "
+                + $"{One("#3").FirstSuspension:0.0} s; #2 "
+                + $"{(One("#2").ByPressure > 0 ? "fired" : "never fired")}"));
         }
 
         return new ScenarioReport

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -33,6 +34,9 @@ internal static class CrashScenario
 {
     internal const string Steps = "ballooning by pressure";
     internal const string Goal = "ballooning by a goal";
+    internal const string LittleSwap = "by a goal, little swap, no help on OOM";
+    private const double SwapShare = 0.25;
+    private const double LittleSwapShare = 0.03;
     private const double StartSeconds = 420;
     private const double EndSeconds = 1500;
     private const double AskedShare = 0.92;
@@ -48,11 +52,17 @@ internal static class CrashScenario
         foreach (KernelProfile profile in scenario.Profiles)
         {
             TimeSpan round = TimeSpan.FromSeconds(scenario.Parameters.Value("balloon-round-s"));
-            foreach ((string name, IBalloonController controller) in
-                ((string, IBalloonController)[])[(Steps, new PressureController(256 / scenario.Scale)), (Goal, new GoalController(round, 256 / scenario.Scale))])
+            (string Name, IBalloonController Controller, double Swap)[] hosts =
+            [
+                (Steps, new PressureController(256 / scenario.Scale), SwapShare),
+                (Goal, new GoalController(round, 256 / scenario.Scale), SwapShare),
+                (LittleSwap, new GoalController(round, 256 / scenario.Scale), LittleSwapShare),
+            ];
+            foreach ((string name, IBalloonController controller, double swap) in hosts)
             {
                 run.Part = $"malloc for long, {PairRun.NameOf(profile)}, {name}";
-                using BalloonPair pair = new(scenario, profile, controller, movedShare: 0);
+                using BalloonPair pair = new(
+                    scenario, profile, controller, movedShare: 0, swap, deflatesOnOutOfMemory: name != LittleSwap);
                 outcomes.Add(RunOne(pair.Room, pair.Server, pair.Client, name, profile, scenario, run, mallocs));
                 timelines.AddRange(pair.Timelines(name + ", long", scenario.Scale));
             }
@@ -79,9 +89,17 @@ internal static class CrashScenario
             one.SwappedPages, one.RecoverySeconds,
         })]);
 
-    internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(
-        one => FormattableString.Invariant(
-            $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps {one.SwappedPages} pages in all with the client, and {(one.WasKilled ? "is killed" : "is not killed")}; the client ") + (one.RecoverySeconds < 0 ? "does not recover in the run" : FormattableString.Invariant($"is as fast as before after {one.RecoverySeconds:0} s")));
+    internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(one =>
+    {
+        string end = one.WasKilled ? "is killed" : "is not killed";
+        string client = one.RecoverySeconds < 0
+            ? "does not recover in the run"
+            : string.Create(CultureInfo.InvariantCulture, $"is as fast as before after {one.RecoverySeconds:0} s");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps "
+            + $"{one.SwappedPages} pages with the client, and {end}; the client {client}");
+    });
 
     private static CrashOutcome RunOne(
         MachineRoom room, Machine server, Machine client, string name, KernelProfile profile, ScenarioOptions scenario,

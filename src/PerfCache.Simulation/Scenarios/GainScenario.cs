@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -9,7 +10,7 @@ namespace PerfCache.Simulation.Scenarios;
 /// <param name="Profile">The kernel.</param>
 /// <param name="Disk">The borrower's disk.</param>
 /// <param name="Workload">How it reads.</param>
-/// <param name="Without">I/Os per second without PUMA.</param>
+/// <param name="Without">I/Os per second without PUMA, those that the scale leaves out included.</param>
 /// <param name="With">And with it.</param>
 /// <param name="MissesAtLender">The part of the borrower's misses that a lender answered.</param>
 internal sealed record GainOutcome(
@@ -80,7 +81,7 @@ internal static class GainScenario
             (client.Done, pair.Room.Queue.NowNanos, client.FromDisk, client.FromLenders);
         RunRequests(pair, client, requests / 4, run);
         double misses = client.FromDisk - disks + client.FromLenders - lent;
-        return ((client.Done - done) / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
+        return ((client.Done - done) * scenario.Scale / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
             misses == 0 ? 0 : (client.FromLenders - lent) / misses);
     }
 
@@ -102,8 +103,11 @@ internal static class GainScenario
         List<string> findings = [];
         foreach (GainOutcome one in outcomes)
         {
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(one.Profile)}, {PairRun.NameOf(one.Disk)}, {one.Workload}: {one.Gain:0.00} times the I/Os per second") + (one.Gain < PaysFrom ? "; PUMA does not pay here" : ""));
+            string pays = one.Gain < PaysFrom ? "; PUMA does not pay here" : "";
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(one.Profile)}, {PairRun.NameOf(one.Disk)}, {one.Workload}: "
+                + $"{one.Gain:0.00} times the I/Os per second{pays}"));
         }
 
         return new ScenarioReport

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
 
@@ -115,8 +116,13 @@ internal static class LenderResumesScenario
         {
             LenderResumesOutcome[] of = [.. outcomes.Where(one => one.Profile == profile)];
             (LenderResumesOutcome alone, LenderResumesOutcome inactive, LenderResumesOutcome integrated) = (of[0], of[1], of[2]);
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(profile)}: lent pages that stay inactive cost the lender a factor of {inactive.SecondsToRatio / alone.SecondsToRatio:0.00} in time and {inactive.OwnEvictions} own pages; in both lists it is {integrated.SecondsToRatio / alone.SecondsToRatio:0.00}, and {100 * integrated.ReadAgainShare:0} % of the working set are read again"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(profile)}: lent pages that stay inactive cost the lender a factor "
+                + $"of {inactive.SecondsToRatio / alone.SecondsToRatio:0.00} in time and "
+                + $"{inactive.OwnEvictions} own pages; in both lists it is "
+                + $"{integrated.SecondsToRatio / alone.SecondsToRatio:0.00}, and "
+                + $"{100 * integrated.ReadAgainShare:0} % of the working set are read again"));
         }
 
         return new ScenarioReport

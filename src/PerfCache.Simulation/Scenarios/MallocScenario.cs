@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Policies.Puma;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
@@ -118,6 +119,7 @@ internal static class MallocScenario
             AnonymousPages = (uint)(server * (1 - IdleShare)),
             ReportedPages = (uint)(server * IdleShare),
             Profile = profile,
+            Scale = scenario.Scale,
             Disk = scenario.Disk,
         });
         MallocClient malloc = room.Run(machine, AskOptions(server));
@@ -161,7 +163,8 @@ internal static class MallocScenario
         List<MachineTimeline> timelines)
     {
         run.Part = $"malloc, {PairRun.NameOf(profile)}, {name}";
-        using BalloonPair pair = new(scenario, profile, new DemandController((int)scenario.Parameters.Whole("balloon-request")), IdleShare);
+        DemandController controller = new((int)scenario.Parameters.Whole("balloon-request"));
+        using BalloonPair pair = new(scenario, profile, controller, IdleShare);
         pair.Room.Run(pair.Client, ClientOptions(scenario.Pages("borrower-mib")));
         MallocClient malloc = pair.Room.Run(pair.Server, AskOptions(scenario.Pages("lender-mib")));
         pair.Room.Sample(PairRun.SampleNanos);
@@ -236,12 +239,20 @@ internal static class MallocScenario
         {
             MallocOutcome One(string name) => of.First(one => one.Name == name);
             double overhead = (One(Balloon).Slowdown - 1) / (One(PumaDirect).Slowdown - 1);
-            findings.Add(FormattableString.Invariant(
-                $"{PairRun.NameOf(of[0].Profile)}: a block of 8 MiB takes {One(Balloon).Slowdown:0.0} times the reference from a balloon, {One(Puma).Slowdown:0.00} times from lent pages, and {One(PumaDirect).Slowdown:0.00} times where the program reclaims them all itself; the overhead is {overhead:0} times smaller even then; pages swapped under PUMA: {One(Puma).SwappedPages}"));
+            findings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{PairRun.NameOf(of[0].Profile)}: a block of 8 MiB takes {One(Balloon).Slowdown:0.0} "
+                + $"times the reference from a balloon, {One(Puma).Slowdown:0.00} times from lent "
+                + $"pages, and {One(PumaDirect).Slowdown:0.00} times where the program reclaims them "
+                + $"all itself; the overhead is {overhead:0} times smaller even then; pages swapped "
+                + $"under PUMA: {One(Puma).SwappedPages}"));
         }
 
-        findings.Add(FormattableString.Invariant(
-            $"the reclaim of a page is assumed to take {scenario.Parameters.Value("reclaim-ns"):0} ns; 2.9 times the reference is passed at {breaksAt:0} ns, all pages reclaimed by the program"));
+        findings.Add(string.Create(
+            CultureInfo.InvariantCulture,
+            $"the reclaim of a page is assumed to take "
+            + $"{scenario.Parameters.Value("reclaim-ns"):0} ns; 2.9 times the reference is passed "
+            + $"at {breaksAt:0} ns, all pages reclaimed by the program"));
         return new ScenarioReport
         {
             Scenario = "malloc",

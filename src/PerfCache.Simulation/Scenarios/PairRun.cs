@@ -57,6 +57,7 @@ internal sealed class PairRun : IDisposable
             MemoryPages = scenario.Pages("lender-mib"),
             AnonymousPages = options.AnonymousPages,
             Profile = options.Profile,
+            Scale = scenario.Scale,
             Disk = disk,
             SwapPages = scenario.Pages("lender-mib") / 4,
             ReclaimsInBackground = options.ReclaimsInBackground,
@@ -66,12 +67,15 @@ internal sealed class PairRun : IDisposable
             Name = "borrower",
             MemoryPages = scenario.Pages("borrower-mib"),
             Profile = options.Profile,
+            Scale = scenario.Scale,
             Disk = disk,
         });
         Lender.Watch.LentStayInactive = options.LentStayInactive;
         Lender.Watch.ForcesDeactivation = options.Forces;
-        if (options.Lends)
-            Room.Lend(Lender, Borrower, LenderOptionsOf(parameters, options), BorrowerOptionsOf(parameters, options), options.QuotaPages);
+        if (!options.Lends) return;
+        Room.Lend(
+            Lender, Borrower, LenderOptionsOf(parameters, options), BorrowerOptionsOf(parameters, options),
+            options.QuotaPages);
     }
 
     internal ScenarioOptions Scenario { get; }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Machines;
 
@@ -63,7 +64,9 @@ internal static class ScaleScenario
             ulong hot = (ulong)(pages * 0.3);
             AccessPattern pattern = i < MachineCount / 2
                 ? new UniformPattern((ulong)(pages * 1.2)) : new HotColdPattern(hot, hot, 0.02);
-            clients.Add(room.Run(room.Machines[i], new IoClientOptions { Pattern = pattern, StartNanos = pace * i / MachineCount, PaceNanos = pace }));
+            long start = pace * i / MachineCount;
+            clients.Add(room.Run(
+                room.Machines[i], new IoClientOptions { Pattern = pattern, StartNanos = start, PaceNanos = pace }));
         }
 
         room.RunUntil(VirtualClock.FromSeconds(3600 * hours), run);
@@ -97,8 +100,11 @@ internal static class ScaleScenario
         ],
         Findings =
         [
-            FormattableString.Invariant(
-                $"{outcome.Frames:N0} frames, {outcome.Requests:N0} I/Os in {outcome.VirtualSeconds:N0} virtual seconds; {outcome.BytesPerFrame:0.0} bytes a frame, shadows beside"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{outcome.Frames:N0} frames, {outcome.Requests:N0} I/Os in "
+                + $"{outcome.VirtualSeconds:N0} virtual seconds; {outcome.BytesPerFrame:0.0} bytes a "
+                + $"frame, shadows beside"),
         ],
         Parameters = scenario.Parameters,
     };

@@ -48,6 +48,13 @@ public sealed record ScenarioOptions
         if (Profiles.Count == 0) throw new ParameterException("no kernel is named; name linux-3.15 or linux-6");
         CheckMemory("lender-mib");
         CheckMemory("borrower-mib");
+        double machines = Parameters.Value("lender-mib") + Parameters.Value("borrower-mib");
+        if (Parameters.Value("host-mib") is > 0 and double host && host < machines)
+        {
+            throw new ParameterException(
+                $"host-mib={host:0.###} is less than lender-mib and borrower-mib together, {machines:0.###}; give the host more");
+        }
+
         if (Parameters.Value("send-pool") < Parameters.Value("message-pages"))
         {
             throw new ParameterException(
