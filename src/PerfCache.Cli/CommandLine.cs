@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
 using PerfCache.Simulation.Traces;
@@ -22,6 +23,7 @@ internal static class CommandLine
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
         perfcache numa                                    this machine's NUMA nodes and their distances
+        perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
         perfcache replay --help                           all options of a command
         """;
 
@@ -41,6 +43,7 @@ internal static class CommandLine
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
+        root.Add(new LendCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
