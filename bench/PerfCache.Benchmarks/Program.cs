@@ -10,5 +10,6 @@ if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
+if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

@@ -19,6 +19,7 @@ public sealed class FramePresence : IDisposable
 
     private readonly PageMemory _pages;
     private readonly SafeFileHandle? _map;
+    private readonly List<FrameId> _one = [];
     private readonly byte[] _entries = new byte[BatchPages * sizeof(ulong)];
 
     /// <summary>Opens the map.</summary>
@@ -75,6 +76,13 @@ public sealed class FramePresence : IDisposable
         }
 
         return done;
+    }
+
+    /// <summary>True unless a frame is known to be without memory.</summary>
+    public bool IsPresent(FrameId frame)
+    {
+        _one.Clear();
+        return FindAbsent(frame, 1, _one) == 0 || _one.Count == 0;
     }
 
     /// <inheritdoc/>

@@ -262,6 +262,20 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     }
 
     /// <summary>
+    /// Drops every item with bytes in a frame if its memory is gone, which is looked at again while nobody can write to
+    /// the frame: one that was just written is kept.
+    /// </summary>
+    /// <param name="frame">A frame that seemed to be without memory.</param>
+    /// <param name="presence">Who knows; of the store's own pages.</param>
+    /// <returns>Items dropped; -1 when the frame is not in the store.</returns>
+    public int ForgetTaken(FrameId frame, FramePresence presence)
+    {
+        ArgumentNullException.ThrowIfNull(presence);
+        int shard = _frames.ShardOf(frame);
+        return shard < 0 ? -1 : _shards[shard].ClearTaken(frame, presence);
+    }
+
+    /// <summary>
     /// Takes the next run of neighbouring frames that were written since they were last taken, for whoever tells the
     /// system that it may have them. What is written while the run is being dealt with counts as written again.
     /// </summary>

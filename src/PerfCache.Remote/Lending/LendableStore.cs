@@ -112,7 +112,7 @@ internal sealed class LendableStore : IDisposable
         foreach (FrameId frame in _absent)
         {
             // Most absent frames were never written, or have nothing in them since they were found the last time.
-            if (Items.Forget(frame) > 0) _takenFrames++;
+            if (Items.ForgetTaken(frame, _presence) > 0) _takenFrames++;
         }
 
         _sweepFrame = looked == 0 ? 1 : _sweepFrame + looked;

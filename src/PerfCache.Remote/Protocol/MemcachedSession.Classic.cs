@@ -244,13 +244,29 @@ internal sealed partial class MemcachedSession
                 return tokens[2].SequenceEqual("dump"u8)
                     ? Say("END"u8)
                     : Say("CLIENT_ERROR usage: stats detail on|off|dump"u8);
-            case "items" or "slabs" or "sizes":
-                // There are no slabs here; tools that ask get an empty answer.
+            case "items" or "slabs":
+                WriteClassStats(topic == "items");
+                return Say("END"u8);
+            case "sizes":
                 return Say("END"u8);
         }
 
         if (_settings.Facts is { } facts && !facts.TryWrite(topic, _store, AddFact)) return Say("ERROR"u8);
         return Say("END"u8);
+    }
+
+    /// <summary>There are no slabs here: tools that ask get everything as one class.</summary>
+    private void WriteClassStats(bool items)
+    {
+        ItemStatistics now = _items.Statistics;
+        string[] facts = items
+            ? [$"items:1:number {now.Items}", "items:1:age 0", $"items:1:mem_requested {now.ValueBytes + now.KeyBytes}",
+                $"items:1:evicted {now.Evicted}", "items:1:outofmemory 0", $"items:1:reclaimed {now.Expired}"]
+            : [$"1:chunk_size {_store.Pages.PageBytes}", "1:chunks_per_page 1",
+                $"1:total_pages {now.UsedFrames + now.FreeFrames}", $"1:total_chunks {now.UsedFrames + now.FreeFrames}",
+                $"1:used_chunks {now.UsedFrames}", $"1:free_chunks {now.FreeFrames}", "active_slabs 1",
+                $"total_malloced {(now.UsedFrames + now.FreeFrames) * _store.Pages.PageBytes}"];
+        foreach (string fact in facts) _reply.AppendLine(System.Text.Encoding.ASCII.GetBytes("STAT " + fact));
     }
 
     private void AddFact(string name, string value) =>
