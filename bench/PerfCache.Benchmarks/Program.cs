@@ -11,5 +11,6 @@ if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Conso
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
 if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Console.Out, Console.Error);
+if (args is ["lender-malloc", .. string[] malloc]) return LenderMalloc.Run(malloc, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

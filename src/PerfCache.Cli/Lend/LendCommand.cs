@@ -59,7 +59,7 @@ internal sealed class LendCommand : CliCommand
         {
             lender = new Lender(options);
         }
-        catch (Exception wrong) when (wrong is ArgumentException or FormatException or FileNotFoundException)
+        catch (Exception wrong) when (wrong is ArgumentException or FormatException or IOException)
         {
             throw new UsageException(wrong.Message);
         }

@@ -126,7 +126,7 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
             head.Marks |= (RowMarks)ItemMarks.Won;
         }
 
-        if (fetch.NewExpiryTicks is { } expiry) info = info with { ExpiryTicks = head.ExpiryTicks = expiry };
+        if (fetch.NewExpiryTicks is { } expiry) head.ExpiryTicks = expiry;
         if (fetch.Unnoticed) return ItemRead.Hit;
         _hits++;
         Touched(row, (RowMarks)ItemMarks.Fetched);

@@ -136,7 +136,7 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     /// <param name="nowTicks">The time.</param>
     /// <param name="fetch">What to do with the item besides reading it.</param>
     /// <param name="destination">Gets the value.</param>
-    /// <param name="info">The item, with the new expiry, and with marks and age as they were before.</param>
+    /// <param name="info">The item with expiry, marks and age as they were before.</param>
     /// <param name="won">True when this reader has won the right to renew the value.</param>
     public ItemRead Fetch(
         ReadOnlySpan<byte> key, long nowTicks, in ItemFetch fetch, Span<byte> destination, out ItemInfo info,

@@ -11,7 +11,7 @@ namespace PerfCache.Remote.Lending;
 /// refaults      memory.stat              /proc/vmstat            workingset_activate_file
 /// deactivation  memory.stat              /proc/vmstat            pgdeactivate
 /// stalls        memory.pressure          /proc/pressure/memory   some total
-/// limits        memory.events            -                       high, max, oom
+/// limits        memory.events            -                       high, max, oom; memory.failcnt in version 1
 /// sizes         memory.max, .current     /proc/meminfo           MemAvailable, MemFree, MemTotal
 /// </code>
 /// Counters of the control group and of the machine are added: pressure on either takes memory from the owner. A kernel
@@ -25,6 +25,7 @@ internal sealed class PressureReader : IDisposable
     private readonly CounterFile? _stalls;
     private readonly CounterFile? _groupStat;
     private readonly CounterFile? _groupEvents;
+    private readonly CounterFile? _groupFailures;
     private readonly CounterFile? _groupStalls;
     private readonly CounterFile? _groupMax;
     private readonly CounterFile? _groupCurrent;
@@ -41,6 +42,7 @@ internal sealed class PressureReader : IDisposable
         Group = group;
         _groupStat = CounterFile.TryOpen(Path.Combine(group, "memory.stat"));
         _groupEvents = CounterFile.TryOpen(Path.Combine(group, "memory.events"));
+        _groupFailures = CounterFile.TryOpen(Path.Combine(group, "memory.failcnt"));
         _groupStalls = CounterFile.TryOpen(Path.Combine(group, "memory.pressure"));
         _groupMax = CounterFile.TryOpen(Path.Combine(group, "memory.max"))
             ?? CounterFile.TryOpen(Path.Combine(group, "memory.limit_in_bytes"));
@@ -53,8 +55,7 @@ internal sealed class PressureReader : IDisposable
 
     /// <summary>The files that tell something, for whoever wants to know what is relied on.</summary>
     internal IReadOnlyList<string> Sources =>
-        [.. new[] { _vmstat, _meminfo, _stalls, _groupStat, _groupEvents, _groupStalls, _groupMax, _groupCurrent }
-            .OfType<CounterFile>().Select(file => file.Path)];
+        [.. Files.OfType<CounterFile>().Select(file => file.Path)];
 
     /// <summary>What is missing, and what is done without it.</summary>
     internal IReadOnlyList<string> FallBacks
@@ -65,7 +66,7 @@ internal sealed class PressureReader : IDisposable
             if (_vmstat is null && _groupStat is null) missing.Add("no refault and deactivation counters");
             else if (Deactivations is null) missing.Add("no deactivation counter (multi-generation lists)");
             if (_stalls is null && _groupStalls is null) missing.Add("no stall times (PSI)");
-            if (_groupEvents is null) missing.Add("no events of a control group");
+            if (_groupEvents is null && _groupFailures is null) missing.Add("no events of a control group");
             if (_meminfo is null) missing.Add("no sizes: the floor of free memory is not watched");
             return missing;
         }
@@ -74,12 +75,7 @@ internal sealed class PressureReader : IDisposable
     /// <summary>Reads everything once.</summary>
     internal PressureSample Read(long nowTicks)
     {
-        foreach (CounterFile? file in new[]
-            { _vmstat, _meminfo, _stalls, _groupStat, _groupEvents, _groupStalls, _groupMax, _groupCurrent })
-        {
-            file?.TryRefresh();
-        }
-
+        foreach (CounterFile? file in Files) file?.TryRefresh();
         long? total = Kibibytes("MemTotal"u8);
         long? available = Kibibytes("MemAvailable"u8);
         long? free = Kibibytes("MemFree"u8);
@@ -103,22 +99,21 @@ internal sealed class PressureReader : IDisposable
             Deactivations = Deactivations,
             StallMicros = Sum(SomeTotal(_stalls), SomeTotal(_groupStalls)),
             LimitEvents = Sum(
-                Sum(_groupEvents?.Find("high"u8), _groupEvents?.Find("max"u8)), _groupEvents?.Find("oom"u8)),
+                Sum(_groupEvents?.Find("high"u8), _groupEvents?.Find("max"u8)),
+                Sum(_groupEvents?.Find("oom"u8), _groupFailures?.Single)),
         };
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _vmstat?.Dispose();
-        _meminfo?.Dispose();
-        _stalls?.Dispose();
-        _groupStat?.Dispose();
-        _groupEvents?.Dispose();
-        _groupStalls?.Dispose();
-        _groupMax?.Dispose();
-        _groupCurrent?.Dispose();
+        foreach (CounterFile? file in Files) file?.Dispose();
     }
+
+    private CounterFile?[] Files =>
+    [
+        _vmstat, _meminfo, _stalls, _groupStat, _groupEvents, _groupFailures, _groupStalls, _groupMax, _groupCurrent,
+    ];
 
     private long? Deactivations => Sum(_vmstat?.Find("pgdeactivate"u8), _groupStat?.Find("pgdeactivate"u8));
 

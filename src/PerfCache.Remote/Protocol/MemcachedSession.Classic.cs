@@ -165,7 +165,8 @@ internal sealed partial class MemcachedSession
         if (tokens[1].Length > KeyBytesMax) return SayBadFormat();
         if (!TextNumber.TryParse(tokens[2], out long ttl)) return Say("CLIENT_ERROR invalid exptime argument"u8);
         Counters.Touches++;
-        if (!_items.Touch(tokens[1], _now, _settings.Clock.ExpiryTicks(ttl, _now))) return Say("NOT_FOUND"u8);
+        ItemFetch touch = new() { NewExpiryTicks = _settings.Clock.ExpiryTicks(ttl, _now), WithoutValue = true };
+        if (_items.Fetch(tokens[1], _now, touch, default, out _, out _) != ItemRead.Hit) return Say("NOT_FOUND"u8);
         Counters.TouchHits++;
         return Say("TOUCHED"u8);
     }

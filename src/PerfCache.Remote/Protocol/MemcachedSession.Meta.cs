@@ -23,25 +23,26 @@ internal sealed partial class MemcachedSession
         ItemFetch fetch = new()
         {
             NewExpiryTicks = flags.HasTtl ? _settings.Clock.ExpiryTicks(flags.Ttl, _now) : null,
-            RenewBelowTicks = flags.HasRecache ? _settings.Clock.ExpiryTicks(flags.RecacheTtl, _now) : 0,
+            RenewBelowTicks = RenewBelow(tokens, flags),
             Contends = true,
             Unnoticed = flags.NoUpdate,
             WithoutValue = !flags.WantsValue,
         };
         bool hit;
+        bool made = false;
         ItemInfo info;
         bool won;
         // One that somebody else makes between the look and the making is looked at again.
         while (!(hit = TryFetch(flags.Key, fetch, out info, out won)) && flags.Vivifies)
         {
-            ItemStatus made = Vivify(flags, [], out info);
-            if (made == ItemStatus.NotStored && !_store.IsSuspended) continue;
-            hit = won = made == ItemStatus.Done;
+            ItemStatus status = Vivify(tokens, flags, [], out info);
+            if (status == ItemStatus.NotStored && !_store.IsSuspended) continue;
+            hit = won = made = status == ItemStatus.Done;
             break;
         }
 
         CountMetaGet(hit, flags.HasTtl);
-        return hit ? MetaHit(tokens, flags, info, won) : MetaMiss(tokens, flags, flags.Quiet);
+        return hit ? MetaHit(tokens, flags, info, won, made) : MetaMiss(tokens, flags, flags.Quiet);
     }
 
     private void CountMetaGet(bool hit, bool touches)
@@ -58,11 +59,10 @@ internal sealed partial class MemcachedSession
     }
 
     /// <summary>Makes an item that was asked for and is not there, in the name of whoever asked first.</summary>
-    private ItemStatus Vivify(MetaFlags flags, ReadOnlySpan<byte> value, out ItemInfo info)
+    private ItemStatus Vivify(CommandTokens tokens, MetaFlags flags, ReadOnlySpan<byte> value, out ItemInfo info)
     {
-        long expiry = flags.HasTtl && value.Length == 0
-            ? _settings.Clock.ExpiryTicks(flags.Ttl, _now)
-            : _settings.Clock.ExpiryTicks(flags.VivifyTtl, _now);
+        long expiry = long.MaxValue;
+        for (int word = 2; word < tokens.Count; word++) NoteExpiry(ref expiry, tokens[word], flags, made: true);
         ItemWrite write = new()
         {
             Mode = ItemMode.Add,
@@ -72,12 +72,37 @@ internal sealed partial class MemcachedSession
         info = default;
         if (_store.IsSuspended) return ItemStatus.NotStored;
         ItemStatus status = _items.Store(flags.Key, value, write, _now, out ulong cas);
-        info = new ItemInfo { Length = value.Length, Cas = cas, ExpiryTicks = expiry };
+        info = new ItemInfo { Length = value.Length, Cas = cas, ExpiryTicks = long.MaxValue };
         return status;
     }
 
-    private Step MetaHit(CommandTokens tokens, MetaFlags flags, ItemInfo info, bool won)
+    /// <summary>Flags act one after another: a remaining time that is asked for before it is changed is the old one.
+    /// </summary>
+    private void NoteExpiry(ref long expiryTicks, ReadOnlySpan<byte> flag, MetaFlags flags, bool made)
     {
+        if (flag[0] == 'T') expiryTicks = _settings.Clock.ExpiryTicks(flags.Ttl, _now);
+        else if (flag[0] == 'N' && made) expiryTicks = _settings.Clock.ExpiryTicks(flags.VivifyTtl, _now);
+    }
+
+    /// <summary>The tick before which an item must expire to be due for renewal; 0 for none.</summary>
+    private long RenewBelow(CommandTokens tokens, MetaFlags flags)
+    {
+        if (!flags.HasRecache || flags.RecacheTtl == 0) return 0;
+        long below = _settings.Clock.ExpiryTicks(flags.RecacheTtl, _now);
+        for (int word = 2; word < tokens.Count && tokens[word][0] != 'R'; word++)
+        {
+            // Its new time counts, which is known here.
+            if (tokens[word][0] != 'T') continue;
+            long expiry = _settings.Clock.ExpiryTicks(flags.Ttl, _now);
+            return expiry != long.MaxValue && expiry < below ? long.MaxValue : 0;
+        }
+
+        return below;
+    }
+
+    private Step MetaHit(CommandTokens tokens, MetaFlags flags, ItemInfo info, bool won, bool made)
+    {
+        long expiry = info.ExpiryTicks;
         HeaderWriter header = new(_header);
         if (flags.WantsValue)
         {
@@ -91,10 +116,11 @@ internal sealed partial class MemcachedSession
 
         for (int word = 2; word < tokens.Count; word++)
         {
+            NoteExpiry(ref expiry, tokens[word], flags, made);
             switch ((char)tokens[word][0])
             {
                 case 's': header.AddFlag('s', (ulong)info.Length); break;
-                case 't': header.AddFlag('t', ServerClock.SecondsLeft(info.ExpiryTicks, _now)); break;
+                case 't': header.AddFlag('t', ServerClock.SecondsLeft(expiry, _now)); break;
                 case 'c': header.AddFlag('c', info.Cas); break;
                 case 'f': header.AddFlag('f', (ulong)info.Flags); break;
                 case 'l': header.AddFlag('l', (ulong)(info.IdleTicks / TimeSpan.TicksPerSecond)); break;
@@ -129,9 +155,9 @@ internal sealed partial class MemcachedSession
         if (!TextNumber.TryParse(tokens[2], out int length) || length is < 0 or > int.MaxValue - 2) return SayBadFormat();
         MetaFlags flags = new(tokens[1], _decodedKey);
         ReadOnlySpan<byte> error = flags.Parse(tokens, 3);
-        if (error.IsEmpty) error = MetaFlags.CheckOpaque(tokens, 3);
         ItemMode mode = ModeOf(flags.Mode, out bool known);
         if (error.IsEmpty && !known) error = "CLIENT_ERROR invalid mode for ms M token"u8;
+        if (error.IsEmpty) error = MetaFlags.CheckOpaque(tokens, 3);
         // The length was understood, so the data can be skipped, and what follows is read as what it is.
         if (!error.IsEmpty) return Refuse(error, flags.Key, removes: false, length);
         if (!TryData(flags.Key, length, flags.ClientFlags != 0, removes: true, input, ref next,
@@ -242,7 +268,7 @@ internal sealed partial class MemcachedSession
             if (sum == Sum.NotFound && flags.Vivifies)
             {
                 length = TextNumber.Format(flags.Initial, text);
-                ItemStatus status = Vivify(flags, text[..length], out info);
+                ItemStatus status = Vivify(tokens, flags, text[..length], out info);
                 if (status == ItemStatus.NotStored && !_store.IsSuspended) continue;
                 if (status is not (ItemStatus.Done or ItemStatus.NotStored))
                     return SayAlways("SERVER_ERROR Out of memory allocating new item"u8);
@@ -261,13 +287,15 @@ internal sealed partial class MemcachedSession
                 case Sum.NotFound when !made:
                     return MetaCode(tokens, flags, "NF"u8);
                 default:
-                    return flags.Quiet && !made ? Step.Done : MetaSum(tokens, flags, info, text[..length]);
+                    return flags.Quiet && !made ? Step.Done : MetaSum(tokens, flags, info, text[..length], made);
             }
         }
     }
 
-    private Step MetaSum(CommandTokens tokens, MetaFlags flags, ItemInfo info, ReadOnlySpan<byte> text)
+    private Step MetaSum(
+        CommandTokens tokens, MetaFlags flags, ItemInfo info, ReadOnlySpan<byte> text, bool made)
     {
+        long expiry = info.ExpiryTicks;
         HeaderWriter header = new(_header);
         if (flags.WantsValue)
         {
@@ -281,9 +309,10 @@ internal sealed partial class MemcachedSession
 
         for (int word = 2; word < tokens.Count; word++)
         {
+            NoteExpiry(ref expiry, tokens[word], flags, made);
             switch ((char)tokens[word][0])
             {
-                case 't': header.AddFlag('t', ServerClock.SecondsLeft(info.ExpiryTicks, _now)); break;
+                case 't': header.AddFlag('t', ServerClock.SecondsLeft(expiry, _now)); break;
                 case 'c': header.AddFlag('c', info.Cas); break;
                 default: AddEchoed(ref header, tokens[word], flags); break;
             }

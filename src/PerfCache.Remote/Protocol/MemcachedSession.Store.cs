@@ -132,14 +132,15 @@ internal sealed partial class MemcachedSession
                 Flags = info.Flags,
                 ExpiryTicks = newExpiryTicks ?? info.ExpiryTicks,
                 ExpectedCas = info.Cas,
-                Marks = info.Marks,
+                // A value that is made anew has not been read yet.
+                Marks = length <= info.Length ? info.Marks : ItemMarks.None,
             };
             ItemStatus status = _items.Store(key, value[..stored], write, _now, out ulong cas);
             if (status is ItemStatus.Exists or ItemStatus.NotFound) continue;
             if (status != ItemStatus.Done) return Sum.NoRoom;
             if (increments) Counters.IncrementHits++;
             else Counters.DecrementHits++;
-            info = info with { Cas = cas, ExpiryTicks = write.ExpiryTicks };
+            info = info with { Cas = cas };
             return Sum.Done;
         }
 

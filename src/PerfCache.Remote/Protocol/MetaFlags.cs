@@ -80,7 +80,8 @@ internal ref struct MetaFlags
             _seen |= UInt128.One << letter;
             ReadOnlySpan<byte> wrong = Take(letter, flag[1..], out bool known);
             if (!known) return "CLIENT_ERROR invalid flag"u8;
-            if (!wrong.IsEmpty) error = wrong;
+            // A wrong client flag has no text of its own, so it does not take the place of another's.
+            if (!wrong.IsEmpty && (letter != 'F' || error.IsEmpty)) error = wrong;
         }
 
         return error;

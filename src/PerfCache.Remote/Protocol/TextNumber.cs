@@ -79,10 +79,17 @@ internal static class TextNumber
         {
             uint digit = (uint)text[at] - '0';
             if (digit > 9) break;
-            if (value > (ulong.MaxValue - digit) / 10) return false;
+            if (value > (ulong.MaxValue - digit) / 10)
+            {
+                value = 0;
+                return false;
+            }
+
             value = (value * 10) + digit;
         }
 
-        return at > digits && (at == text.Length || IsSpace(text[at]));
+        if (at > digits && (at == text.Length || IsSpace(text[at]))) return true;
+        value = 0;
+        return false;
     }
 }

@@ -77,7 +77,10 @@ internal sealed partial class EventLoop : IDisposable
     }
 
     /// <summary>Waits for the thread to end.</summary>
-    internal void Join() => _thread.Join();
+    internal void Join()
+    {
+        if ((_thread.ThreadState & System.Threading.ThreadState.Unstarted) == 0) _thread.Join();
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -129,7 +132,9 @@ internal sealed partial class EventLoop : IDisposable
 
         if (_listeners.TryGetValue(id, out Socket? listener))
         {
-            if (!IsDraining) _server.Accept(listener, this);
+            // A listener that is ready and not served would end every wait at once.
+            if (IsDraining) _poll.Forget(listener.Handle);
+            else _server.Accept(listener, this);
             return;
         }
 
@@ -144,6 +149,8 @@ internal sealed partial class EventLoop : IDisposable
         {
             // One client's trouble must not be everybody's.
             _server.NoteFailure(failure);
+            // What it would have been told must not go to the next one.
+            _reply.Clear();
             Close(connection);
         }
     }

@@ -98,13 +98,13 @@ internal sealed partial class MemcachedServer
         byte[] input = ArrayPool<byte>.Shared.Rent(TlsInputBytes);
         using ReplyBuffer reply = new(TlsFlushBytes) { FlushAt = TlsFlushBytes };
         int kept = 0;
+        int charged = 0;
         try
         {
-            InFlight.TryTake(0);
             while (true)
             {
                 if (session.WantedBytes > input.Length || kept == input.Length)
-                    input = GrowTls(input, kept, session);
+                    input = GrowTls(input, kept, session, ref charged);
                 TimeSpan limit = session.NeedsLogin ? Options.HandshakeTimeout
                     : !session.IsIdle ? Options.RequestTimeout
                     : Options.IdleTimeout > TimeSpan.Zero ? Options.IdleTimeout : Timeout.InfiniteTimeSpan;
@@ -131,13 +131,13 @@ internal sealed partial class MemcachedServer
         }
         finally
         {
-            if (input.Length > 2 * TlsInputBytes) InFlight.Give(input.Length);
+            InFlight.Give(charged);
             ArrayPool<byte>.Shared.Return(input);
         }
     }
 
     /// <summary>A larger buffer, or the same one and a session that refuses what does not fit.</summary>
-    private byte[] GrowTls(byte[] input, int kept, MemcachedSession session)
+    private byte[] GrowTls(byte[] input, int kept, MemcachedSession session, ref int charged)
     {
         int wanted = Math.Max(session.WantedBytes, kept * 2);
         byte[] larger = ArrayPool<byte>.Shared.Rent(wanted);
@@ -150,7 +150,8 @@ internal sealed partial class MemcachedServer
         }
 
         input.AsSpan(0, kept).CopyTo(larger);
-        if (input.Length > 2 * TlsInputBytes) InFlight.Give(input.Length);
+        InFlight.Give(charged);
+        charged = larger.Length;
         ArrayPool<byte>.Shared.Return(input);
         return larger;
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace PerfCache.Tests.Remote;
@@ -40,9 +41,9 @@ internal sealed class ConformanceTests(string kind)
         ("what expires at once is a miss", ">set a 0 -1 1|>1|<STORED|>get a|<END|>set a 0 1000000000 1|>1|<STORED|>get a|<END"),
         ("thirty days and more is a date", ">set a 0 2592000 1|>1|<STORED|>mg a t|<HD t(2592000|2591999)|>set a 0 2592001 1|>1|<STORED|>get a|<END"),
         ("noreply says nothing", ">set a 0 0 1 noreply|>1|>add a 0 0 1 noreply|>1|>append a 0 0 1 noreply|>2|>incr a 1 noreply|>delete nobody noreply|>touch a 0 noreply|>verbosity 0 noreply|>mn|<MN|>get a|<VALUE a 0 2|<13|<END"),
-        ("errors of lines", ">|<ERROR|> |<ERROR|>x|<ERROR|>nonsense|<ERROR|>get|<ERROR|>set a|<ERROR|>set a 0 0|<ERROR|>incr a|<ERROR|>touch a|<ERROR|>delete|<ERROR|>gat 1|<ERROR|>mg|<ERROR|>verbosity|<ERROR|>mx a|<ERROR|>shutdown|<ERROR: shutdown not enabled"),
+        ("errors of lines", ">|<ERROR|> |<ERROR|>x|<ERROR|>nonsense|<ERROR|>get|<ERROR|>set a|<ERROR|>set a 0 0|<ERROR|>incr a|<ERROR|>touch a|<ERROR|>delete|<ERROR|>gat 1|<END|>mg|<ERROR|>verbosity|<ERROR|>mx a|<ERROR|>shutdown|<ERROR: shutdown not enabled"),
         ("errors of numbers", ">set a x 0 1|<CLIENT_ERROR bad command line format|>set a 0 x 1|<CLIENT_ERROR bad command line format|>set a 0 0 x|<CLIENT_ERROR bad command line format|>set a 0 0 -1|<CLIENT_ERROR bad command line format|>cas a 0 0 1 x|<CLIENT_ERROR bad command line format|>verbosity x|<CLIENT_ERROR bad command line format|>flush_all x|<CLIENT_ERROR invalid exptime argument"),
-        ("data of the wrong length", ">set a 0 0 1|>12|<CLIENT_ERROR bad data chunk|<ERROR|>get a|<END|>ms a 1|>12|<CLIENT_ERROR bad data chunk|<ERROR"),
+        ("data of the wrong length", ">delete a|<.*|>set a 0 0 1|>12|<CLIENT_ERROR bad data chunk|<ERROR|>get a|<END|>ms a 1|>12|<CLIENT_ERROR bad data chunk|<ERROR"),
         ("what is too large is skipped", ">set big 0 0 1|>x|<STORED|>set big 0 0 1048577|>{1048577}|<SERVER_ERROR object too large for cache|>get big|<END|>ms big 1048577|>{1048577}|<SERVER_ERROR object too large for cache|>mn|<MN"),
         ("the longest key and one more", ">set {250} 0 0 1|>1|<STORED|>get {250}|<VALUE x+ 0 1|<1|<END|>get {251}|<CLIENT_ERROR bad command line format|>get a {251}|<CLIENT_ERROR bad command line format|>mg {251} v|<CLIENT_ERROR bad command line format|>delete {251}|<CLIENT_ERROR bad command line format|>incr {251} 1|<CLIENT_ERROR bad command line format"),
         ("flush_all takes everything", ">set a 0 0 1|>1|<STORED|>flush_all|<OK|>get a|<END|>set a 0 0 1|>1|<STORED|>flush_all 100|<OK|>get a|<VALUE a 0 1|<1|<END|>flush_all noreply|>get a|<END"),
@@ -81,7 +82,7 @@ internal sealed class ConformanceTests(string kind)
     {
         if (script.Contains("{1048577}", StringComparison.Ordinal)) return;
         using TextPeer peer = _server.Connect();
-        peer.Socket.NoDelay = peer.Socket.AddressFamily != System.Net.Sockets.AddressFamily.Unix;
+        if (peer.Socket.AddressFamily != AddressFamily.Unix) peer.Socket.NoDelay = true;
         Play(peer, script, byteByByte: true);
     }
 
@@ -134,7 +135,7 @@ internal sealed class ConformanceTests(string kind)
 
         Assert.That(long.Parse(stats["get_hits"]), Is.Positive);
         Assert.That(peer.Ask("stats reset\r\n"), Is.EqualTo(["RESET"]));
-        Assert.That(peer.Ask("stats nonsense\r\n"), Is.EqualTo(["ERROR"]).Or.EqualTo([]));
+        Assert.That(peer.Ask("stats nonsense\r\n"), Is.EqualTo(new[] { "ERROR" }).Or.Empty);
     }
 
     private static void Play(TextPeer peer, string script, bool byteByByte = false)

@@ -202,7 +202,7 @@ internal sealed class LenderServerTests : FolderFixture
         });
         using TcpClient client = new();
         await client.ConnectAsync((System.Net.IPEndPoint)server.EndPoint);
-        using SslStream stream = new(client.GetStream(), false, (_, _, _, _) => true);
+        using SslStream stream = new(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetCertHashString() == certificate.GetCertHashString());
         await stream.AuthenticateAsClientAsync("lender");
         string value = new('v', 200_000);
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"set a 0 0 {value.Length}\r\n{value}\r\nget a\r\n"));

@@ -17,7 +17,7 @@ internal sealed class LendingTests : FolderFixture
     private readonly MemoryMeter _meter = new();
 
     [TearDown]
-    public void NothingIsLeft() => Assert.That(_meter.Bytes, Is.Zero);
+    public void NothingIsLeft() => Assert.That(_meter.OutstandingBytes, Is.Zero);
 
     [Test]
     public void ASweepFindsWhatWasTakenAndKeepsWhatWasWritten()
@@ -47,7 +47,7 @@ internal sealed class LendingTests : FolderFixture
         Assert.That(first, Is.GreaterThanOrEqualTo(300));
         store.MarkWritten();
         Assert.That(store.MarkedFrames, Is.EqualTo(first), "nothing was written since");
-        store.Items.Store("key-7"u8, new byte[4096], new ItemWrite(), 1, out _);
+        store.Items.Store("key-7"u8, Enumerable.Repeat((byte)8, 4096).ToArray(), new ItemWrite(), 1, out _);
         store.MarkWritten();
         Assert.That(store.MarkedFrames, Is.EqualTo(first + 1));
         Assert.That(ReadAll(store, 300), Is.EqualTo(300), "what is marked and not taken is there");

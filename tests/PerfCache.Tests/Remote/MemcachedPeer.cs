@@ -99,7 +99,7 @@ internal sealed class MemcachedPeer : IDisposable
 
         _lender?.Dispose();
         if (_folder is not null) Directory.Delete(_folder, recursive: true);
-        if (_meter is not null) Assert.That(_meter.Bytes, Is.Zero, "the lender gives all memory back");
+        if (_meter is not null) Assert.That(_meter.OutstandingBytes, Is.Zero, "the lender gives all memory back");
     }
 
     private void Await()

@@ -74,7 +74,7 @@ internal sealed class SessionTalk : IDisposable
         _reply.Dispose();
         Store.Items.Validate();
         Store.Dispose();
-        Assert.That(_meter.Bytes, Is.Zero);
+        Assert.That(_meter.OutstandingBytes, Is.Zero);
     }
 
     private sealed class HeldTime : TimeProvider
