@@ -67,7 +67,9 @@ internal sealed partial class MemcachedSession
         {
             Mode = ItemMode.Add,
             ExpiryTicks = expiry,
-            Marks = value.Length == 0 ? ItemMarks.Won : ItemMarks.None,
+            // Whoever asked for it has read it, too.
+            Marks = value.Length > 0 ? ItemMarks.None
+                : flags.NoUpdate ? ItemMarks.Won : ItemMarks.Won | ItemMarks.Fetched,
         };
         info = default;
         if (_store.IsSuspended) return ItemStatus.NotStored;

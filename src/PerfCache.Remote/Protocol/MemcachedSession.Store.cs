@@ -117,7 +117,7 @@ internal sealed partial class MemcachedSession
                     else Counters.DecrementMisses++;
                     return Sum.NotFound;
                 case ItemRead.TooSmall:
-                    return Sum.NotANumber;
+                    return expectedCas != 0 && info.Cas != expectedCas ? Sum.OtherCas : Sum.NotANumber;
             }
 
             if (info.Length > 0 && expectedCas != 0 && info.Cas != expectedCas) return Sum.OtherCas;

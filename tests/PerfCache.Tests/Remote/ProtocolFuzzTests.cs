@@ -175,7 +175,7 @@ internal static class CommandMaker
             case 13: return $"md {key}{Flags(random, s_deleteFlags)}\r\n";
             case 14: return $"ma count{Flags(random, s_sumFlags)}\r\n";
             default:
-                return Pick(random, "mn\r\n", "me a\r\n", "nonsense\r\n", "get\r\n", "set a b\r\n", "\r\n", "verbosity 1\r\n",
+                return Pick(random, "me a\r\n", "nonsense\r\n", "get\r\n", "set a b\r\n", "\r\n", "verbosity 1\r\n",
                     "set count 0 0 2\r\n10\r\n", "incr a x\r\n", "touch a\r\n", "flush_all\r\n", "mg\r\n", "ms a\r\n");
         }
     }
