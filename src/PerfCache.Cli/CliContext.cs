@@ -16,6 +16,9 @@ internal sealed record CliContext
     /// <summary>Errors, notes and progress.</summary>
     public required TextWriter Error { get; init; }
 
+    /// <summary>Opens standard output for bytes.</summary>
+    public Func<Stream> OpenOut { get; init; } = Console.OpenStandardOutput;
+
     /// <summary>Whether a person reads <see cref="Out"/>; colours are for them only.</summary>
     public bool OutIsTerminal { get; init; }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
 using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Record;
+using PerfCache.Cli.Trace;
 using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli;
@@ -22,6 +24,7 @@ internal static class CommandLine
         perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
         perfcache bench --quick                           this machine's replay speed against the floor
         perfcache record -o app.trace.gz -- app --run     the file pages that a program reads and writes
+        perfcache trace info disk.vscsi                   what a trace holds; also: trace head, trace convert
         perfcache numa                                    this machine's NUMA nodes and their distances
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
         perfcache replay --help                           all options of a command
@@ -43,12 +46,13 @@ internal static class CommandLine
         root.Add(new BenchCommand());
         root.Add(new RecordCommand(context));
         root.Add(new NumaCommand(context));
+        root.Add(new TraceCommand(context));
         root.Add(new LendCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         ParseResult result = root.Parse(args, parser);
-        string command = result.CommandResult.Command == root ? Name : $"{Name} {result.CommandResult.Command.Name}";
+        string command = NameOf(result.CommandResult);
         try
         {
             // Help and version are asked for even where the rest of the line is wrong.
@@ -84,6 +88,10 @@ internal static class CommandLine
         context.Error.WriteLine($"{Name}: {message.ReplaceLineEndings(" ")}");
         return exitCode;
     }
+
+    /// <summary>The command with those it belongs to, as it is typed.</summary>
+    private static string NameOf(CommandResult result) => result.Parent is CommandResult parent
+        ? $"{NameOf(parent)} {result.Command.Name}" : Name;
 
     /// <summary>One line for what the parser found wrong.</summary>
     private static string Explain(ParseResult result, RootCommand root)

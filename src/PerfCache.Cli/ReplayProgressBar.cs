@@ -7,7 +7,7 @@ using Spectre.Console.Rendering;
 namespace PerfCache.Cli;
 
 /// <summary>
-/// A progress bar with rate and time left on standard error while a trace is replayed; silent where no
+/// A progress bar with rate and time left on standard error while a trace is replayed or read; silent where no
 /// person reads standard error.
 /// </summary>
 internal static class ReplayProgressBar
@@ -15,7 +15,8 @@ internal static class ReplayProgressBar
     private const int NameLengthMax = 40;
 
     /// <summary>Runs <paramref name="work"/> under a bar and returns its result.</summary>
-    public static TResult Run<TResult>(CliContext context, string trace, Func<Action<ReplayProgress>?, TResult> work)
+    public static TResult Run<TResult>(
+        CliContext context, string trace, Func<Action<ReplayProgress>?, TResult> work, string verb = "replaying")
     {
         if (!context.ErrorIsTerminal) return work(null);
         AnsiConsoleSettings settings = new() { Out = new AnsiConsoleOutput(context.Error) };
@@ -36,7 +37,7 @@ internal static class ReplayProgressBar
                     // Each pass is a bar of its own: its rate and its time left are its own, too.
                     task?.StopTask();
                     isCounting = progress.Counting;
-                    string pass = isCounting ? "counting the pages of" : "replaying";
+                    string pass = isCounting ? "counting the pages of" : verb;
                     task = tasks.AddTask($"{pass} {Markup.Escape(name)}", maxValue: 1);
                     task.IsIndeterminate = progress.Fraction < 0;
                 }

@@ -27,6 +27,9 @@ public enum CacheStep
     /// <summary>The frame is live and the index does not name it.</summary>
     Published,
 
+    /// <summary>A load has ended, and those who wait for it have not been told.</summary>
+    Ended,
+
     /// <summary>A writer has the frame for itself and has not changed it.</summary>
     Locked,
 
@@ -51,6 +54,9 @@ public enum CacheCheck
 
     /// <summary>R4: readers without pins, before a frame is reused.</summary>
     WaitBeforeReuse,
+
+    /// <summary>A waiter that gives up gives the pin back that the load has made for it.</summary>
+    PinOfWhoGaveUp,
 
     /// <summary>D1: the pin that keeps writers away while a page is copied.</summary>
     PinBeforeCopy,

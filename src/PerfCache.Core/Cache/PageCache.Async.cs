@@ -118,7 +118,8 @@ public partial class PageCache<TRules, TProbe>
     private void Abandon(PageLoad load)
     {
         Enter();
-        if (load.Abandon()) Interlocked.Add(ref _heads[load.Frame.Value].Word, FrameState.PinsMask);
+        if (load.Abandon() && !TProbe.Omits(CacheCheck.PinOfWhoGaveUp))
+            Interlocked.Add(ref _heads[load.Frame.Value].Word, FrameState.PinsMask);
         LeaveLoad(load);
         Exit();
     }
@@ -195,6 +196,7 @@ public partial class PageCache<TRules, TProbe>
             Exit();
         }
 
+        TProbe.At(CacheStep.Ended);
         for (int i = 0; i < count; i++) ends[i].Tell();
     }
 

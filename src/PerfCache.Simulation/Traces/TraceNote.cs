@@ -75,6 +75,22 @@ public readonly record struct TraceNote(int At, TraceNoteKind Kind, int File, lo
         return true;
     }
 
+    /// <summary>The note as <see cref="TryParse"/> understands it, without the mark of a comment.</summary>
+    internal string Format() => Kind switch
+    {
+        TraceNoteKind.Part => "part",
+        TraceNoteKind.Call => $"call {First}",
+        TraceNoteKind.Size => $"size {File} {First}",
+        TraceNoteKind.Open => $"open {File} {First}",
+        TraceNoteKind.Through => $"through {File} {First}",
+        TraceNoteKind.Drop when Count == long.MaxValue => $"drop {File} {First}",
+        TraceNoteKind.Drop => $"drop {File} {First} {Count}",
+        TraceNoteKind.Ahead => $"ahead {File} {First} {Count}",
+        TraceNoteKind.Random => $"advice {File} {First} random",
+        TraceNoteKind.Sequential => $"advice {File} {First} sequential",
+        _ => $"advice {File} {First} normal",
+    };
+
     private static TraceNoteKind? KindOf(ReadOnlySpan<byte> word, ReadOnlySpan<byte> third) => word switch
     {
         _ when word.SequenceEqual("size"u8) => TraceNoteKind.Size,

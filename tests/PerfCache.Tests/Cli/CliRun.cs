@@ -7,11 +7,14 @@ namespace PerfCache.Tests.Cli;
 internal sealed record CliRun(int ExitCode, string Out, string Error)
 {
     /// <summary>Runs a command line.</summary>
-    internal static CliRun Of(params string[] args)
+    internal static CliRun Of(params string[] args) => Of(context => context, args);
+
+    /// <summary>Runs a command line in a world that differs in something.</summary>
+    internal static CliRun Of(Func<CliContext, CliContext> change, params string[] args)
     {
         using StringWriter output = new();
         using StringWriter error = new();
-        int exitCode = CommandLine.Run(args, new CliContext { Out = output, Error = error });
+        int exitCode = CommandLine.Run(args, change(new CliContext { Out = output, Error = error }));
         return new CliRun(exitCode, output.ToString(), error.ToString());
     }
 }

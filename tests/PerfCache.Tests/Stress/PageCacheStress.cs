@@ -8,7 +8,8 @@ namespace PerfCache.Tests.Stress;
 /// Threads that do everything to one small cache at once, and look at every byte that they get.
 /// </summary>
 /// <remarks>
-/// Readers take pages by lease, by epoch and by copy, and load what is missing. A writer stamps pages, an adder puts them
+/// Readers take pages by lease, by epoch and by copy, and load what is missing; another asks for pages asynchronously and
+/// often gives up. A writer stamps pages, an adder puts them
 /// in, and one thread turns everything over: it invalidates pages, ranges and objects, removes objects and adds new ones,
 /// and resizes the cache. With partitions it also moves their limits, and objects come with partitions of their own, which
 /// go when nobody holds a page of them. A <em>violation</em> is a page whose bytes are not one generation of it; a
@@ -41,20 +42,23 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     private string? _violation;
     private Exception? _failure;
     private long _pagesSeen;
+    private long _givenUp;
 
     /// <param name="rules">The cache's rule.</param>
     /// <param name="seed">Of what the threads do.</param>
     /// <param name="goesOnAfterFailures">True when only violations end the run.</param>
     /// <param name="newRules">Makes the rule of a partition; null for a cache without partitions.</param>
+    /// <param name="patience">The cache's; null for the usual one.</param>
     internal PageCacheStress(
-        TRules rules, int seed, bool goesOnAfterFailures = false, Func<TRules>? newRules = null)
+        TRules rules, int seed, bool goesOnAfterFailures = false, Func<TRules>? newRules = null, TimeSpan? patience = null)
     {
         _newRules = newRules;
         _goesOnAfterFailures = goesOnAfterFailures;
         _seed = (ulong)seed * 1000;
         _objectNumber = _seed;
-        _cache = new PageCache<TRules, TProbe>(
-            new PageCacheOptions { CapacityBytes = BytesMax, CapacityBytesMax = BytesMax, CountHits = true }, rules);
+        PageCacheOptions options = new() { CapacityBytes = BytesMax, CapacityBytesMax = BytesMax, CountHits = true };
+        if (patience is not null) options = options with { Patience = patience.Value };
+        _cache = new PageCache<TRules, TProbe>(options, rules);
         for (int i = 0; i < ObjectCount; i++)
         {
             if (newRules is not null && i > 0) AddPartition(i);
@@ -71,6 +75,9 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     /// <summary>Pages that were looked at.</summary>
     internal long PagesSeen => Interlocked.Read(ref _pagesSeen);
 
+    /// <summary>Asynchronous requests that were cancelled before their page was there.</summary>
+    internal long GivenUp => Interlocked.Read(ref _givenUp);
+
     internal PageCacheStatistics Statistics => _cache.Statistics;
 
     internal PartitionStatistics[] EachPartition => [.. _cache.Partitions.Select(_cache.GetPartitionStatistics)];
@@ -79,12 +86,13 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     internal int PartitionsRemoved { get; private set; }
 
     /// <summary>Runs for a time and until so many pages were looked at, which takes longer on a busy machine, or until the
-    /// first violation.</summary>
+    /// first violation, or until <paramref name="until"/> says so.</summary>
     /// <returns>The name of a thread that did not end, or null.</returns>
-    internal string? Run(TimeSpan duration, long pagesMin, TimeSpan durationMax)
+    internal string? Run(TimeSpan duration, long pagesMin, TimeSpan durationMax, Func<bool>? until = null)
     {
         List<Thread> threads = [];
         for (int i = 0; i < ReaderCount; i++) threads.Add(Start($"reader {i}", i, Read));
+        threads.Add(Start("asynchronous reader", 9, Repeat(ReadOrGiveUp)));
         threads.Add(Start("writer", 10, Repeat(Write)));
         threads.Add(Start("adder", 11, Repeat(Add)));
         threads.Add(Start("turner", 12, Repeat(TurnOver)));
@@ -93,7 +101,8 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         while (!_stop && !threads[0].Join(TimeSpan.FromMilliseconds(5)))
         {
             TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
-            _stop |= elapsed >= durationMax || (elapsed >= duration && PagesSeen >= pagesMin);
+            _stop |= elapsed >= durationMax || (elapsed >= duration && PagesSeen >= pagesMin)
+                || until?.Invoke() == true;
         }
 
         string? hanging = null;
@@ -157,6 +166,29 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
             case 7:
                 _cache.Touch(source.Id, page);
                 break;
+        }
+    }
+
+    /// <summary>Asks for a page, and now and then does not wait until it is there.</summary>
+    private void ReadOrGiveUp(StampedSource source, ulong page)
+    {
+        using CancellationTokenSource givesUp = new();
+        ValueTask<PageLease> asked = _cache.GetAsync(source.Id, page, givesUp.Token);
+        uint random = StallPoints.Next();
+        if (!asked.IsCompleted && random % 4 != 0)
+        {
+            StallPoints.Stall(random >> 29);
+            givesUp.Cancel();
+        }
+
+        try
+        {
+            using PageLease lease = asked.AsTask().GetAwaiter().GetResult();
+            LookTwice("asynchronous lease", source, page, lease.Span);
+        }
+        catch (OperationCanceledException)
+        {
+            Interlocked.Increment(ref _givenUp);
         }
     }
 

@@ -60,6 +60,22 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void AReclaimThatDoesNotWaitForReadersIsCaught() => RunUntilViolation<NoWaitBeforeReuse>();
 
+    [Test, CancelAfter(120_000)]
+    public void AWaiterThatGivesUpAndKeepsItsPinIsCaught()
+    {
+        // A frame that stays pinned is never reused, so nobody reads a wrong byte. The other runs end with a Dispose that
+        // waits for pins; here it must wait in vain.
+        PageCacheStress<LinuxRules<Linux6>, NoPinGivenBack> stress = new(
+            new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true, patience: TimeSpan.FromSeconds(1));
+        // More frames than there are threads to hold them.
+        string? hanging = stress.Run(
+            s_patience, pagesMin: 0, s_patience, until: () => stress.Statistics.HeldFrames > 10);
+        Assert.That(hanging, Is.Null, "this thread did not end");
+        Assert.That(
+            stress.Dispose, Throws.TypeOf<TimeoutException>().With.Message.Contains("leases are out"),
+            $"the bug was not seen; {stress.GivenUp} gave up");
+    }
+
     private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration, Func<TRules>? newRules = null)
         where TRules : struct, IFlagRules
     {
@@ -69,6 +85,7 @@ public sealed class PageCacheStressTests
         Assert.That(stress.Violation, Is.Null, $"seed {seed}");
         Assert.That(stress.Failure, Is.Null, $"seed {seed}");
         stress.Validate();
+        Assert.That(stress.GivenUp, Is.GreaterThan(0));
         PageCacheStatistics statistics = stress.Statistics;
         TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen; {statistics}");
         Assert.That(stress.PagesSeen, Is.GreaterThanOrEqualTo(PagesMin));

@@ -82,3 +82,11 @@ internal readonly struct NoWaitBeforeReuse : ICacheProbe
 
     public static bool Omits(CacheCheck check) => check == CacheCheck.WaitBeforeReuse;
 }
+
+/// <summary>A seeded bug: who gives up waiting for a page keeps the pin that was made for it meanwhile.</summary>
+internal readonly struct NoPinGivenBack : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.PinOfWhoGaveUp;
+}
