@@ -14,5 +14,7 @@ if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Conso
 if (args is ["rings", .. string[] rings]) return RingsCommand.Run(rings, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
 if (args is ["numa", .. string[] numa]) return NumaCommand.Run(numa, Console.Out, Console.Error);
+if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Console.Out, Console.Error);
+if (args is ["lender-malloc", .. string[] malloc]) return LenderMalloc.Run(malloc, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
 using PerfCache.Cli.Flipping;
+using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Puma;
 using PerfCache.Cli.Record;
@@ -31,6 +32,7 @@ internal static class CommandLine
         perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache puma concurrent                         machines that lend page cache, in virtual time
+        perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
         perfcache replay --help                           all options of a command
         """;
 
@@ -53,6 +55,7 @@ internal static class CommandLine
         root.Add(new TraceCommand(context));
         root.Add(new FlipCommand(context, args));
         root.Add(new PumaCommand(context, args));
+        root.Add(new LendCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

@@ -175,6 +175,9 @@ public sealed unsafe partial class PageMemory : IDisposable
     /// <summary>The frame whose page begins at an address.</summary>
     internal FrameId FrameAt(byte* address) => new((uint)((nuint)(address - _base) >> _shift));
 
+    /// <summary>The number of the system's page in which the page of a frame begins.</summary>
+    internal long PageNumberOf(FrameId frame) => (long)((nuint)Address(frame) / OsMemory.PageBytes);
+
     /// <summary>Where the page of a frame begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* Address(FrameId frame) => _base + ((nuint)frame.Value << _shift);

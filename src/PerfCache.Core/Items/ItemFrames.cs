@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Numerics;
 using PerfCache.Frames;
 using PerfCache.Memory;
 
@@ -29,6 +30,7 @@ internal sealed class ItemFrames : IDisposable
     private readonly Lock _lock = new();
     private readonly NativeColumn<ItemFrame> _rows;
     private readonly NativeColumn<uint> _usedSlots;
+    private readonly NativeColumn<ulong> _written;
     private readonly bool _ownsPages;
 
     internal ItemFrames(PageMemory pages, bool ownsPages, MemoryMeter meter)
@@ -39,6 +41,7 @@ internal sealed class ItemFrames : IDisposable
         BitmapWords = (uint)(Classes.SlotsMax + 31) / 32;
         _rows = new NativeColumn<ItemFrame>("frames of items", pages.FrameMax + 1L, meter);
         _usedSlots = new NativeColumn<uint>("slots of items", (pages.FrameMax + 1L) * BitmapWords, meter);
+        _written = new NativeColumn<ulong>("written frames of items", WordOf(pages.FrameMax) + 1L, meter);
         Rows = _rows.View;
         UsedSlots = _usedSlots.View;
     }
@@ -57,10 +60,10 @@ internal sealed class ItemFrames : IDisposable
     /// <summary>The number of frames that are in runs.</summary>
     internal uint Count { get; private set; }
 
-    internal long NativeBytes => _rows.CommittedBytes + _usedSlots.CommittedBytes;
+    internal long NativeBytes => _rows.CommittedBytes + _usedSlots.CommittedBytes + _written.CommittedBytes;
 
     /// <summary>
-    /// What a frame costs: its page, its row, its bitmap, and a byte for the books of the page memory.
+    /// What a frame costs: its page, its row, its bitmap, and a byte for a bit here and the books of the page memory.
     /// </summary>
     internal long BytesPerFrame => Pages.PageBytes + ItemFrame.SizeBytes + (BitmapWords * sizeof(uint)) + 1;
 
@@ -77,6 +80,7 @@ internal sealed class ItemFrames : IDisposable
             {
                 _rows.EnsureLengthExact(first + (long)count);
                 _usedSlots.EnsureLengthExact((first + (long)count) * BitmapWords);
+                _written.EnsureLengthExact(WordOf(first + count) + 1L);
                 Pages.EnsureFrames(Count + count);
             }
             catch (NativeMemoryException)
@@ -96,6 +100,46 @@ internal sealed class ItemFrames : IDisposable
         lock (_lock) return frame.Value - 1 < Count ? Rows[frame.Value].Shard : -1;
     }
 
+    /// <summary>Remembers that bytes of a frame change. Runs of several shards share a word.</summary>
+    internal void MarkWritten(uint frame)
+    {
+        ref ulong word = ref _written.View[WordOf(frame)];
+        ulong bit = 1UL << (int)(frame % 64);
+        // Mostly it is set already, and a plain look spares the bus.
+        if ((Volatile.Read(ref word) & bit) == 0) Interlocked.Or(ref word, bit);
+    }
+
+    /// <summary>Takes the next run of frames with the bit, and clears the bits.</summary>
+    internal bool TryTakeWritten(FrameId from, out FrameId first, out uint count)
+    {
+        lock (_lock)
+        {
+            uint frame = Math.Max(from.Value, 1);
+            first = FrameId.None;
+            count = 0;
+            while (frame <= Count)
+            {
+                ref ulong word = ref _written.View[WordOf(frame)];
+                int bit = (int)(frame % 64);
+                ulong ahead = Volatile.Read(ref word) >> bit;
+                int zeros = count == 0 ? Math.Min(BitOperations.TrailingZeroCount(ahead), 64 - bit) : 0;
+                frame += (uint)zeros;
+                if (zeros == 64 - bit) continue;
+                bit += zeros;
+                int ones = Math.Min(BitOperations.TrailingZeroCount(~(ahead >> zeros)), 64 - bit);
+                if (count == 0) first = new FrameId(frame);
+                if (ones == 0) break;
+                ulong mask = ones == 64 ? ulong.MaxValue : ((1UL << ones) - 1) << bit;
+                Interlocked.And(ref word, ~mask);
+                count += (uint)ones;
+                frame += (uint)ones;
+                if (bit + ones < 64) break;
+            }
+
+            return count > 0;
+        }
+    }
+
     /// <summary>Gives all memory back, the page data too unless somebody else owns it.</summary>
     public void Dispose()
     {
@@ -103,6 +147,9 @@ internal sealed class ItemFrames : IDisposable
         lock (_lock) Count = 0;
         _rows.Dispose();
         _usedSlots.Dispose();
+        _written.Dispose();
         if (_ownsPages) Pages.Dispose();
     }
+
+    private static uint WordOf(uint frame) => frame / 64;
 }

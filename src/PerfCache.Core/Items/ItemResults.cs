@@ -81,6 +81,29 @@ public readonly record struct ItemInfo
     public ItemMarks Marks { get; init; }
 }
 
+/// <summary>How an item is to be read, for <see cref="ItemStore{TRule}.Fetch"/>.</summary>
+public readonly record struct ItemFetch
+{
+    /// <summary>The item gets this expiry, if it is there.</summary>
+    public long? NewExpiryTicks { get; init; }
+
+    /// <summary>An item that expires before this tick is due: one reader wins the right to renew it. 0: none is.
+    /// </summary>
+    public long RenewBelowTicks { get; init; }
+
+    /// <summary>
+    /// Takes part in the contest for renewal: the first reader of an item that is stale or due wins, and the item is
+    /// marked <see cref="ItemMarks.Won"/>.
+    /// </summary>
+    public bool Contends { get; init; }
+
+    /// <summary>The read leaves no trace: no mark, no count, and the item is as old as before.</summary>
+    public bool Unnoticed { get; init; }
+
+    /// <summary>The value is not wanted, and so it is not checked either.</summary>
+    public bool WithoutValue { get; init; }
+}
+
 /// <summary>How a value is to be stored.</summary>
 public readonly record struct ItemWrite
 {
@@ -102,9 +125,13 @@ public readonly record struct ItemWrite
     public ulong ExpectedCas { get; init; }
 
     /// <summary>
-    /// With an expected CAS number that is older than the item's: store all the same, and mark it stale.
+    /// With an expected CAS number that is older than the item's: store all the same, and mark it stale. The item's
+    /// expiry stays, and so does <see cref="ItemMarks.Won"/>.
     /// </summary>
     public bool StaleIfOlder { get; init; }
+
+    /// <summary>Marks that the item is born with.</summary>
+    public ItemMarks Marks { get; init; }
 
     /// <summary>Not 0: the CAS number that the item gets, instead of the store's next one.</summary>
     public ulong NewCas { get; init; }

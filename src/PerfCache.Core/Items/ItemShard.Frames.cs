@@ -41,6 +41,19 @@ internal sealed partial class ItemShard<TRule>
     internal int Clear(FrameId frame, bool withdraw)
     {
         using Lock.Scope scope = Enter(_space.NowTicks);
+        return ClearInside(frame, withdraw);
+    }
+
+    /// <summary>Drops every item that has bytes in the frame, if its memory is gone.</summary>
+    internal int ClearTaken(FrameId frame, FramePresence presence)
+    {
+        using Lock.Scope scope = Enter(_space.NowTicks);
+        if (_space.FirstItemIn(frame).IsNone || presence.IsPresent(frame)) return 0;
+        return ClearInside(frame, withdraw: false);
+    }
+
+    private int ClearInside(FrameId frame, bool withdraw)
+    {
         if (_space.AllFrames.Rows[frame.Value].Class == ItemFrames.Withdrawn) return 0;
         int count = 0;
         for (ItemId item = _space.FirstItemIn(frame); !item.IsNone; item = _space.FirstItemIn(frame))

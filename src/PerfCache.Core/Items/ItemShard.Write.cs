@@ -12,9 +12,17 @@ internal sealed partial class ItemShard<TRule>
         uint row = FindGood(hash, key);
         ItemStatus status = Allows(row, write, out bool stale);
         if (status != ItemStatus.Done) return status;
+        ItemWrite allowed = write;
+        if (stale)
+        {
+            ref ItemHead head = ref _rows.Heads[row];
+            RowMarks kept = head.Marks & (RowMarks)ItemMarks.Won;
+            allowed = write with { ExpiryTicks = head.ExpiryTicks, Marks = write.Marks | ItemMarks.Stale | (ItemMarks)kept };
+        }
+
         return write.Mode is ItemMode.Append or ItemMode.Prepend
-            ? Join(row, hash, key, value, write, stale, out cas)
-            : Put(row, hash, key, value, write, stale, out cas);
+            ? Join(row, hash, key, value, allowed, out cas)
+            : Put(row, hash, key, value, allowed, out cas);
     }
 
     private ItemStatus Allows(uint row, in ItemWrite write, out bool stale)
@@ -41,7 +49,7 @@ internal sealed partial class ItemShard<TRule>
     }
 
     private ItemStatus Join(
-        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale,
+        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write,
         out ulong cas)
     {
         cas = 0;
@@ -56,12 +64,12 @@ internal sealed partial class ItemShard<TRule>
             Span<byte> old = append ? joined[..head.Length] : joined[value.Length..];
             if (!TryCopyOut(row, old)) return ItemStatus.NotStored;
             value.CopyTo(append ? joined[old.Length..] : joined);
-            return Put(row, hash, key, joined, kept, stale, out cas);
+            return Put(row, hash, key, joined, kept, out cas);
         }
     }
 
     private ItemStatus Put(
-        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write, bool stale,
+        uint row, uint hash, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in ItemWrite write,
         out ulong cas)
     {
         cas = 0;
@@ -100,6 +108,7 @@ internal sealed partial class ItemShard<TRule>
         ValuePieces pieces = _space.PiecesOf(ref head);
         while (pieces.Next(out Span<byte> piece))
         {
+            _space.AllFrames.MarkWritten(pieces.Frame);
             value[..piece.Length].CopyTo(piece);
             value = value[piece.Length..];
         }
@@ -110,8 +119,7 @@ internal sealed partial class ItemShard<TRule>
         head.ExpiryTicks = write.ExpiryTicks;
         head.Generation = _generation;
         head.AccessTime = _space.AccessNow;
-        head.Marks &= ~RowMarks.Public;
-        if (stale) head.Marks |= (RowMarks)ItemMarks.Stale;
+        head.Marks = (head.Marks & ~RowMarks.Public) | ((RowMarks)write.Marks & RowMarks.Public);
         _stores++;
         if (isNew) _rule.OnInsert(new ItemId(row));
         else _rule.OnHit(new ItemId(row));

@@ -92,6 +92,61 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         return ItemRead.Hit;
     }
 
+    internal ItemRead Fetch(
+        uint hash, ReadOnlySpan<byte> key, long nowTicks, in ItemFetch fetch, Span<byte> destination,
+        out ItemInfo info, out bool won)
+    {
+        using Lock.Scope scope = Enter(nowTicks);
+        won = false;
+        uint row = FindGood(hash, key);
+        if (row == 0)
+        {
+            if (!fetch.Unnoticed) _misses++;
+            info = default;
+            return ItemRead.Miss;
+        }
+
+        ref ItemHead head = ref _rows.Heads[row];
+        info = InfoOf(ref head);
+        if (!fetch.WithoutValue)
+        {
+            if (head.Length > destination.Length) return ItemRead.TooSmall;
+            if (!TryCopyOut(row, destination[..head.Length]))
+            {
+                if (!fetch.Unnoticed) _misses++;
+                info = default;
+                return ItemRead.Miss;
+            }
+        }
+
+        bool isDue = head.ExpiryTicks != long.MaxValue && head.ExpiryTicks < fetch.RenewBelowTicks;
+        if (fetch.Contends && !head.Has((RowMarks)ItemMarks.Won) && (isDue || head.Has((RowMarks)ItemMarks.Stale)))
+        {
+            won = true;
+            head.Marks |= (RowMarks)ItemMarks.Won;
+        }
+
+        if (fetch.NewExpiryTicks is { } expiry) head.ExpiryTicks = expiry;
+        if (fetch.Unnoticed) return ItemRead.Hit;
+        _hits++;
+        Touched(row, (RowMarks)ItemMarks.Fetched);
+        return ItemRead.Hit;
+    }
+
+    internal ItemStatus Invalidate(
+        uint hash, ReadOnlySpan<byte> key, long nowTicks, ulong expectedCas, long? newExpiryTicks)
+    {
+        using Lock.Scope scope = Enter(nowTicks);
+        uint row = FindGood(hash, key);
+        if (row == 0) return ItemStatus.NotFound;
+        ref ItemHead head = ref _rows.Heads[row];
+        if (expectedCas != 0 && head.Cas != expectedCas) return ItemStatus.Exists;
+        if (newExpiryTicks is { } expiry) head.ExpiryTicks = expiry;
+        head.Marks = (head.Marks | (RowMarks)ItemMarks.Stale) & ~(RowMarks)ItemMarks.Won;
+        head.Cas = _cas += _casStep;
+        return ItemStatus.Done;
+    }
+
     internal bool TryPeek(uint hash, ReadOnlySpan<byte> key, long nowTicks, out ItemInfo info)
     {
         using Lock.Scope scope = Enter(nowTicks);

@@ -131,6 +131,32 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         return shard.Read(hash, key, nowTicks, destination, newExpiryTicks, out info);
     }
 
+    /// <summary>Reads a value, or only what is known of it, and does in the same step what the request asks for.</summary>
+    /// <param name="key">1 to 250 bytes.</param>
+    /// <param name="nowTicks">The time.</param>
+    /// <param name="fetch">What to do with the item besides reading it.</param>
+    /// <param name="destination">Gets the value.</param>
+    /// <param name="info">The item with expiry, marks and age as they were before.</param>
+    /// <param name="won">True when this reader has won the right to renew the value.</param>
+    public ItemRead Fetch(
+        ReadOnlySpan<byte> key, long nowTicks, in ItemFetch fetch, Span<byte> destination, out ItemInfo info,
+        out bool won)
+    {
+        ItemShard<TRule> shard = ShardOf(key, out uint hash);
+        return shard.Fetch(hash, key, nowTicks, fetch, destination, out info, out won);
+    }
+
+    /// <summary>
+    /// Marks an item stale: it is served on, and the next reader that contends wins the right to renew it. It gets a
+    /// new CAS number, and a new expiry if one is given.
+    /// </summary>
+    public ItemStatus Invalidate(
+        ReadOnlySpan<byte> key, long nowTicks, ulong expectedCas = 0, long? newExpiryTicks = null)
+    {
+        ItemShard<TRule> shard = ShardOf(key, out uint hash);
+        return shard.Invalidate(hash, key, nowTicks, expectedCas, newExpiryTicks);
+    }
+
     /// <summary>Reads a value straight into a buffer writer.</summary>
     /// <returns>True when there was one; the writer has advanced by its length.</returns>
     /// <remarks>The writer is asked for room outside of any lock; what it allocates is its business.</remarks>
@@ -234,6 +260,31 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         int shard = _frames.ShardOf(frame);
         return shard < 0 ? -1 : _shards[shard].Clear(frame, withdraw: false);
     }
+
+    /// <summary>
+    /// Drops every item with bytes in a frame if its memory is gone, which is looked at again while nobody can write to
+    /// the frame: one that was just written is kept.
+    /// </summary>
+    /// <param name="frame">A frame that seemed to be without memory.</param>
+    /// <param name="presence">Who knows; of the store's own pages.</param>
+    /// <returns>Items dropped; -1 when the frame is not in the store.</returns>
+    public int ForgetTaken(FrameId frame, FramePresence presence)
+    {
+        ArgumentNullException.ThrowIfNull(presence);
+        int shard = _frames.ShardOf(frame);
+        return shard < 0 ? -1 : _shards[shard].ClearTaken(frame, presence);
+    }
+
+    /// <summary>
+    /// Takes the next run of neighbouring frames that were written since they were last taken, for whoever tells the
+    /// system that it may have them. What is written while the run is being dealt with counts as written again.
+    /// </summary>
+    /// <param name="from">Where to begin to look; <see cref="FrameId.None"/> for the first frame.</param>
+    /// <param name="first">The first frame of the run.</param>
+    /// <param name="count">Its length; 0 when there is none from there on.</param>
+    /// <returns>True when there is a run.</returns>
+    public bool TryTakeWritten(FrameId from, out FrameId first, out uint count) =>
+        _frames.TryTakeWritten(from, out first, out count);
 
     /// <summary>Puts a frame back that was withdrawn or trimmed; its memory must be usable again.</summary>
     /// <returns>False when it was not out.</returns>

@@ -75,7 +75,7 @@ public sealed record ItemStoreOptions
     }
 
     /// <summary>The least capacity that the other options allow.</summary>
-    internal long CapacityBytesMin =>
+    public long CapacityBytesMin =>
         SharedBytes + (ShardCount * ((2L * ValueBytesMax) + (8L * PageBytes) + ShardBytesMin));
 
     /// <summary>

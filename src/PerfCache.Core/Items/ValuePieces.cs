@@ -28,6 +28,9 @@ internal ref struct ValuePieces
         _chain = continuation.Rest;
     }
 
+    /// <summary>The frame in which the last piece lies.</summary>
+    internal uint Frame { get; private set; }
+
     /// <summary>The next piece, as long as the bytes of the value in it.</summary>
     internal bool Next(out Span<byte> piece)
     {
@@ -35,6 +38,7 @@ internal ref struct ValuePieces
         if (_left == 0) return false;
         if (_chain != 0)
         {
+            Frame = _chain;
             piece = _frames.Pages.Page(new FrameId(_chain));
             // The row of the last frame is not looked at: a value of one page costs one cold line less.
             if (_left > piece.Length) _chain = _frames.Rows[_chain].Next;
@@ -42,6 +46,7 @@ internal ref struct ValuePieces
         else
         {
             Invariant.Assert(_slot != 0, nameof(ValuePieces), "a piece for every byte of the value", _firstSlot);
+            Frame = _shard.FrameOf(_slot);
             piece = _shard.Slot(_slot);
             _slot = _secondSlot;
             _secondSlot = 0;

@@ -78,9 +78,9 @@ internal sealed class NaiveItems(int valueBytesMax)
         {
             Value = stored,
             Flags = joins ? item!.Flags : write.Flags,
-            ExpiryTicks = joins ? item!.ExpiryTicks : write.ExpiryTicks,
+            ExpiryTicks = joins || stale ? item!.ExpiryTicks : write.ExpiryTicks,
             Cas = cas,
-            Marks = stale ? ItemMarks.Stale : ItemMarks.None,
+            Marks = write.Marks | (stale ? ItemMarks.Stale | (item!.Marks & ItemMarks.Won) : ItemMarks.None),
         };
         return ItemStatus.Done;
     }

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace PerfCache.Benchmarks;
+
+/// <summary>
+/// Question: is a lender as fast as stock memcached, one connection at a time? Both serve in processes of their own with
+/// one thread, are filled with the same values, and are asked in turns, so that what else the machine does hits both.
+/// </summary>
+internal static class LenderBench
+{
+    private const int Keys = 16_384;
+    private const int WarmMillis = 1500;
+    private static readonly int[] s_depths = [1, 16, 64];
+
+    private const string Usage =
+        "lender [--pairs N] [--millis N] [--value BYTES] [--spin-us N] [--idle N]: needs memcached in the path";
+
+    public static int Run(string[] args, TextWriter output, TextWriter error)
+    {
+        int pairs = Option(args, "--pairs", 5);
+        int millis = Option(args, "--millis", 400);
+        int valueBytes = Option(args, "--value", 4096);
+        int spin = Option(args, "--spin-us", 0);
+        int idle = Option(args, "--idle", 0);
+        if (pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
+        {
+            error.WriteLine(Usage);
+            return 2;
+        }
+
+        string folder = Directory.CreateTempSubdirectory("perfcache-lender-").FullName;
+        try
+        {
+            List<double> deep = [];
+            output.WriteLine(
+                $"{valueBytes} bytes, {Keys} keys, 1 connection{(idle > 0 ? $", {idle} idle ones" : "")}, "
+                + $"median of {pairs} pairs of {millis} ms, lender spins {spin} us");
+            output.WriteLine("transport  verb  depth  memcached/s  lender/s  ratio   p99 us  p99 us  ratio");
+            foreach (string transport in new[] { "tcp", "unix" })
+            {
+                using Peer memcached = Peer.Memcached(transport, folder);
+                using Peer lender = Peer.Lender(transport, folder, spin);
+                using IdleConnections idlers = new(idle, memcached.EndPoint, lender.EndPoint);
+                Warm(memcached, valueBytes);
+                Warm(lender, valueBytes);
+                foreach (string verb in new[] { "get", "set" })
+                {
+                    foreach (int depth in s_depths)
+                    {
+                        double ratio = Cell(output, memcached, lender, transport, verb, depth, pairs, millis, valueBytes);
+                        if (depth > 1) deep.Add(ratio);
+                    }
+                }
+            }
+
+            double mean = Math.Exp(deep.Average(Math.Log));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"geometric mean of depths 16 and 64: {mean:F2}"));
+            return 0;
+        }
+        catch (Exception failure) when (failure is SocketException or IOException or System.ComponentModel.Win32Exception)
+        {
+            error.WriteLine($"lender: {failure.Message}");
+            return 1;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    // The lender's code is compiled while it runs; what it does in the first second is not what it does in the tenth.
+    private static void Warm(Peer peer, int valueBytes)
+    {
+        foreach (bool reads in new[] { true, false })
+        {
+            using LenderLoad load = new(peer.EndPoint, Keys, valueBytes, 16, reads);
+            load.Measure(WarmMillis);
+        }
+    }
+
+    private static double Cell(
+        TextWriter output, Peer memcached, Peer lender, string transport, string verb, int depth, int pairs, int millis,
+        int valueBytes)
+    {
+        using LenderLoad theirs = new(memcached.EndPoint, Keys, valueBytes, depth, verb == "get");
+        using LenderLoad ours = new(lender.EndPoint, Keys, valueBytes, depth, verb == "get");
+        theirs.Measure(millis / 2);
+        ours.Measure(millis / 2);
+        List<double> ratios = [];
+        List<double> slowRatios = [];
+        List<(double Rate, double P99)> theirRuns = [];
+        List<(double Rate, double P99)> ourRuns = [];
+        for (int pair = 0; pair < pairs; pair++)
+        {
+            // Who goes first changes, so that a machine that becomes slower is fair to both.
+            (double Rate, double P99) first = (pair % 2 == 0 ? theirs : ours).Measure(millis);
+            (double Rate, double P99) second = (pair % 2 == 0 ? ours : theirs).Measure(millis);
+            (double Rate, double P99) their = pair % 2 == 0 ? first : second;
+            (double Rate, double P99) our = pair % 2 == 0 ? second : first;
+            theirRuns.Add(their);
+            ourRuns.Add(our);
+            ratios.Add(our.Rate / their.Rate);
+            slowRatios.Add(our.P99 / their.P99);
+        }
+
+        double ratio = Median(ratios);
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{transport,-9}  {verb,-4}  {depth,5}  {Median(theirRuns.Select(run => run.Rate)),11:F0}  "
+            + $"{Median(ourRuns.Select(run => run.Rate)),8:F0}  {ratio,5:F2}  {Median(theirRuns.Select(run => run.P99)),7:F0}  "
+            + $"{Median(ourRuns.Select(run => run.P99)),6:F0}  {Median(slowRatios),5:F2}"));
+        return ratio;
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[sorted.Length / 2];
+    }
+
+    private static int Option(string[] args, string name, int otherwise)
+    {
+        int at = Array.IndexOf(args, name);
+        if (at < 0) return otherwise;
+        return at + 1 < args.Length && int.TryParse(args[at + 1], CultureInfo.InvariantCulture, out int value) ? value : -1;
+    }
+
+    private sealed class IdleConnections : IDisposable
+    {
+        private readonly List<Socket> _sockets = [];
+
+        public IdleConnections(int count, params EndPoint[] peers)
+        {
+            foreach (EndPoint peer in peers)
+            {
+                for (int i = 0; i < count; i++) _sockets.Add(LenderLoad.Connect(peer));
+            }
+        }
+
+        public void Dispose()
+        {
+            foreach (Socket socket in _sockets) socket.Dispose();
+        }
+    }
+
+    /// <summary>A server in a process of its own.</summary>
+    private sealed class Peer : IDisposable
+    {
+        private readonly Process _process;
+
+        private Peer(string program, IEnumerable<string> arguments, EndPoint endPoint)
+        {
+            EndPoint = endPoint;
+            ProcessStartInfo start = new(program) { RedirectStandardError = true, RedirectStandardOutput = true };
+            foreach (string argument in arguments) start.ArgumentList.Add(argument);
+            _process = Process.Start(start)!;
+            _process.ErrorDataReceived += (_, _) => { };
+            _process.BeginErrorReadLine();
+            _process.OutputDataReceived += (_, _) => { };
+            _process.BeginOutputReadLine();
+            Await();
+        }
+
+        public EndPoint EndPoint { get; }
+
+        public static Peer Memcached(string transport, string folder)
+        {
+            (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "memcached"));
+            string[] user = Environment.UserName == "root" ? ["-u", "root"] : [];
+            return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", .. user, .. address], endPoint);
+        }
+
+        public static Peer Lender(string transport, string folder, int spin)
+        {
+            (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "lender"));
+            string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
+            return new Peer(
+                "dotnet",
+                [program, "lend", "-m", "1024", "-t", "1", "--ignore-pressure", "--spin-us",
+                    spin.ToString(CultureInfo.InvariantCulture), .. address],
+                endPoint);
+        }
+
+        public void Dispose()
+        {
+            _process.Kill();
+            _process.WaitForExit();
+            _process.Dispose();
+        }
+
+        private static (EndPoint, string[]) Address(string transport, string path)
+        {
+            if (transport == "unix") return (new UnixDomainSocketEndPoint(path), ["-s", path]);
+            using Socket probe = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            int port = ((IPEndPoint)probe.LocalEndPoint!).Port;
+            return (new IPEndPoint(IPAddress.Loopback, port),
+                ["-l", "127.0.0.1", "-p", port.ToString(CultureInfo.InvariantCulture)]);
+        }
+
+        private void Await()
+        {
+            Stopwatch waited = Stopwatch.StartNew();
+            while (true)
+            {
+                try
+                {
+                    using Socket socket = LenderLoad.Connect(EndPoint);
+                    return;
+                }
+                catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(20) && !_process.HasExited)
+                {
+                    Thread.Sleep(20);
+                }
+            }
+        }
+    }
+}
