@@ -2,6 +2,7 @@
 using BenchmarkDotNet.Running;
 using PerfCache.Benchmarks;
 using PerfCache.Benchmarks.Curves;
+using PerfCache.Benchmarks.Extensions;
 using PerfCache.Benchmarks.Hits;
 
 // `c-floor`, `hits` and `curves` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
@@ -10,5 +11,7 @@ if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
+if (args is ["extensions", .. string[] extensions])
+    return ExtensionsCommand.Run(extensions, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

@@ -76,6 +76,7 @@ public sealed partial class OffHeapDistributedCache
 
     private SnapshotReport Save(string path, CancellationToken token)
     {
+        token.ThrowIfCancellationRequested();
         byte[] key = new byte[ItemStoreOptions.KeyBytesMax];
         byte[] value = GC.AllocateUninitializedArray<byte>(ValueBytesMax);
         using SnapshotWriter writer = new(path, _clock.UtcNow.UtcTicks);

@@ -3,7 +3,6 @@ using System.Globalization;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Internal;
-using Microsoft.Extensions.Options;
 using PerfCache.Extensions;
 using static PerfCache.Tests.Extensions.TestCache;
 

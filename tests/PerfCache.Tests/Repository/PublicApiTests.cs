@@ -13,6 +13,7 @@ internal sealed class PublicApiTests
     [TestCase("Core")]
     [TestCase("Policies")]
     [TestCase("Simulation")]
+    [TestCase("Extensions")]
     public void ThePublicSurfaceIsTheOneOnFile(string project)
     {
         string relative = $"tests/PerfCache.Tests/Repository/PublicApi.{project}.txt";
