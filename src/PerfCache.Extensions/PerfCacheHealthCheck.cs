@@ -15,7 +15,8 @@ namespace PerfCache.Extensions;
 ///           snapshot could not be written or read
 /// healthy   otherwise
 /// </code>
-/// A full cache is healthy: it evicts. The data tells entries, bytes, the bound, hits, misses, evictions and
+/// One object has to make all checks of a cache, to know the last one; <c>AddPerfCache</c> registers it. For a keyed cache
+/// hand one in: <c>AddCheck("images", new PerfCacheHealthCheck(cache))</c>. A full cache is healthy: it evicts. The data tells entries, bytes, the bound, hits, misses, evictions and
 /// snapshots.
 /// </remarks>
 /// <param name="cache">The cache.</param>

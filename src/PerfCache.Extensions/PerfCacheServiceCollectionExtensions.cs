@@ -30,6 +30,8 @@ public static class PerfCacheServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         AddOptions(services, Options.DefaultName, configure);
         services.TryAddSingleton(provider => Make(provider, Options.DefaultName));
+        // AddCheck<T> would make a new one for each check, which could not tell what is new since the last.
+        services.TryAddSingleton<PerfCacheHealthCheck>();
         // Not TryAdd: the call that comes last is what somebody wants, as with the other distributed caches.
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<OffHeapDistributedCache>());
         services.AddSingleton<IBufferDistributedCache>(
