@@ -2,6 +2,7 @@
 using BenchmarkDotNet.Running;
 using PerfCache.Benchmarks;
 using PerfCache.Benchmarks.Curves;
+using PerfCache.Benchmarks.Extensions;
 using PerfCache.Benchmarks.Hits;
 using PerfCache.Benchmarks.Rings;
 using PerfCache.Benchmarks.Numa;
@@ -16,5 +17,7 @@ if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Con
 if (args is ["numa", .. string[] numa]) return NumaCommand.Run(numa, Console.Out, Console.Error);
 if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Console.Out, Console.Error);
 if (args is ["lender-malloc", .. string[] malloc]) return LenderMalloc.Run(malloc, Console.Out, Console.Error);
+if (args is ["extensions", .. string[] extensions])
+    return ExtensionsCommand.Run(extensions, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

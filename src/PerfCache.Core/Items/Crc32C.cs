@@ -28,7 +28,7 @@ namespace PerfCache.Items;
 /// <see cref="Crc32CTables"/> reads 8 bytes at a time through tables. Tests hold all ways equal.
 /// </para>
 /// </remarks>
-internal static unsafe class Crc32C
+public static unsafe class Crc32C
 {
     // Three of the long ones leave 16 bytes of a 4 KiB page.
     private const int LongLaneBytes = 1360;
@@ -40,13 +40,13 @@ internal static unsafe class Crc32C
     private static readonly uint s_overTwoShortLanes = PowerOfX((16 * ShortLaneBytes) - 33);
 
     /// <summary>True when the processor has an instruction for it.</summary>
-    internal static bool IsHardware => X86Crc32CSteps.IsSupported || ArmCrc32CSteps.IsSupported;
+    public static bool IsHardware => X86Crc32CSteps.IsSupported || ArmCrc32CSteps.IsSupported;
 
     /// <summary>The checksum of some bytes.</summary>
-    internal static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
+    public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
     /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, and these bytes behind it.</summary>
-    internal static uint Append(uint crc, ReadOnlySpan<byte> bytes)
+    public static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         if (X86Crc32CSteps.IsSupported) return AppendBy<X86Crc32CSteps>(crc, bytes);
         if (ArmCrc32CSteps.IsSupported) return AppendBy<ArmCrc32CSteps>(crc, bytes);

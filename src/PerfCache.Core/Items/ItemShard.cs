@@ -63,9 +63,9 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
 
     internal ItemSpace Space => _space;
 
-    internal ItemRead Read(
-        uint hash, ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, long? newExpiryTicks,
-        out ItemInfo info)
+    internal ItemRead Read<TRenewal>(
+        uint hash, ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, TRenewal renewal, out ItemInfo info)
+        where TRenewal : struct, IItemRenewal
     {
         using Lock.Scope scope = Enter(nowTicks);
         uint row = FindGood(hash, key);
@@ -87,7 +87,7 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         }
 
         _hits++;
-        if (newExpiryTicks is { } expiry) info = info with { ExpiryTicks = head.ExpiryTicks = expiry };
+        info = info with { ExpiryTicks = head.ExpiryTicks = renewal.ExpiryTicks(info, nowTicks) };
         Touched(row, (RowMarks)ItemMarks.Fetched);
         return ItemRead.Hit;
     }
@@ -155,12 +155,14 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         return row != 0;
     }
 
-    internal bool TryTouch(uint hash, ReadOnlySpan<byte> key, long nowTicks, long expiryTicks)
+    internal bool TryTouch<TRenewal>(uint hash, ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal)
+        where TRenewal : struct, IItemRenewal
     {
         using Lock.Scope scope = Enter(nowTicks);
         uint row = FindGood(hash, key);
         if (row == 0) return false;
-        _rows.Heads[row].ExpiryTicks = expiryTicks;
+        ref ItemHead head = ref _rows.Heads[row];
+        head.ExpiryTicks = renewal.ExpiryTicks(InfoOf(ref head), nowTicks);
         Touched(row, RowMarks.None);
         return true;
     }

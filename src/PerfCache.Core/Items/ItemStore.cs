@@ -33,7 +33,7 @@ namespace PerfCache.Items;
 /// Thread-safe, all verbs; one lock a shard. No verb allocates managed memory, but for those that say so.
 /// </remarks>
 /// <typeparam name="TRule">Which items go when a shard is full.</typeparam>
-public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRule
+public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct, IItemRule
 {
     private readonly ItemShard<TRule>[] _shards;
     private readonly ItemFrames _frames;
@@ -119,7 +119,7 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     public ItemRead Get(ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, out ItemInfo info)
     {
         ItemShard<TRule> shard = ShardOf(key, out uint hash);
-        return shard.Read(hash, key, nowTicks, destination, newExpiryTicks: null, out info);
+        return shard.Read(hash, key, nowTicks, destination, default(KeepExpiry), out info);
     }
 
     /// <summary>Reads a value into a buffer and gives the item a new expiry, if it was a hit.</summary>
@@ -128,7 +128,20 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         ReadOnlySpan<byte> key, long nowTicks, long newExpiryTicks, Span<byte> destination, out ItemInfo info)
     {
         ItemShard<TRule> shard = ShardOf(key, out uint hash);
-        return shard.Read(hash, key, nowTicks, destination, newExpiryTicks, out info);
+        return shard.Read(hash, key, nowTicks, destination, new SetExpiry(newExpiryTicks), out info);
+    }
+
+    /// <summary>
+    /// Reads a value into a buffer; a hit gives the item the expiry that <paramref name="renewal"/> makes of it, in the
+    /// same step.
+    /// </summary>
+    /// <inheritdoc cref="Get(ReadOnlySpan{byte}, long, Span{byte}, out ItemInfo)"/>
+    public ItemRead GetAndRenew<TRenewal>(
+        ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal, Span<byte> destination, out ItemInfo info)
+        where TRenewal : struct, IItemRenewal
+    {
+        ItemShard<TRule> shard = ShardOf(key, out uint hash);
+        return shard.Read(hash, key, nowTicks, destination, renewal, out info);
     }
 
     /// <summary>Reads a value, or only what is known of it, and does in the same step what the request asks for.</summary>
@@ -167,7 +180,8 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
         int length = 0;
         while (true)
         {
-            ItemRead read = shard.Read(hash, key, nowTicks, destination.GetSpan(length), newExpiryTicks: null, out info);
+            ItemRead read = shard.Read(
+                hash, key, nowTicks, destination.GetSpan(length), default(KeepExpiry), out info);
             if (read == ItemRead.Hit) destination.Advance(info.Length);
             if (read != ItemRead.TooSmall) return read == ItemRead.Hit;
             // It may grow again before the next look; each round is somebody else's change.
@@ -208,7 +222,15 @@ public sealed class ItemStore<TRule> : IDisposable where TRule : struct, IItemRu
     public bool Touch(ReadOnlySpan<byte> key, long nowTicks, long newExpiryTicks)
     {
         ItemShard<TRule> shard = ShardOf(key, out uint hash);
-        return shard.TryTouch(hash, key, nowTicks, newExpiryTicks);
+        return shard.TryTouch(hash, key, nowTicks, new SetExpiry(newExpiryTicks));
+    }
+
+    /// <summary>Gives an item the expiry that <paramref name="renewal"/> makes of it, in one step.</summary>
+    public bool Renew<TRenewal>(ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal)
+        where TRenewal : struct, IItemRenewal
+    {
+        ItemShard<TRule> shard = ShardOf(key, out uint hash);
+        return shard.TryTouch(hash, key, nowTicks, renewal);
     }
 
     /// <summary>

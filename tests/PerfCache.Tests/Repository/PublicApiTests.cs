@@ -14,6 +14,7 @@ internal sealed class PublicApiTests
     [TestCase("Policies")]
     [TestCase("Simulation")]
     [TestCase("Remote")]
+    [TestCase("Extensions")]
     public void ThePublicSurfaceIsTheOneOnFile(string project)
     {
         string relative = $"tests/PerfCache.Tests/Repository/PublicApi.{project}.txt";

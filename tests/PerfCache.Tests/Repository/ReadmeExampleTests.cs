@@ -113,6 +113,9 @@ internal sealed class ReadmeExampleTests
         return string.Join('\n', [.. usings, "", .. body]);
     }
 
+    /// <summary>The example of a document, for whoever else runs it.</summary>
+    internal static string ExampleOf(string document) => Example(RepositoryTree.ReadText(document));
+
     private static string Example(string markdown) => Blocks(markdown, "csharp").FirstOrDefault("");
 
     private static List<string> Blocks(string markdown, string language)
