@@ -191,8 +191,10 @@ internal static unsafe class CacheExports
     private static PageCacheOptions OptionsOf(AbiCacheOptions asked)
     {
         AbiArguments.CheckFlags(asked.Flags, CountHits | NoBackgroundReclaim | NoBackgroundFlush, "flags");
+        if (asked.CapacityBytes > long.MaxValue)
+            throw AbiException.BadArgument($"capacity_bytes is {asked.CapacityBytes}; possible is at most {long.MaxValue}");
         WriteBackOptions usual = new();
-        PageCacheOptions defaults = new() { CapacityBytes = (long)Math.Min(asked.CapacityBytes, long.MaxValue) };
+        PageCacheOptions defaults = new() { CapacityBytes = (long)asked.CapacityBytes };
         return defaults with
         {
             PageBytes = asked.PageBytes == 0 ? PageMemory.PageBytesMin : (int)Math.Min(asked.PageBytes, int.MaxValue),

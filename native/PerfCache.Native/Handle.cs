@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 
 namespace PerfCache.Native;
@@ -47,6 +48,7 @@ internal static class Handle
     internal static uint GenerationOf(ulong handle) => (uint)(handle >> GenerationShift) & GenerationMax;
 
     /// <summary>The handle of the cache that an object's handle belongs to; no handle at all for any other kind.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ulong CacheOf(ulong handle) =>
         (handle & ~ObjectMask) - ((ulong)(HandleKind.Object - HandleKind.Cache) << KindShift);
 
@@ -59,6 +61,7 @@ internal static class Handle
     internal static ulong ForObject(ulong cache, ObjectId owner) =>
         (cache & ~(0xFUL << KindShift)) | ((ulong)HandleKind.Object << KindShift) | owner.Value;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ulong ForLease(uint slot, uint generation) =>
         ((ulong)HandleKind.Lease << KindShift) | ((ulong)slot << SlotShift) | generation;
 }

@@ -6,9 +6,10 @@ using PerfCache.Cache;
 namespace PerfCache.Native;
 
 /// <summary>A lease that a caller holds, and how often the slot was used.</summary>
-internal struct LeaseSlot
+internal unsafe struct LeaseSlot
 {
-    internal PageLease Lease;
+    /// <summary>The state word that has the pin.</summary>
+    internal ulong* Word;
 
     /// <summary>Odd while the lease is out. A handle has the number that was there when it was given.</summary>
     internal uint Generation;
@@ -33,21 +34,26 @@ internal static unsafe class LeaseTable
     /// <summary>The chunks; null for those that are not there yet.</summary>
     internal static LeaseSlot[]?[] Chunks { get; } = new LeaseSlot[]?[ChunksMax];
 
-    /// <summary>Gives a lease to the caller.</summary>
-    /// <returns>False when the thread has no free slot at hand.</returns>
+    /// <summary>Gives a pin to the caller.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool TryHand(ThreadState thread, PageLease lease, AbiLease* target)
+    internal static void Hand(ThreadState thread, ulong* word, byte* bytes, int length, AbiLease* target)
     {
-        if (!thread.TryTakeSlot(out uint slot)) return false;
+        if (!thread.TryTakeSlot(out uint slot)) slot = TakeSlotSlow(thread, word);
         ref LeaseSlot place = ref thread.LeaseChunks[slot >> ChunkBits]![slot & (ChunkSlots - 1)];
         uint generation = place.Generation + 1;
-        place.Lease = lease;
+        place.Word = word;
         place.Generation = generation;
-        ReadOnlySpan<byte> bytes = lease.Span;
-        target->Length = (uint)bytes.Length;
+        target->Length = (uint)length;
         target->Handle = Handle.ForLease(slot, generation);
-        target->Data = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes));
-        return true;
+        target->Data = bytes;
+    }
+
+    /// <summary>Gives a lease to the caller, who has it alone from then on.</summary>
+    internal static void Hand(ThreadState thread, in PageLease lease, AbiLease* target)
+    {
+        int length = lease.Span.Length;
+        PageLease.HandOver(lease);
+        Hand(thread, lease.Word, lease.Address, length, target);
     }
 
     /// <summary>Ends a lease.</summary>
@@ -64,7 +70,7 @@ internal static unsafe class LeaseTable
         uint generation = (uint)handle;
         if (place.Generation != generation || (generation & 1) == 0) return false;
         place.Generation = generation + 1;
-        place.Lease.Dispose();
+        PageLease.Unpin(place.Word);
         thread.PutSlot(slot);
         return true;
     }
@@ -81,9 +87,26 @@ internal static unsafe class LeaseTable
             : new AbiException(AbiStatus.BadHandle, $"0x{handle:x} is not the handle of a lease");
     }
 
+    // A page that cannot be handed over must not stay pinned.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint TakeSlotSlow(ThreadState thread, ulong* word)
+    {
+        try
+        {
+            Refill(thread);
+        }
+        catch
+        {
+            PageLease.Unpin(word);
+            throw;
+        }
+
+        thread.TryTakeSlot(out uint slot);
+        return slot;
+    }
+
     /// <summary>Gives the thread free slots.</summary>
-    /// <exception cref="AbiException">There are none.</exception>
-    internal static void Refill(ThreadState thread)
+    private static void Refill(ThreadState thread)
     {
         Span<uint> slots = stackalloc uint[ThreadState.SlotsMax / 2];
         lock (s_lock)

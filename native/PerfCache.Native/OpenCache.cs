@@ -36,11 +36,15 @@ internal abstract class OpenCache : Opened
     internal static OpenCache Enter(ThreadState thread, ulong owner) =>
         HandleTable<OpenCache>.TryEnter(thread.Caches, thread, Native.Handle.CacheOf(owner)) ?? throw WhyNot(owner);
 
-    internal abstract PageLease Get(ObjectId owner, ulong page);
+    internal abstract unsafe void Get(ThreadState thread, ObjectId owner, ulong page, AbiLease* lease);
 
-    internal abstract PageLease TryGet(ObjectId owner, ulong page);
+    internal abstract unsafe bool TryGet(ThreadState thread, ObjectId owner, ulong page, AbiLease* lease);
 
-    internal abstract int TryGetMany(ObjectId owner, ReadOnlySpan<ulong> pages, Span<PageLease> leases);
+    /// <summary>Leases of pages in turn; where one fails, those before it are counted and held.</summary>
+    internal abstract unsafe void GetGroup(
+        ThreadState thread, ObjectId owner, ReadOnlySpan<ulong> pages, AbiLease* leases, uint* got);
+
+    internal abstract void Copy(ObjectId owner, ulong page, int offset, Span<byte> destination);
 
     internal abstract bool TryCopy(ObjectId owner, ulong page, int offset, Span<byte> destination);
 
@@ -162,23 +166,57 @@ internal abstract class OpenCache : Opened
 }
 
 /// <summary>A cache with its rule compiled in.</summary>
-internal sealed class OpenCache<TRules>(PageCacheOptions options, TRules rules) : OpenCache
+internal sealed unsafe class OpenCache<TRules>(PageCacheOptions options, TRules rules) : OpenCache
     where TRules : struct, IFlagRules
 {
     private readonly PageCache<TRules> _cache = new(options, rules);
+    private readonly int _pageBytes = options.PageBytes;
 
     internal override int PageBytes => _cache.PageBytes;
 
-    internal override PageLease Get(ObjectId owner, ulong page) => _cache.Get(owner, page);
-
-    internal override PageLease TryGet(ObjectId owner, ulong page)
+    internal override void Get(ThreadState thread, ObjectId owner, ulong page, AbiLease* lease)
     {
-        _cache.TryGet(owner, page, out PageLease lease);
-        return lease;
+        byte* bytes = _cache.TryPinUsual(owner, page, out ulong* word);
+        if (bytes is not null) LeaseTable.Hand(thread, word, bytes, _pageBytes, lease);
+        else LeaseTable.Hand(thread, _cache.Get(owner, page), lease);
     }
 
-    internal override int TryGetMany(ObjectId owner, ReadOnlySpan<ulong> pages, Span<PageLease> leases) =>
-        _cache.TryGetMany(owner, pages, leases);
+    internal override bool TryGet(ThreadState thread, ObjectId owner, ulong page, AbiLease* lease)
+    {
+        byte* bytes = _cache.TryPinUsual(owner, page, out ulong* word);
+        if (bytes is not null) LeaseTable.Hand(thread, word, bytes, _pageBytes, lease);
+        else if (_cache.TryGet(owner, page, out PageLease held)) LeaseTable.Hand(thread, held, lease);
+        else return false;
+        return true;
+    }
+
+    internal override void GetGroup(
+        ThreadState thread, ObjectId owner, ReadOnlySpan<ulong> pages, AbiLease* leases, uint* got)
+    {
+        Span<PageLease> held = thread.Group.AsSpan(0, pages.Length);
+        _cache.TryGetMany(owner, pages, held);
+        int done = 0;
+        try
+        {
+            for (; done < pages.Length; done++)
+            {
+                if (held[done].IsEmpty) held[done] = _cache.Get(owner, pages[done]);
+                LeaseTable.Hand(thread, held[done], leases + done);
+                *got += 1;
+            }
+        }
+        finally
+        {
+            // Those behind one that failed; its own lease, if it got so far, is gone already.
+            for (int i = done + 1; i < pages.Length; i++) held[i].Dispose();
+        }
+    }
+
+    internal override void Copy(ObjectId owner, ulong page, int offset, Span<byte> destination)
+    {
+        using PageLease lease = _cache.Get(owner, page);
+        lease.Span.Slice(offset, destination.Length).CopyTo(destination);
+    }
 
     internal override bool TryCopy(ObjectId owner, ulong page, int offset, Span<byte> destination) =>
         _cache.TryCopy(owner, page, offset, destination);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.InteropServices;
-using PerfCache.Cache;
 using PerfCache.Frames;
 
 namespace PerfCache.Native;
@@ -9,10 +8,7 @@ namespace PerfCache.Native;
 internal static unsafe class PageExports
 {
     /// <summary>Pages that are looked up together.</summary>
-    private const int GroupMax = 32;
-
-    [ThreadStatic]
-    private static PageLease[]? t_group;
+    internal const int GroupMax = 32;
 
     [UnmanagedCallersOnly(EntryPoint = "pc_get")]
     private static int Get(ulong owner, ulong page, AbiLease* lease)
@@ -22,8 +18,7 @@ internal static unsafe class PageExports
             AbiArguments.CheckLease(lease);
             ThreadState thread = ThreadState.Current;
             OpenCache opened = OpenCache.Enter(thread, owner);
-            PageLease held = opened.Get(Handle.ObjectOf(owner), page);
-            Hand(thread, held, lease);
+            opened.Get(thread, Handle.ObjectOf(owner), page, lease);
             thread.Leave();
             return (int)AbiStatus.Ok;
         }
@@ -41,16 +36,9 @@ internal static unsafe class PageExports
             AbiArguments.CheckLease(lease);
             ThreadState thread = ThreadState.Current;
             OpenCache opened = OpenCache.Enter(thread, owner);
-            PageLease held = opened.TryGet(Handle.ObjectOf(owner), page);
-            if (held.IsEmpty)
-            {
-                thread.Leave();
-                return (int)AbiStatus.NotResident;
-            }
-
-            Hand(thread, held, lease);
+            bool found = opened.TryGet(thread, Handle.ObjectOf(owner), page, lease);
             thread.Leave();
-            return (int)AbiStatus.Ok;
+            return (int)(found ? AbiStatus.Ok : AbiStatus.NotResident);
         }
         catch (Exception failure)
         {
@@ -87,7 +75,7 @@ internal static unsafe class PageExports
             for (int start = 0; start < asked.Length; start += GroupMax)
             {
                 ReadOnlySpan<ulong> group = asked.Slice(start, Math.Min(GroupMax, asked.Length - start));
-                GetGroup(thread, opened, Handle.ObjectOf(owner), group, leases + start, got);
+                opened.GetGroup(thread, Handle.ObjectOf(owner), group, leases + start, got);
             }
 
             thread.Leave();
@@ -134,8 +122,7 @@ internal static unsafe class PageExports
             int start = (int)Math.Min(offset, int.MaxValue);
             if (!opened.TryCopy(id, page, start, destination))
             {
-                using PageLease lease = opened.Get(id, page);
-                lease.Span.Slice(start, destination.Length).CopyTo(destination);
+                opened.Copy(id, page, start, destination);
             }
 
             thread.Leave();
@@ -258,49 +245,6 @@ internal static unsafe class PageExports
         catch (Exception failure)
         {
             return ThreadState.Fail(failure);
-        }
-    }
-
-    private static void Hand(ThreadState thread, PageLease held, AbiLease* lease)
-    {
-        if (!LeaseTable.TryHand(thread, held, lease)) HandSlow(thread, held, lease);
-    }
-
-    // A page that cannot be handed over must not stay pinned.
-    private static void HandSlow(ThreadState thread, PageLease held, AbiLease* lease)
-    {
-        try
-        {
-            LeaseTable.Refill(thread);
-        }
-        catch
-        {
-            held.Dispose();
-            throw;
-        }
-
-        LeaseTable.TryHand(thread, held, lease);
-    }
-
-    private static void GetGroup(
-        ThreadState thread, OpenCache opened, ObjectId owner, ReadOnlySpan<ulong> pages, AbiLease* leases, uint* got)
-    {
-        Span<PageLease> held = (t_group ??= new PageLease[GroupMax]).AsSpan(0, pages.Length);
-        opened.TryGetMany(owner, pages, held);
-        int done = 0;
-        try
-        {
-            for (; done < pages.Length; done++)
-            {
-                if (held[done].IsEmpty) held[done] = opened.Get(owner, pages[done]);
-                Hand(thread, held[done], leases + done);
-                *got += 1;
-            }
-        }
-        finally
-        {
-            // Those behind one that failed; its own lease, if any, is gone already.
-            for (int i = done + 1; i < pages.Length; i++) held[i].Dispose();
         }
     }
 

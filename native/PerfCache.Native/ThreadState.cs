@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using System.Text;
+using PerfCache.Cache;
 
 namespace PerfCache.Native;
+
+/// <summary>Where a thread finds its state. Apart, because a class with initialisers would check on every access whether
+/// they have run.</summary>
+internal static class PerThread
+{
+    [ThreadStatic]
+    internal static ThreadState? State;
+}
 
 /// <summary>
 /// What the library keeps for each thread that has called it: what the thread is inside of, its last error, and lease
@@ -26,12 +36,11 @@ internal sealed class ThreadState
     private static readonly Lock s_lock = new();
     private static readonly List<WeakReference<ThreadState>> s_all = [];
 
-    [ThreadStatic]
-    private static ThreadState? t_current;
-
     // Copies of the tables' arrays: one load from here instead of several through statics.
     internal readonly LeaseSlot[]?[] LeaseChunks = LeaseTable.Chunks;
     internal readonly OpenCache?[] Caches = Tables.Caches.Entries;
+    /// <summary>Leases of one group on their way to the caller.</summary>
+    internal readonly PageLease[] Group = new PageLease[PageExports.GroupMax];
     private readonly uint[] _freeSlots = new uint[SlotsMax];
     private int _freeCount;
     private ulong _inside;
@@ -44,7 +53,11 @@ internal sealed class ThreadState
     ~ThreadState() => LeaseTable.GiveBack(_freeSlots.AsSpan(0, _freeCount));
 
     /// <summary>This thread's state.</summary>
-    internal static ThreadState Current => t_current ?? Register();
+    internal static ThreadState Current
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => PerThread.State ?? Register();
+    }
 
     /// <summary>N1: what the calling thread is about to use.</summary>
     internal void Enter(ulong handle) => Volatile.Write(ref _inside, handle);
@@ -53,6 +66,7 @@ internal sealed class ThreadState
     internal void Leave() => Volatile.Write(ref _inside, 0);
 
     /// <summary>A lease slot that nobody else has; <see cref="PutSlot"/> gives it back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryTakeSlot(out uint slot)
     {
         int count = _freeCount - 1;
@@ -64,15 +78,21 @@ internal sealed class ThreadState
     }
 
     /// <summary>Gives a slot back, whichever thread had it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void PutSlot(uint slot)
     {
-        if (_freeCount == SlotsMax)
-        {
-            _freeCount = SlotsMax / 2;
-            LeaseTable.GiveBack(_freeSlots.AsSpan(_freeCount));
-        }
+        uint[] slots = _freeSlots;
+        int count = _freeCount;
+        if ((uint)count >= (uint)slots.Length) count = PutHalfBack();
+        slots[count] = slot;
+        _freeCount = count + 1;
+    }
 
-        _freeSlots[_freeCount++] = slot;
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int PutHalfBack()
+    {
+        LeaseTable.GiveBack(_freeSlots.AsSpan(SlotsMax / 2));
+        return SlotsMax / 2;
     }
 
     /// <summary>N4 and N5: true when no thread but this one is inside of what a handle names.</summary>
@@ -96,12 +116,11 @@ internal sealed class ThreadState
     internal static int Fail(Exception failure)
     {
         AbiStatus status = AbiException.StatusOf(failure);
-        if (t_current is not { } state) return (int)status;
+        if (PerThread.State is not { } state) return (int)status;
         state.Leave();
         try
         {
-            string text = status == AbiStatus.Internal ? $"{failure.GetType().Name}: {failure.Message}" : failure.Message;
-            state._errorText = Encoding.UTF8.GetBytes(text.ReplaceLineEndings(" "));
+            state._errorText = Encoding.UTF8.GetBytes(TextOf(failure, status));
         }
         catch (OutOfMemoryException)
         {
@@ -114,6 +133,15 @@ internal sealed class ThreadState
     /// <summary>The text of the last failure.</summary>
     internal ReadOnlySpan<byte> ErrorText => _errorText;
 
+    private static string TextOf(Exception failure, AbiStatus status)
+    {
+        string text = failure.Message.ReplaceLineEndings(" ");
+        if (status == AbiStatus.Internal) return $"{failure.GetType().Name}: {text}";
+        // The name of a C# parameter says nothing to a caller in C.
+        int end = failure is ArgumentException { ParamName: { } name } ? text.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
+        return end < 0 ? text : text[..end];
+    }
+
     private static ThreadState Register()
     {
         ThreadState state = new();
@@ -123,7 +151,7 @@ internal sealed class ThreadState
             s_all.Add(new WeakReference<ThreadState>(state));
         }
 
-        t_current = state;
+        PerThread.State = state;
         return state;
     }
 }
