@@ -41,7 +41,7 @@ internal abstract class OpenCache : Opened
     internal abstract unsafe bool TryGet(ThreadState thread, ObjectId owner, ulong page, AbiLease* lease);
 
     /// <summary>Leases of pages in turn; where one fails, those before it are counted and held.</summary>
-    internal abstract unsafe void GetGroup(
+    internal abstract unsafe void GetMany(
         ThreadState thread, ObjectId owner, ReadOnlySpan<ulong> pages, AbiLease* leases, uint* got);
 
     internal abstract void Copy(ObjectId owner, ulong page, int offset, Span<byte> destination);
@@ -190,25 +190,17 @@ internal sealed unsafe class OpenCache<TRules>(PageCacheOptions options, TRules 
         return true;
     }
 
-    internal override void GetGroup(
+    internal override void GetMany(
         ThreadState thread, ObjectId owner, ReadOnlySpan<ulong> pages, AbiLease* leases, uint* got)
     {
-        Span<PageLease> held = thread.Group.AsSpan(0, pages.Length);
-        _cache.TryGetMany(owner, pages, held);
-        int done = 0;
-        try
+        for (int i = 0; i < pages.Length; i++)
         {
-            for (; done < pages.Length; done++)
-            {
-                if (held[done].IsEmpty) held[done] = _cache.Get(owner, pages[done]);
-                LeaseTable.Hand(thread, held[done], leases + done);
-                *got += 1;
-            }
-        }
-        finally
-        {
-            // Those behind one that failed; its own lease, if it got so far, is gone already.
-            for (int i = done + 1; i < pages.Length; i++) held[i].Dispose();
+            AbiLease* lease = leases + i;
+            byte* bytes = _cache.TryPinUsual(owner, pages[i], out ulong* word);
+            if (bytes is not null) LeaseTable.Hand(thread, word, bytes, _pageBytes, lease);
+            else LeaseTable.Hand(thread, _cache.Get(owner, pages[i]), lease);
+            // Each time, because the next may throw.
+            *got = (uint)i + 1;
         }
     }
 

@@ -7,9 +7,6 @@ namespace PerfCache.Native;
 /// <summary>Pages: leases, copies, insertions, invalidation.</summary>
 internal static unsafe class PageExports
 {
-    /// <summary>Pages that are looked up together.</summary>
-    internal const int GroupMax = 32;
-
     [UnmanagedCallersOnly(EntryPoint = "pc_get")]
     private static int Get(ulong owner, ulong page, AbiLease* lease)
     {
@@ -72,12 +69,7 @@ internal static unsafe class PageExports
             for (int i = 0; i < targets.Length; i++) AbiArguments.CheckLease(leases + i);
             ThreadState thread = ThreadState.Current;
             OpenCache opened = OpenCache.Enter(thread, owner);
-            for (int start = 0; start < asked.Length; start += GroupMax)
-            {
-                ReadOnlySpan<ulong> group = asked.Slice(start, Math.Min(GroupMax, asked.Length - start));
-                opened.GetGroup(thread, Handle.ObjectOf(owner), group, leases + start, got);
-            }
-
+            opened.GetMany(thread, Handle.ObjectOf(owner), asked, leases, got);
             thread.Leave();
             return (int)AbiStatus.Ok;
         }

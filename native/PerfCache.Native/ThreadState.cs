@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
 using System.Text;
-using PerfCache.Cache;
 
 namespace PerfCache.Native;
 
@@ -39,8 +38,6 @@ internal sealed class ThreadState
     // Copies of the tables' arrays: one load from here instead of several through statics.
     internal readonly LeaseSlot[]?[] LeaseChunks = LeaseTable.Chunks;
     internal readonly OpenCache?[] Caches = Tables.Caches.Entries;
-    /// <summary>Leases of one group on their way to the caller.</summary>
-    internal readonly PageLease[] Group = new PageLease[PageExports.GroupMax];
     private readonly uint[] _freeSlots = new uint[SlotsMax];
     private int _freeCount;
     private ulong _inside;
