@@ -6,8 +6,9 @@ using PerfCache.Benchmarks.Extensions;
 using PerfCache.Benchmarks.Hits;
 using PerfCache.Benchmarks.Rings;
 using PerfCache.Benchmarks.Numa;
+using PerfCache.Benchmarks.Native;
 
-// `c-floor`, `hits` and `curves` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
+// `c-floor`, `hits`, `curves` and `abi-hits` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
 // Nor is `file-reads`, for the same reason.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
@@ -19,5 +20,6 @@ if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Conso
 if (args is ["lender-malloc", .. string[] malloc]) return LenderMalloc.Run(malloc, Console.Out, Console.Error);
 if (args is ["extensions", .. string[] extensions])
     return ExtensionsCommand.Run(extensions, Console.Out, Console.Error);
+if (args is ["abi-hits", .. string[] native]) return NativeHitsCommand.Run(native, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

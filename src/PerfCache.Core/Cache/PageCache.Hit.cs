@@ -104,6 +104,20 @@ public unsafe partial class PageCache<TRules, TProbe>
         return FrameId.None;
     }
 
+    /// <summary>The usual hit as addresses instead of a lease, which stay in registers: for the C interface, which keeps
+    /// the pin by itself and gives it back with <see cref="PageLease.Unpin"/>.</summary>
+    /// <param name="owner">An object of this cache, or not.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="word">Receives the address of the state word that has the pin.</param>
+    /// <returns>Where the bytes are, or null: then nothing is proved, and the other verbs are the next to ask.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* TryPinUsual(ObjectId owner, ulong page, out ulong* word)
+    {
+        FrameId frame = TryPinSettled(owner, page);
+        word = (ulong*)Unsafe.AsPointer(ref _heads[frame.Value].Word);
+        return frame.IsNone ? null : AddressOf(frame);
+    }
+
     /// <summary>C1 to C3 for the usual hit, as <see cref="TryPinSettled"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId FindSettled(ObjectId owner, ulong page)

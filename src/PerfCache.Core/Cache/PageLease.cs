@@ -75,6 +75,11 @@ public readonly unsafe struct PageLease : IDisposable, IEquatable<PageLease>
 #endif
     }
 
+    /// <summary>Lets a page go whose pin was handed over.</summary>
+    /// <param name="word">The state word of its frame.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Unpin(ulong* word) => Interlocked.Add(ref *word, FrameState.PinsMask); // L6
+
     /// <summary>Where the bytes are.</summary>
     internal byte* Address => _bytes;
 
