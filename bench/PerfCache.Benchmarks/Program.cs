@@ -3,6 +3,7 @@ using BenchmarkDotNet.Running;
 using PerfCache.Benchmarks;
 using PerfCache.Benchmarks.Curves;
 using PerfCache.Benchmarks.Hits;
+using PerfCache.Benchmarks.Numa;
 
 // `c-floor`, `hits` and `curves` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
@@ -10,5 +11,6 @@ if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
 if (args is ["hits", .. string[] options]) return HitsCommand.Run(options, Console.Out, Console.Error);
 if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Console.Out, Console.Error);
+if (args is ["numa", .. string[] numa]) return NumaCommand.Run(numa, Console.Out, Console.Error);
 BenchmarkSwitcher.FromAssembly(typeof(CFloorRatio).Assembly).Run(args);
 return 0;

@@ -43,6 +43,9 @@ internal struct NthChance(int hits) : IFlagRules
 
     public readonly void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess) => _list.PushHead(frame);
 
+    // Pages keep their count when they are moved to another NUMA node.
+    public readonly void OnArrive(FrameId frame) => _list.PushHead(frame);
+
     public readonly int Reclaim()
     {
         // Live, hits go on meanwhile; once around is enough.

@@ -41,6 +41,15 @@ public enum CacheStep
 
     /// <summary>The source has written the pages, and they still count as being written.</summary>
     WriteDone,
+
+    /// <summary>A migration has chosen pages and has not copied them.</summary>
+    MoveChosen,
+
+    /// <summary>A migration has copied the pages and has not looked at their versions again.</summary>
+    MoveCopied,
+
+    /// <summary>A page's slot names another frame than a moment ago, and both are live. Under the lock.</summary>
+    Redirected,
 }
 
 /// <summary>A check that a seeded bug leaves out, for a test that must notice.</summary>
@@ -66,6 +75,12 @@ public enum CacheCheck
 
     /// <summary>Invalidation waits for writes that are under way.</summary>
     WaitForWrite,
+
+    /// <summary>X4: the version after a page was copied to another frame.</summary>
+    VersionAfterMove,
+
+    /// <summary>X7: pins, before the old frame of a page that moves is reused.</summary>
+    PinsBeforeMove,
 }
 
 /// <summary>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
@@ -22,6 +23,8 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace
 {
+    private readonly FrameList[] _offline = [];
+
     /// <summary>True when threads find and hold frames without the lock.</summary>
     internal bool IsShared { get; }
 
@@ -37,8 +40,16 @@ public sealed partial class CacheSpace
     /// <summary>Frames of C3.</summary>
     internal FrameList Limbo { get; } = null!;
 
-    /// <summary>Frames of C5.</summary>
-    internal FrameList Offline { get; } = null!;
+    /// <summary>Frames of C5, of all nodes.</summary>
+    internal uint OfflineCount
+    {
+        get
+        {
+            uint count = 0;
+            foreach (FrameList offline in _offline) count += offline.Count;
+            return count;
+        }
+    }
 
     /// <summary>The number of frames of C4: of this partition, or of all.</summary>
     internal uint PrivateCount => _whole is null ? SumPrivate() : _privateCount;
@@ -56,6 +67,10 @@ public sealed partial class CacheSpace
         }
     }
 
+    /// <summary>Where the bytes of pages are: told by the whole's owner, so that checked builds can poison those of freed
+    /// frames.</summary>
+    internal PageMemory? PageData { get; set; }
+
     /// <summary>What reclaim is for at the moment: the reason that is told for its evictions.</summary>
     internal EvictionReason ReasonOfReclaim { get; set; } = EvictionReason.Reclaimed;
 
@@ -65,8 +80,30 @@ public sealed partial class CacheSpace
     {
         _chargedCount--;
         if (_whole!.UsesLimbo) _whole.Limbo.PushHead(frame);
-        else Pool.Free(frame);
+        else FreeToPool(frame);
     }
+
+    /// <summary>Frees a frame that nobody can read any more. Checked builds poison its bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FreeToPool(FrameId frame)
+    {
+        _whole!.Poison(frame);
+        Pool.Free(frame);
+    }
+
+    /// <summary>Frees all frames of C3, which no reader can read any more.</summary>
+    internal void FreeLimbo()
+    {
+        for (FrameId frame = Limbo.PopTail(); !frame.IsNone; frame = Limbo.PopTail())
+        {
+            Poison(frame);
+            Pools!.Free(frame);
+        }
+    }
+
+    [Conditional("DEBUG")]
+    [Conditional("PERFCACHE_VALIDATE")]
+    private void Poison(FrameId frame) => PageData?.PoisonFreed(frame);
 
     /// <summary>True for a frame of C2.</summary>
     internal bool IsHeld(FrameId frame) => Frames.Owner(frame).Held != 0;
@@ -88,6 +125,39 @@ public sealed partial class CacheSpace
         Frames.Owner(frame).Held = 1;
         Held.PushHead(frame);
         _whole.HeldCount++;
+    }
+
+    /// <summary>Sets a live frame aside that the rule has forgotten, and that somebody holds.</summary>
+    internal void SetAside(FrameId frame) => Hold(frame);
+
+    /// <summary>Makes a live frame dead, whoever holds it, which no slot names; it is held while it is pinned.</summary>
+    /// <returns>Its state afterwards.</returns>
+    internal FrameState Kill(FrameId frame)
+    {
+        FrameState dead = KillWord(frame);
+        if (dead.Pins != 0) Hold(frame);
+        else FreeDead(frame);
+        return dead;
+    }
+
+    /// <summary>As V1 and V2, whoever holds the frame.</summary>
+    /// <returns>Its state afterwards.</returns>
+    private FrameState KillWord(FrameId frame)
+    {
+        ref ulong word = ref Frames.Head(frame).Word;
+        ulong now = Volatile.Read(ref word);
+        while (true)
+        {
+            FrameState dead = new FrameState(now).Freed();
+            ulong seen = Interlocked.CompareExchange(ref word, dead.Packed, now);
+            if (seen == now)
+            {
+                MemoryOrder.WriteBarrier();
+                return dead;
+            }
+
+            now = seen;
+        }
     }
 
     private bool EvictShared(FrameId victim, ShadowEntry shadow)
@@ -121,7 +191,7 @@ public sealed partial class CacheSpace
             Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
             whole.EvictionLog?.Add((Frames.Key(victim), whole.ReasonOfReclaim));
             if (whole.UsesLimbo) whole.Limbo.PushHead(victim);
-            else Pool.Free(victim);
+            else FreeToPool(victim);
         }
 
         Evictions += evicted;
@@ -164,20 +234,18 @@ public sealed partial class CacheSpace
     internal void RemoveShared(FrameId frame, EvictionReason reason)
     {
         _whole!.EvictionLog?.Add((Frames.Key(frame), reason));
-        ref ulong word = ref Frames.Head(frame).Word;
-        ulong now = Volatile.Read(ref word);
-        while (true)
-        {
-            ulong seen = Interlocked.CompareExchange(ref word, new FrameState(now).Freed().Packed, now);
-            if (seen == now) break;
-            now = seen;
-        }
-
-        MemoryOrder.WriteBarrier();
+        FrameState dead = KillWord(frame);
         Index.ClearFrame(Frames.Slot(frame));
-        if ((now & FrameState.PinsMask) != 0) Hold(frame);
+        if (dead.Pins != 0) Hold(frame);
         else FreeDead(frame);
     }
+
+    /// <summary>Frames of C5, of one node.</summary>
+    internal FrameList OfflineOf(int node) => _offline[node];
+
+    /// <summary>Frames of a node that are not of C5.</summary>
+    internal uint OnlineCount(int node) =>
+        _offline.Length == 1 ? _frameCount : Pools![node].FrameCount - _offline[node].Count;
 
     /// <summary>Changes the size by frames that went offline or came back.</summary>
     internal void SetFrameCount(uint count) => _frameCount = count;
@@ -185,10 +253,19 @@ public sealed partial class CacheSpace
     private uint ValidateShared()
     {
         Limbo.Validate();
-        Offline.Validate();
+        for (int node = 0; node < _offline.Length; node++)
+        {
+            _offline[node].Validate();
+            foreach (FrameId frame in _offline[node].FromHead())
+            {
+                Invariant.Check(
+                    Frames.Owner(frame).Node == node, nameof(CacheSpace), $"C5: a frame of node {node}", frame.Value);
+            }
+        }
+
         Invariant.Check(
-            FrameCount + Offline.Count == Frames.FrameCount, nameof(CacheSpace),
-            $"C5: {Frames.FrameCount - FrameCount} frames offline", Offline.Count);
+            FrameCount + OfflineCount == Frames.FrameCount, nameof(CacheSpace),
+            $"C5: {Frames.FrameCount - FrameCount} frames offline", OfflineCount);
         uint dead = Limbo.Count + PrivateCount + ValidatePartitions();
         foreach (FrameId frame in Limbo.FromHead())
             Invariant.Check(!Frames.State(frame).IsLive, nameof(CacheSpace), "C3: a frame that is not live", frame.Value);

@@ -27,16 +27,18 @@ public sealed partial class CacheSpace : IDisposable
     /// <param name="extraRowCount">Rows beyond the frames: ghosts.</param>
     /// <param name="meter">The meter to charge.</param>
     /// <param name="shared">True when threads find and hold frames without the lock.</param>
-    internal CacheSpace(uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false)
+    /// <param name="nodes">Of a shared space: how its frames are dealt out to nodes; null for one node.</param>
+    internal CacheSpace(
+        uint frameCount, uint extraRowCount, MemoryMeter meter, bool shared = false, NodeLayout? nodes = null)
     {
         IsShared = shared;
         _meter = meter;
         _scoutingPays = frameCount > ScoutFrameMin;
         _frameCount = frameCount;
-        // Of a shared space, the first partition has them, and further ones have more.
-        uint ghostRowMax = extraRowCount * (ulong)(PartitionsMax - 1) + frameCount + extraRowCount > FrameId.CountMax
-            ? FrameId.CountMax - frameCount - extraRowCount : extraRowCount * (PartitionsMax - 1);
-        Frames = new FrameTable(frameCount, extraRowCount, meter, shared ? ghostRowMax : 0);
+        // Of a shared space, the first partition has them (on its first node), and further ones have more.
+        ulong laterRows = extraRowCount * (((ulong)(nodes?.NodeCount ?? 1) * PartitionsMax) - 1);
+        uint laterRowMax = (uint)Math.Min(laterRows, FrameId.CountMax - frameCount - extraRowCount);
+        Frames = new FrameTable(frameCount, extraRowCount, meter, shared ? laterRowMax : 0);
         try
         {
             Index = new PageIndex(Frames, meter) { KeepsDirectories = shared };
@@ -47,14 +49,15 @@ public sealed partial class CacheSpace : IDisposable
             throw;
         }
 
-        Pool = new FramePool(Frames, node: 0, first: 1, frameCount);
+        if (shared) Pools = new NodePools(Frames, nodes ?? NodeLayout.OneNode(frameCount));
+        Pool = Pools?[0] ?? new FramePool(Frames, node: 0, first: 1, frameCount);
         Shadows = Index.Shadows;
         _firstGhost = frameCount + 1;
         GhostCountMax = shared ? 0 : extraRowCount;
         _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
         if (!shared) return;
         Limbo = new FrameList(Frames, "frames in limbo");
-        Offline = new FrameList(Frames, "frames offline");
+        _offline = [.. Enumerable.Range(0, Pools!.NodeCount).Select(_ => new FrameList(Frames, "frames offline"))];
     }
 
     /// <summary>The frames.</summary>
@@ -63,14 +66,16 @@ public sealed partial class CacheSpace : IDisposable
     /// <summary>The shadows, of the rule's own pages.</summary>
     public ShadowStore Shadows { get; }
 
-    /// <summary>The number of frames: the size of the cache in pages; in a partition, the most that it may have.</summary>
-    public uint FrameCount => _whole is null ? _frameCount : Math.Min(_frameCount, _whole._frameCount);
+    /// <summary>The number of frames: the size of the cache in pages; in a partition, the most that it may have, on this
+    /// node.</summary>
+    public uint FrameCount => _whole is null ? _frameCount : Math.Min(_frameCount, _whole.OnlineCount(Node));
 
-    /// <summary>The number of free frames. Those of a partitioned cache are nobody's.</summary>
-    public uint FreeCount => Pool.FreeCount;
+    /// <summary>The number of free frames, in a partition those of this node. Those of a partitioned cache are
+    /// nobody's.</summary>
+    public uint FreeCount => FreeInPools;
 
     /// <summary>The number of frames that hold a page, or will when its load has ended.</summary>
-    public uint ResidentCount => _whole is null ? _frameCount - Pool.FreeCount : _chargedCount;
+    public uint ResidentCount => _whole is null ? _frameCount - FreeInPools : _chargedCount;
 
     /// <summary>The number of frames that are in the rule's hands: all that are not free, held by somebody else, or on
     /// their way in or out.</summary>
@@ -94,7 +99,14 @@ public sealed partial class CacheSpace : IDisposable
 
     internal PageIndex Index { get; }
 
+    /// <summary>The free frames; of a partition, those of its node; of a whole with several nodes, those of the first.
+    /// </summary>
     internal FramePool Pool { get; }
+
+    /// <summary>The free frames of all nodes; null where the space is not shared, and in a partition.</summary>
+    internal NodePools? Pools { get; }
+
+    private uint FreeInPools => Pools is null ? Pool.FreeCount : Pools.FreeCount;
 
     /// <summary>Makes an empty list.</summary>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
@@ -176,7 +188,8 @@ public sealed partial class CacheSpace : IDisposable
 
     internal void Validate()
     {
-        Pool.Validate();
+        if (Pools is null) Pool.Validate();
+        else Pools.Validate();
         Index.Validate();
         uint live = 0;
         for (uint row = 1; row <= Frames.FrameCount; row++)

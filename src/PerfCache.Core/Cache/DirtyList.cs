@@ -90,6 +90,16 @@ internal sealed class DirtyList : IDisposable
         Count--;
     }
 
+    /// <summary>The page of a frame here has moved to another frame, which takes its place.</summary>
+    internal void Replace(FrameId frame, FrameId by)
+    {
+        DirtyLink link = _link[frame.Value];
+        _link[frame.Value] = default;
+        _link[by.Value] = link;
+        _link[link.Older].Younger = by.Value;
+        _link[link.Younger].Older = by.Value;
+    }
+
     /// <summary>A frame that cannot be written now takes its turn again as the youngest.</summary>
     internal void Requeue(FrameId frame, long nowMilliseconds)
     {

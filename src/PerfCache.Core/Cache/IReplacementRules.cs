@@ -103,7 +103,8 @@ public interface IReplacementRules
     /// <param name="frameCount">The most frames that the cache, or the rule's partition of it, will have.</param>
     uint GhostRowCount(uint frameCount) => 0;
 
-    /// <summary>Called once, before the verbs below: the rule makes its lists and remembers the space.</summary>
+    /// <summary>Called once, before the verbs below: the rule makes its lists and all else that it keeps, and remembers the
+    /// space. A cache on several nodes attaches a copy of the rule to the space of each.</summary>
     void Attach(CacheSpace space);
 
     /// <summary>
@@ -170,6 +171,25 @@ public interface IFlagRules : IReplacementRules
 
     /// <summary>The value of the bits of <see cref="SettledMask"/> in that state; a constant.</summary>
     static virtual ulong SettledState => 0;
+
+    /// <summary>
+    /// A page has come into a frame of this rule with flags and mark, which the rule keeps: it was migrated from another
+    /// node, or <see cref="OnRefaultElsewhere"/> gave it flags there. It goes where pages with such flags are, as the
+    /// youngest.
+    /// </summary>
+    /// <param name="frame">The frame: live, on no list.</param>
+    void OnArrive(FrameId frame);
+
+    /// <summary>
+    /// A page whose shadow this rule left comes back into a frame of another node of its partition, which has a copy of
+    /// this rule. The shadow's ages are this rule's; where it names a ghost, that one is to be dropped.
+    /// </summary>
+    /// <param name="shadow">The shadow.</param>
+    /// <param name="countsAsAccess">As in <see cref="IReplacementRules.OnInsert"/>.</param>
+    /// <returns>The flags and the mark of <see cref="FrameState"/> with which the page comes in there
+    /// (<see cref="OnArrive"/>): what <see cref="IReplacementRules.OnInsert"/> would have set here. 0: as a page that left no
+    /// shadow.</returns>
+    ulong OnRefaultElsewhere(ShadowEntry shadow, bool countsAsAccess) => 0;
 }
 
 /// <summary>

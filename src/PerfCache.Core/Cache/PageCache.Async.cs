@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
+using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
 
 namespace PerfCache.Cache;
@@ -75,7 +76,7 @@ public partial class PageCache<TRules, TProbe>
 
             // A writer, or every frame in use: only time can help.
             bool late = Environment.TickCount64 > end;
-            if (found == Found.NoFrame) ThrowIfHopeless(owner, late);
+            if (found == Found.NoFrame) ThrowIfHopeless(owner, page, late);
             else if (late) throw WrittenTooLong(owner, page);
             await Task.Delay(1, cancellation).ConfigureAwait(false);
         }
@@ -217,30 +218,32 @@ public partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: takes a frame, without waiting for anything.</summary>
-    private bool TryAllocateFrame(Partition partition, out FrameId frame)
+    private bool TryAllocateFrame(in Need need, out FrameId frame)
     {
         frame = FrameId.None;
         int passes = 0;
-        while (!HasRoom(partition))
+        while (!HasRoom(need))
         {
-            uint inHand = InHand(partition);
-            if (ReclaimOnce(partition)) break;
+            if (need.WhenFull == NodeFull.Fail && !HasFree(need)) return false;
+            uint inHand = InHand(need);
+            if (ReclaimOnce(need)) break;
             // As a miss that waits (ReclaimForMiss), but for the waiting.
-            if (InHand(partition) < inHand) continue;
-            if (InHand(partition) == 0 || ++passes == ReclaimTriesMax) return false;
+            if (InHand(need) < inHand) continue;
+            if (InHand(need) == 0 || ++passes == ReclaimTriesMax) return false;
         }
 
-        frame = AllocateFrame(partition, out _);
+        frame = AllocateFrame(need, out _);
         return true;
     }
 
-    private void ThrowIfHopeless(ObjectId owner, bool late)
+    private void ThrowIfHopeless(ObjectId owner, ulong page, bool late)
     {
         Enter();
         try
         {
-            Partition partition = PartitionOf(owner);
-            if (late || (InHand(partition) == 0 && !CanHope(partition))) throw AllInUse(partition);
+            Need need = NeedOf(PartitionOf(owner), new PageKey(owner, page));
+            if (need.WhenFull == NodeFull.Fail && !HasFree(need)) throw NodesAreFull(need);
+            if (late || (InHand(need) == 0 && !CanHope(need.Partition!))) throw AllInUse(need);
         }
         finally
         {

@@ -121,7 +121,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             return;
         }
 
-        for (FrameId frame = _space.Limbo.PopTail(); !frame.IsNone; frame = _space.Limbo.PopTail()) _pool.Free(frame); // R4
+        _space.FreeLimbo(); // R4
         _readersPin = false;
     }
 

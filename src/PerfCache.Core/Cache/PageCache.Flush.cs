@@ -291,7 +291,7 @@ public partial class PageCache<TRules, TProbe>
     {
         WriteBatch? batch = TakeHeld(first);
         // A partition at its limit is not helped by what others write.
-        if (batch is not null || !_isPartitioned || first.Space.IsFull) return batch;
+        if (batch is not null || !_isPartitioned || first.IsFull) return batch;
         foreach (Partition other in Existing())
             if (other != first && (batch = TakeHeld(other)) is not null) break;
         return batch;
@@ -307,7 +307,8 @@ public partial class PageCache<TRules, TProbe>
     private bool MustThrottle(Partition partition) => DirtyCount >= DirtyFramesMax || IsTooDirty(partition);
 
     /// <summary>True when a partition has more dirty pages than its own limit bears.</summary>
-    private bool IsTooDirty(Partition partition) => _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.Space);
+    private bool IsTooDirty(Partition partition) =>
+        _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.FrameCount);
 
     /// <summary>A writer waits until fewer pages are dirty, and writes some itself: who makes the work does it.</summary>
     private void Throttle(Partition partition, ref Deadline deadline)
@@ -320,7 +321,7 @@ public partial class PageCache<TRules, TProbe>
             string why;
             lock (_lock) why = WhyDirty();
             string of = DirtyCount >= DirtyFramesMax
-                ? $"{DirtyFramesMax} pages" : $"{DirtyFramesMaxOf(partition.Space)} pages of partition '{partition.Name}'";
+                ? $"{DirtyFramesMax} pages" : $"{DirtyFramesMaxOf(partition.FrameCount)} pages of partition '{partition.Name}'";
             throw new TimeoutException(
                 $"{Name}: {of} may be dirty (DirtyLimit), and writing has not made them fewer within "
                 + $"{_options.Patience.TotalSeconds:0.###} s{why}");

@@ -229,7 +229,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             FrameState state = Cache._frames.State(frame);
             // Evicted meanwhile, or set aside: then it will come back as a new page does.
             if (!state.IsLive || state.Version != version || Cache._space.IsHeld(frame)) return;
-            Cache.PartitionOf(frame).Rules.OnDeferredHit(frame);
+            Cache.ShareOf(frame).Rules.OnDeferredHit(frame);
         }
     }
 }

@@ -83,7 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             DrainActivations();
             if (IsKnown(key, out uint address)) return false;
             uint leavesRemoved = _index.LeavesRemoved;
-            FrameId frame = AllocateFrame(PartitionOf(owner), out bool leftLock);
+            FrameId frame = AllocateFrame(NeedOf(PartitionOf(owner), key), out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
@@ -302,7 +302,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (!detached)
         {
             partition.Misses++;
-            frame = AllocateFrame(partition, out bool leftLock);
+            frame = AllocateFrame(NeedOf(partition, key), out bool leftLock);
             if (leftLock && !IsStillMissing(key))
             {
                 FreePrivate(frame);
@@ -312,7 +312,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         else
         {
             // A caller that finds no frame asks again: only the last time is a miss.
-            if (!TryAllocateFrame(partition, out frame)) return Found.NoFrame;
+            if (!TryAllocateFrame(NeedOf(partition, key), out frame)) return Found.NoFrame;
             partition.Misses++;
         }
 
@@ -414,6 +414,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         LoadEnd end = load.End(publish, failure);
         LeaveLoad(load);
+        NoteEnd();
         return end;
     }
 
@@ -485,7 +486,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         HitEffect effect = TRules.OnHit(new FrameState(word));
         if (effect.IsNone) return;
         if ((byte)word != effect.Referenced) head.Referenced = effect.Referenced;
-        if (effect.Defers && !_space.IsHeld(frame)) PartitionOf(frame).Rules.OnDeferredHit(frame);
+        if (effect.Defers && !_space.IsHeld(frame)) ShareOf(frame).Rules.OnDeferredHit(frame);
     }
 
     /// <summary>Under the lock: B2 to B4, and the rule's part. Frees the frame if the index cannot grow.</summary>
@@ -520,7 +521,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         TProbe.At(CacheStep.Published);
         ShadowEntry shadow = _index.Install(address, frame); // B4
         Partition partition = PartitionOf(key.ObjectId);
-        partition.Space.EndPrivate();
+        ShareOf(frame).Space.EndPrivate();
         _insertions++;
         if (!shadow.IsNone)
         {
@@ -528,10 +529,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (TRules.UsesGhosts) _space.Orphan(shadow);
         }
 
-        partition.Rules.OnInsert(frame, shadow, countsAsAccess);
+        HandIn(partition, frame, shadow, countsAsAccess);
     }
 
-    private void FreePrivate(FrameId frame) => PartitionOf(frame).Space.FreePrivate(frame);
+    private void FreePrivate(FrameId frame) => ShareOf(frame).Space.FreePrivate(frame);
 
     private IPageSource? SourceOf(ObjectId owner)
     {

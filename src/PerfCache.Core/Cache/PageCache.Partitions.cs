@@ -21,6 +21,9 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>The most partitions at a time, the one that every cache has included.</summary>
     public const int PartitionsMax = CacheSpace.PartitionsMax;
 
+    /// <summary>The most spaces of partitions on nodes: of the lists that a frame table has, each takes a few.</summary>
+    private const int ShareListsMax = (int)FrameTable.ListMax / 5;
+
     private readonly StripedCounter _hits = new();
     private HitCounting _hitCounting;
     private bool _isPartitioned;
@@ -75,8 +78,11 @@ public unsafe partial class PageCache<TRules, TProbe>
             CheckGuarantee(options, replaced: null);
             int number = Array.IndexOf(_partitions, null);
             if (number < 0) number = _partitions.Length;
-            if (number == PartitionsMax)
-                throw new InvalidOperationException($"{Name}: there are {PartitionsMax} partitions, which is the most");
+            // Each has lists on each node, and there are only so many lists.
+            int most = Math.Min(PartitionsMax, ShareListsMax / _pools.NodeCount);
+            if (number >= most)
+                throw new InvalidOperationException($"{Name}: there are {most} partitions, which is the most");
+            if (options.Placement is not null) AttachPlacement(options.Placement);
             Partition partition = MakePartition((ushort)number, options, rules);
             partition.Id = new PartitionId((++_partitionsAdded << PartitionId.NumberBits) | (uint)number);
             if (number == _partitions.Length) Array.Resize(ref _partitions, number + 1);
@@ -110,15 +116,15 @@ public unsafe partial class PageCache<TRules, TProbe>
                     $"{Name}: partition '{gone.Name}' has {gone.ObjectCount} objects; remove them first");
             }
 
-            for (uint i = gone.Space.Held.Count; i > 0; i -= Math.Min(i, HeldLookedAtMax)) ReturnHeld(gone);
-            if (gone.Space.ResidentCount > 0 || gone.WaitingMisses > 0)
+            for (uint i = gone.HeldCount; i > 0; i -= Math.Min(i, HeldLookedAtMax)) ReturnHeld(gone);
+            if (gone.ResidentCount > 0 || gone.WaitingMisses > 0)
             {
                 throw new InvalidOperationException(
-                    $"{Name}: pages of partition '{gone.Name}' are in use ({gone.Space.Held.Count} leased, "
-                    + $"{gone.Space.PrivateCount + gone.WaitingMisses} being loaded); let them go, then remove it again");
+                    $"{Name}: pages of partition '{gone.Name}' are in use ({gone.HeldCount} leased, "
+                    + $"{gone.PrivateCount + gone.WaitingMisses} being loaded); let them go, then remove it again");
             }
 
-            gone.Space.Release();
+            foreach (NodeShare share in gone.Shares) share.Space.Release();
             _goneHits += gone.Hits.Sum();
             _goneMisses += gone.Misses;
             _goneRefaults += gone.Refaults;
@@ -170,7 +176,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (tooMany == 0) return;
             if (freed > 0 || WriteSome(ofHeld: true, changed, deadline.Left) || deadline.Wait()) continue;
             throw new TimeoutException(
-                $"{Name}: partition '{changed.Name}' has {tooMany} pages more than its limit of {changed.Space.FrameLimit} "
+                $"{Name}: partition '{changed.Name}' has {tooMany} pages more than its limit of {changed.FrameLimit} "
                 + $"after {_options.Patience.TotalSeconds:0.###} s: they are leased, being loaded or written, or dirty");
         }
     }
@@ -184,26 +190,30 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private PartitionStatistics Measure(Partition partition)
     {
-        CacheSpace space = partition.Space;
-        long resident = space.RuleFrameCount + space.Held.Count;
+        long resident = partition.RuleFrameCount + (long)partition.HeldCount;
+        long local = 0;
+        for (int node = 0; node < partition.Shares.Length; node++)
+            if (partition.LocalNodes.Contains(node)) local += PagesOn(partition, node);
         return new()
         {
             Name = partition.Name,
             Objects = partition.ObjectCount,
             ResidentPages = resident,
+            LocalPages = local,
+            RemotePages = resident - local,
             ResidentBytes = resident * PageBytes,
             MaxBytes = partition.MaxBytes,
             MinBytes = partition.MinBytes,
             Hits = partition.Hits.Sum(),
             Misses = partition.Misses,
             Refaults = partition.Refaults,
-            Activations = space.Activations,
-            Deactivations = space.Deactivations,
-            Evictions = space.Evictions,
+            Activations = partition.Sum(static space => space.Activations),
+            Deactivations = partition.Sum(static space => space.Deactivations),
+            Evictions = partition.Evictions,
             LimitEvictions = partition.LimitEvictions,
             PressureEvictions = partition.PressureEvictions,
             DirtyPages = partition.DirtyCount,
-            HeldFrames = space.Held.Count,
+            HeldFrames = partition.HeldCount,
         };
     }
 
@@ -235,25 +245,47 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         while (true)
         {
-            CacheSpace? space = null;
+            NodeShare[] shares = [];
             try
             {
-                space = NewSpace(number, options.FramesMax(PageBytes), ref rules);
-                Partition partition = new(options, space, rules, new StripedCounter());
+                shares = NewShares(number, options.FramesMax(PageBytes), ref rules);
+                Partition partition = new(options, shares, new StripedCounter());
                 partition.Set(options, PageBytes);
-                partition.Rules.Attach(space);
+                Place(partition, options.Placement);
+                foreach (NodeShare share in shares) share.Rules.Attach(share.Space);
                 return partition;
             }
             catch (NativeMemoryException)
             {
-                space?.Release();
+                foreach (NodeShare share in shares) share.Space.Release();
                 if (!GiveUpFrames(_main)) throw;
             }
         }
     }
 
-    private CacheSpace NewSpace(ushort number, uint frameLimit, ref TRules rules) =>
-        new(_space, number, frameLimit, GhostRowsFor(ref rules, Math.Min(frameLimit, _frames.FrameCount)));
+    /// <summary>The spaces of a partition, one a node, each with a copy of a rule that is attached to nothing yet.</summary>
+    private NodeShare[] NewShares(ushort number, uint frameLimit, ref TRules rules)
+    {
+        NodeShare[] shares = new NodeShare[_pools.NodeCount];
+        int made = 0;
+        try
+        {
+            for (; made < shares.Length; made++)
+            {
+                uint frames = Math.Min(frameLimit, _pools[made].FrameCount);
+                CacheSpace? first = made == 0 ? null : shares[0].Space;
+                shares[made] = new NodeShare(
+                    new CacheSpace(_space, number, frameLimit, GhostRowsFor(ref rules, frames), first), rules);
+            }
+        }
+        catch (NativeMemoryException)
+        {
+            while (made-- > 0) shares[made].Space.Release();
+            throw;
+        }
+
+        return shares;
+    }
 
     /// <summary>Under the lock: from now on frames and objects are asked whose they are.</summary>
     private void BePartitioned()
@@ -307,60 +339,5 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (_hitCounting == HitCounting.None) return;
         if (_hitCounting == HitCounting.Together) _hits.Add(1);
         else PartitionOf(head.Key.ObjectId).Hits.Add(1);
-    }
-
-    /// <summary>A partition as the cache keeps it. Under the cache's lock, but for hits.</summary>
-    private sealed class Partition(PartitionOptions options, CacheSpace space, TRules rules, StripedCounter hits)
-    {
-        /// <summary>Its rule. A field, because its verbs change it.</summary>
-        public TRules Rules = rules;
-
-        /// <summary>Pages that are dirty or being written, each once. Read without the lock too.</summary>
-        public long DirtyCount;
-
-        public PartitionId Id { get; set; }
-
-        public string Name { get; } = options.Name;
-
-        public CacheSpace Space { get; } = space;
-
-        public StripedCounter Hits { get; } = hits;
-
-        public long? MaxBytes { get; private set; }
-
-        public long MinBytes { get; private set; }
-
-        /// <summary>The limit in frames that it was added with.</summary>
-        public uint FrameLimitMax { get; } = space.FrameLimit;
-
-        /// <summary>Frames that no miss of another partition takes.</summary>
-        public uint Guarantee { get; private set; }
-
-        public int ObjectCount { get; set; }
-
-        /// <summary>Misses that have left the lock to wait for a frame.</summary>
-        public uint WaitingMisses { get; set; }
-
-        public long Misses { get; set; }
-
-        public long Refaults { get; set; }
-
-        public long LimitEvictions { get; set; }
-
-        public long PressureEvictions { get; set; }
-
-        /// <summary>When fewer frames than this are left of its limit, the reclaimer is woken; 0 for never.</summary>
-        public uint LowWater { get; set; }
-
-        /// <summary>Frames beyond its guarantee.</summary>
-        public uint Surplus => Space.ResidentCount > Guarantee ? Space.ResidentCount - Guarantee : 0;
-
-        public void Set(PartitionOptions limits, int pageBytes)
-        {
-            MinBytes = limits.MinBytes;
-            MaxBytes = limits.MaxBytes;
-            Guarantee = limits.FramesMin(pageBytes);
-            Space.FrameLimit = limits.FramesMax(pageBytes);
-        }
     }
 }

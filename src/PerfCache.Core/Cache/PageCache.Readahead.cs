@@ -83,10 +83,10 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Frames that readahead and loads together may have under way: pages ahead of need must not push out those
     /// in use.</summary>
-    private static uint AheadFramesMax(CacheSpace space) => Math.Max(1, space.FrameCount / 4);
+    private static uint AheadFramesMax(uint frameCount) => Math.Max(1, frameCount / 4);
 
     private bool HasTooManyAhead(Partition partition) =>
-        _space.PrivateCount >= AheadFramesMax(_space) || partition.Space.PrivateCount >= AheadFramesMax(partition.Space);
+        _space.PrivateCount >= AheadFramesMax(FrameCount) || partition.PrivateCount >= AheadFramesMax(partition.FrameCount);
 
     /// <summary>Under the lock: starts to load a page that nobody asked for.</summary>
     /// <param name="owner">The object.</param>
@@ -101,7 +101,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         PageKey key = new(owner, page);
         if (!_index.IsPage(owner, page) || IsKnown(key)) return false;
         Partition partition = PartitionOf(owner);
-        if (HasTooManyAhead(partition) || !TryAllocateFrame(partition, out FrameId frame)) return true;
+        if (HasTooManyAhead(partition) || !TryAllocateFrame(NeedOf(partition, key), out FrameId frame)) return true;
         load = StartLoad(key, frame, pins: 0);
         load.Mark = ReadaheadMark.Unread;
         chain.Add(this, load, source);
@@ -125,7 +125,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         ObjectId owner = first.ObjectId;
         size = (int)Math.Min(Math.Min((uint)size, (uint)_options.ReadaheadPagesMax),
-            Math.Max(1, PartitionOf(owner).Space.FrameCount / 8));
+            Math.Max(1, PartitionOf(owner).FrameCount / 8));
         ulong end = Math.Min(first.Page + (ulong)size, pageEnd);
         PageLoad? marker = null;
         for (ulong page = first.Page; page < end; page++)

@@ -20,96 +20,123 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private Thread? _reclaimer;
     private AutoResetEvent? _reclaimerWork;
+    private readonly object _endSignal = new();
+    private int _endWaiters;
+    private long _ends;
     private uint _lowWater;
     private uint _highWater;
 
     /// <summary>Under the lock: takes a frame for a page that is coming in; it is private until published or freed.</summary>
+    /// <param name="need">Whose it will be, and where it may lie.</param>
     /// <param name="leftLock">True when it had to wait without the lock: what the caller knew may have changed.</param>
-    /// <param name="partition">The partition that it is for.</param>
     /// <exception cref="InvalidOperationException">Every frame is held.</exception>
-    private FrameId AllocateFrame(Partition partition, out bool leftLock)
+    private FrameId AllocateFrame(in Need need, out bool leftLock)
     {
-        leftLock = !HasRoom(partition) && ReclaimForMiss(partition);
-        FrameId frame = partition.Space.AllocatePrivate();
+        if (_hasNodes) PrepareNode(need);
+        leftLock = !HasRoom(need) && ReclaimForMiss(need);
+        FrameId frame = TakeFrame(need);
         // Once on the way down: waking it with every miss would cost more than reclaiming does.
-        if (_pool.FreeCount + 1 == _lowWater) _reclaimerWork?.Set();
-        if (_isPartitioned) NoteAllocated(partition);
+        if (!_hasNodes && _pool.FreeCount + 1 == _lowWater) _reclaimerWork?.Set();
+        if (_isPartitioned) NoteAllocated(need.Partition!);
         return frame;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool ReclaimForMiss(Partition partition)
+    private bool ReclaimForMiss(in Need need)
     {
         Deadline deadline = new(_options.Patience);
         bool leftLock = false;
         int tries = 0;
         while (true)
         {
-            uint inHand = InHand(partition);
-            if (ReclaimOnce(partition)) return leftLock;
+            uint inHand = InHand(need);
+            if (ReclaimOnce(need)) return leftLock;
             // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
             // rule has none left, only time can help, if anything is on its way.
-            uint left = InHand(partition);
+            uint left = InHand(need);
             if (!LimboIsFull && (left < inHand || (left > 0 && ++tries < ReclaimTriesMax))) continue;
-            if (!CanHope(partition) || !deadline.Wait()) break;
+            if (!CanHope(need.Partition!) || !deadline.Wait()) break;
             leftLock = true;
-            LeaveToWrite(partition, deadline.Left);
+            LeaveToWrite(need.Partition!, deadline.Left);
+            if (HasRoom(need)) return true;
         }
 
-        throw AllInUse(partition);
+        throw AllInUse(need);
     }
 
-    /// <summary>Leaves the lock for a moment. Where only dirty frames are left, whoever needs one writes them.</summary>
+    /// <summary>Leaves the lock for a moment. Where only dirty frames are left, whoever needs one writes them; otherwise it
+    /// waits until a load, a migration or a write has ended, or for a moment, since leases and readers end silently.
+    /// </summary>
     private void LeaveToWrite(Partition partition, TimeSpan patience)
     {
         // The partition stays as long as somebody waits in it.
         partition.WaitingMisses++;
+        long seen = _ends;
         _lock.Exit();
         // What the lock protects is as it was.
-        if (!WriteSome(ofHeld: true, partition, patience)) Thread.Sleep(1);
+        if (!WriteSome(ofHeld: true, partition, patience)) WaitForAnEnd(seen);
         _lock.Enter();
         partition.WaitingMisses--;
         ObjectDisposedException.ThrowIf(_disposed, this);
     }
 
+    /// <summary>Something has ended that had a frame: those who wait for one look again. Under the lock.</summary>
+    private void NoteEnd()
+    {
+        _ends++;
+        if (Volatile.Read(ref _endWaiters) == 0) return;
+        lock (_endSignal) Monitor.PulseAll(_endSignal);
+    }
+
+    private void WaitForAnEnd(long seen)
+    {
+        Interlocked.Increment(ref _endWaiters);
+        lock (_endSignal)
+        {
+            if (Volatile.Read(ref _ends) == seen) Monitor.Wait(_endSignal, millisecondsTimeout: 1);
+        }
+
+        Interlocked.Decrement(ref _endWaiters);
+    }
+
     /// <summary>One call of a rule, with what belongs to it; none while frames that were evicted before wait for a reader
     /// that has stalled, which would empty the cache to no avail.</summary>
-    /// <param name="forWhom">The partition that wants a frame, or null when it is for nobody's sake.</param>
+    /// <param name="need">What a frame is wanted for; perhaps for nobody's sake.</param>
     /// <returns>True when there is a frame for it.</returns>
-    private bool ReclaimOnce(Partition? forWhom)
+    private bool ReclaimOnce(in Need need)
     {
-        if (!_isPartitioned) forWhom = _main;
+        Partition? forWhom = _isPartitioned || _hasNodes ? need.Partition : _main;
         if (forWhom is not null) ReturnHeld(forWhom);
-        bool ofOwn = forWhom is { Space.IsFull: true };
+        bool ofOwn = forWhom is { IsFull: true };
         if (_space.Limbo.Count > 0)
         {
             EmptyLimbo();
-            if (HasRoom(forWhom)) return true;
+            if (HasRoom(need)) return true;
             if (LimboIsFull) return false;
         }
 
-        ReclaimSome(forWhom, ofOwn, leave: 0);
+        ReclaimSome(need, ofOwn, leave: 0);
         if (_space.UsesLimbo)
         {
             uint leave = FrameCount / 2;
-            if (_isPartitioned) leave = Math.Min(leave, 2 * LimboBatch);
-            while (_space.Limbo.Count < LimboBatch && ReclaimSome(forWhom, ofOwn, leave) > 0) { }
+            if (_isPartitioned || _hasNodes) leave = Math.Min(leave, 2 * LimboBatch);
+            while (_space.Limbo.Count < LimboBatch && ReclaimSome(need, ofOwn, leave) > 0) { }
             if (_space.Limbo.Count > 0) EmptyLimbo();
         }
 
         if (_space.MetDirty) _flusherWork?.Set();
-        return HasRoom(forWhom);
+        return HasRoom(need);
     }
 
     /// <summary>Calls rules until a frame is free: a call may find nothing but frames in use, which the next one does
     /// not see any more.</summary>
     /// <returns>False when there is nothing to reclaim at the moment.</returns>
-    private bool ReclaimUntilFree(Partition? forWhom)
+    private bool ReclaimUntilFree(in Need need)
     {
         for (uint calls = _space.RuleFrameCount + 1; calls > 0; calls--)
         {
-            if (ReclaimOnce(forWhom) || _pool.FreeCount > 0) return true;
-            if (InHand(forWhom) == 0 || LimboIsFull) break;
+            if (ReclaimOnce(need) || HasFree(need)) return true;
+            if (InHand(need) == 0 || LimboIsFull) break;
         }
 
         return false;
@@ -118,24 +145,27 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Gives held frames that were let go back to their rule, as pages that come in unread.</summary>
     private void ReturnHeld(Partition partition)
     {
-        FrameList held = partition.Space.Held;
-        uint count = Math.Min(HeldLookedAtMax, held.Count);
-        for (uint i = 0; i < count; i++)
+        foreach (NodeShare share in partition.Shares)
         {
-            // Those that stay go to the other end: however many they are, each comes up again and again.
-            FrameId frame = held.Tail;
-            if (!TryReturnHeld(partition, frame)) held.MoveToHead(frame);
+            FrameList held = share.Space.Held;
+            uint count = Math.Min(HeldLookedAtMax, held.Count);
+            for (uint i = 0; i < count; i++)
+            {
+                // Those that stay go to the other end: however many they are, each comes up again and again.
+                FrameId frame = held.Tail;
+                if (!TryReturnHeld(share, frame)) held.MoveToHead(frame);
+            }
         }
     }
 
     /// <returns>False when somebody still holds the frame.</returns>
-    private bool TryReturnHeld(Partition partition, FrameId frame)
+    private bool TryReturnHeld(NodeShare share, FrameId frame)
     {
         FrameState state = new(Volatile.Read(ref _heads[frame.Value].Word));
         if (state.Pins != 0 || state.HasAny(FrameState.HoldMask)) return false;
-        partition.Space.LetGo(frame);
-        if (state.IsLive) partition.Rules.OnInsert(frame, default, countsAsAccess: false);
-        else partition.Space.FreeDead(frame);
+        share.Space.LetGo(frame);
+        if (state.IsLive) share.Rules.OnInsert(frame, default, countsAsAccess: false);
+        else share.Space.FreeDead(frame);
         return true;
     }
 
@@ -146,6 +176,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _lowWater = Math.Min(32, FrameCount / 32);
         _highWater = 2 * _lowWater;
         if (_isPartitioned) SetPartitionWaterMarks();
+        if (_hasNodes) SetNodeWaterMarks();
         if (_lowWater == 0 || !_options.BackgroundReclaim || _reclaimer is not null) return;
         _reclaimerWork = new AutoResetEvent(false);
         _reclaimer = new Thread(ReclaimInBackground) { IsBackground = true, Name = $"{Name} reclaimer" };
@@ -163,15 +194,22 @@ public unsafe partial class PageCache<TRules, TProbe>
                     // Gone while this thread waited for the lock: nothing may be touched any more.
                     if (_disposed) return;
                     DrainActivations();
-                    uint before = _pool.FreeCount;
-                    if (before < _highWater) ReclaimOnce(LastTaker.Space.IsFull ? null : LastTaker);
-                    more = _pool.FreeCount < _highWater && _pool.FreeCount > before;
+                    more = _hasNodes ? ReclaimAheadOfNodes() : ReclaimAhead();
                     if (_isPartitioned) more |= ReclaimAheadOfLimits();
                 }
 
                 ReportEvictions();
             }
         }
+    }
+
+    /// <summary>Under the lock, in the background: a batch ahead of need.</summary>
+    /// <returns>True when there is more to do.</returns>
+    private bool ReclaimAhead()
+    {
+        uint before = _pool.FreeCount;
+        if (before < _highWater) ReclaimOnce(Anywhere(LastTaker.IsFull ? null : LastTaker));
+        return _pool.FreeCount < _highWater && _pool.FreeCount > before;
     }
 
     private void StopReclaimer()
@@ -201,7 +239,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <returns>False when none could be.</returns>
     private bool GiveUpFrames(Partition forWhom)
     {
-        int count = (int)Math.Min((BytesOfNextIndexGrowth / PageBytes) + 1, _space.RuleFrameCount + _pool.FreeCount);
+        int count = (int)Math.Min((BytesOfNextIndexGrowth / PageBytes) + 1, _space.RuleFrameCount + _pools.FreeCount);
         return TakeOffline(count, EvictionReason.Reclaimed, forWhom) > 0;
     }
 

@@ -57,6 +57,7 @@ public unsafe partial class PageCache<TRules, TProbe>
                     _index.RemoveObject(owner);
                     _sources[owner.Value] = null;
                     PartitionOf(owner).ObjectCount--;
+                    _placementOfObject.Remove(owner.Value);
                     ForgetWrites(owner);
                     TakeBackFrames();
                     return removed;
@@ -103,10 +104,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void RemoveFrame(FrameId frame, EvictionReason reason)
     {
         NoteClean(frame);
-        Partition partition = PartitionOf(frame);
-        if (_space.IsHeld(frame)) partition.Space.LetGo(frame);
-        else partition.Rules.OnRemove(frame);
-        partition.Space.RemoveShared(frame, reason);
+        NodeShare share = ShareOf(frame);
+        if (_space.IsHeld(frame)) share.Space.LetGo(frame);
+        else share.Rules.OnRemove(frame);
+        share.Space.RemoveShared(frame, reason);
     }
 
     /// <summary>Ends the cache: waits for leases and for writes that are under way, then gives all memory back. Call it

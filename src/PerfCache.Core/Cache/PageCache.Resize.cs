@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Frames;
+using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Cache;
@@ -17,7 +18,10 @@ namespace PerfCache.Cache;
 /// Resize: as many as fit beyond what the index may want next. Its blocks stay with the index, which uses them for its
 /// next leaves before it asks for more.</para>
 /// <para>R3: the offline list has discarded frames at its head and, behind them, ascending, frames that never had
-/// memory.</para>
+/// memory. Of several nodes each has such a list, of discarded frames only, because memory is had from the front and the
+/// nodes lie one behind the other.</para>
+/// <para>R4: frames go and come so that each node has its part of those that are online, as far as what can be
+/// reclaimed allows.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
 {
@@ -42,7 +46,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </exception>
     public void Resize(long capacityBytes)
     {
-        uint target = FramesFor(capacityBytes, CapacityBytesMax, ref _main.Rules);
+        uint target = FramesFor(capacityBytes, CapacityBytesMax, ref _main.First.Rules);
         if (target < FramesMin && target >= PageCacheOptions.PagesMin) throw LessThanGuaranteed(capacityBytes, target);
         if (capacityBytes > CapacityBytesMax || target < PageCacheOptions.PagesMin)
         {
@@ -152,13 +156,83 @@ public unsafe partial class PageCache<TRules, TProbe>
         _meter.SetLimit(bytes);
     }
 
-    private void TakeUnusedOffline(uint frames)
+    /// <summary>At the start: memory for so many frames, dealt out to the nodes; the others go offline.</summary>
+    private void EnsureFrames(uint frames)
     {
         while (_space.FrameCount > frames)
         {
-            _space.Offline.PushHead(_pool.AllocateLast());
+            int node = FullestNode(withFree: true);
+            _space.OfflineOf(node).PushHead(_pools[node].AllocateLast());
             _space.SetFrameCount(_space.FrameCount - 1);
         }
+
+        if (_space.OfflineCount == 0 || !_hasNodes)
+        {
+            _memory.EnsureFrames(frames);
+            return;
+        }
+
+        // Memory is had from the front. What no node needs yet is given back before it was ever touched, a part at a time,
+        // for which the bound is raised while nobody is there.
+        _meter.SetLimit(CapacityBytes + (ResizeBatchMax * (long)PageBytes));
+        List<FrameId> unused = [];
+        for (uint end = 0; end < _frames.FrameCount;)
+        {
+            uint first = end + 1;
+            end = (uint)Math.Min(end + (ulong)ResizeBatchMax, _frames.FrameCount);
+            _memory.EnsureFrames(end);
+            unused.Clear();
+            for (uint row = first; row <= end; row++)
+                if (_frames.IsOnList(new FrameId(row))) unused.Add(new FrameId(row));
+            _memory.Discard(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(unused));
+        }
+
+        _meter.SetLimit(CapacityBytes);
+    }
+
+    /// <summary>The node that has most of its frames online; nodes without a free frame only if there is no other.</summary>
+    private int FullestNode(bool withFree)
+    {
+        int fullest = -1;
+        double most = -1;
+        for (int node = 0; node < _pools.NodeCount && _hasNodes; node++)
+        {
+            if (withFree && _pools[node].FreeCount == 0) continue;
+            double part = (double)_space.OnlineCount(node) / _pools[node].FrameCount;
+            if (part <= most) continue;
+            fullest = node;
+            most = part;
+        }
+
+        return fullest >= 0 || !withFree ? Math.Max(0, fullest) : FullestNode(withFree: false);
+    }
+
+    /// <summary>The node with offline frames that has fewest of its frames online.</summary>
+    private int EmptiestNode()
+    {
+        int emptiest = 0;
+        double least = double.MaxValue;
+        for (int node = 0; node < _pools.NodeCount && _hasNodes; node++)
+        {
+            double part = (double)_space.OnlineCount(node) / _pools[node].FrameCount;
+            if (_space.OfflineOf(node).Count == 0 || part >= least) continue;
+            emptiest = node;
+            least = part;
+        }
+
+        return emptiest;
+    }
+
+    /// <summary>Under the lock: a free frame that may go offline, of the node that has most.</summary>
+    /// <returns>None when none can be reclaimed.</returns>
+    private FrameId TakeAnyFree(Partition? forWhom)
+    {
+        if (!_hasNodes)
+            return _pool.FreeCount == 0 && !ReclaimUntilFree(Anywhere(forWhom)) ? FrameId.None : _pool.Allocate();
+        int node = FullestNode(withFree: false);
+        if (_pools[node].FreeCount == 0) ReclaimUntilFree(Just(forWhom, node));
+        if (_pools[node].FreeCount == 0 && _pools.FreeCount == 0) ReclaimUntilFree(Anywhere(forWhom));
+        return _pools[node].FreeCount > 0 ? _pools[node].Allocate() : _pools[FullestNode(withFree: true)].Allocate();
     }
 
     /// <summary>Under the lock: evicts and takes frames out of service, and their memory back; never frames that are
@@ -173,13 +247,13 @@ public unsafe partial class PageCache<TRules, TProbe>
         int taken = 0;
         int inRun = 0;
         // At its own limit it would be asked alone.
-        if (forWhom is { Space.IsFull: true }) forWhom = null;
+        if (forWhom is { IsFull: true }) forWhom = null;
         _space.ReasonOfReclaim = reason;
         while (taken < count && FrameCount > FramesMin)
         {
-            if (_pool.FreeCount == 0 && !ReclaimUntilFree(forWhom)) break;
-            FrameId frame = _pool.Allocate();
-            _space.Offline.PushHead(frame);
+            FrameId frame = TakeAnyFree(forWhom);
+            if (frame.IsNone) break;
+            _space.OfflineOf(_frames.Owner(frame).Node).PushHead(frame);
             _space.SetFrameCount(FrameCount - 1);
             run[inRun++] = frame;
             taken++;
@@ -205,18 +279,20 @@ public unsafe partial class PageCache<TRules, TProbe>
         {
             // A page of the system for knowing which frames are discarded.
             long room = _meter.LimitBytes - UsedBytes - spareBytes - Environment.SystemPageSize;
-            long wanted = Math.Min(room / PageBytes, Math.Min(_frameTarget - (long)FrameCount, _space.Offline.Count));
+            long wanted = Math.Min(room / PageBytes, Math.Min(_frameTarget - (long)FrameCount, _space.OfflineCount));
             int count = (int)Math.Min(wanted, Math.Min(run.Length, countMax - came));
             if (count <= 0) break;
+            FrameList offline = _space.OfflineOf(EmptiestNode());
+            count = (int)Math.Min((uint)count, offline.Count);
             for (int i = 0; i < count; i++)
             {
-                run[i] = _space.Offline.Head;
-                _space.Offline.Remove(run[i]);
+                run[i] = offline.Head;
+                offline.Remove(run[i]);
             }
 
-            GiveMemory(run[..count]);
+            GiveMemory(run[..count], offline);
             _space.SetFrameCount(FrameCount + (uint)count);
-            for (int i = 0; i < count; i++) _pool.Free(run[i]);
+            for (int i = 0; i < count; i++) _pools.Free(run[i]);
             came += count;
         }
 
@@ -224,7 +300,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Memory for frames in the order of R3; if it cannot be had, they are offline again.</summary>
-    private void GiveMemory(ReadOnlySpan<FrameId> frames)
+    private void GiveMemory(ReadOnlySpan<FrameId> frames, FrameList offline)
     {
         uint highest = _memory.FrameCount;
         int restored = 0;
@@ -237,7 +313,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         catch (NativeMemoryException)
         {
             _memory.Discard(frames[..restored]);
-            for (int i = frames.Length - 1; i >= 0; i--) _space.Offline.PushHead(frames[i]);
+            for (int i = frames.Length - 1; i >= 0; i--) offline.PushHead(frames[i]);
             throw;
         }
     }

@@ -17,6 +17,9 @@ namespace PerfCache.Cache;
 /// guarantee would say nothing where that is 0: all such partitions would be equal, each would have to take from itself,
 /// and whoever came first would keep the cache for ever. In frames, partitions that all want more end with the same
 /// surplus, and a scan in one of them can take no more than that.
+/// <para>Where there are several nodes, all this is asked for one node after the other, by their distance from the one
+/// that is wanted; surpluses are still those of whole partitions. So what is guaranteed is a number of frames, not of
+/// frames on a certain node: a placement that allows few nodes may find them full of what others are guaranteed.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
 {
@@ -33,70 +36,112 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>The partition that took a frame last: the background reclaimer works for it.</summary>
     private Partition LastTaker => _taker ?? _main;
 
-    /// <summary>True when a partition can have a frame at once.</summary>
-    /// <param name="partition">The partition, or null when a free frame is all that is wanted.</param>
+    /// <summary>True when there is a free frame, and its partition may have it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool HasRoom(Partition? partition) =>
-        _pool.FreeCount > 0 && (partition is null || !partition.Space.IsFull);
+    private bool HasRoom(in Need need) => HasFree(need) && (need.Partition is null || !need.Partition.IsFull);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool HasFree(in Need need) =>
+        _hasNodes ? _pools.NearestFree(need.Node, need.Allowed) >= 0 : _pool.FreeCount > 0;
 
     /// <summary>Frames in the hands of the rules that may be asked for a partition's sake.</summary>
-    private uint InHand(Partition? forWhom)
+    private uint InHand(in Need need)
     {
-        if (!_isPartitioned) return _space.RuleFrameCount;
-        if (forWhom is { Space.IsFull: true }) return forWhom.Space.RuleFrameCount;
+        if (!_isPartitioned && !_hasNodes) return _space.RuleFrameCount;
+        if (need.Partition is { IsFull: true }) return InHandOf(need.Partition, NodesToAsk(need));
         uint count = 0;
         foreach (Partition? partition in _partitions)
-            if (partition is not null && (partition == forWhom || partition.Surplus > 0)) count += partition.Space.RuleFrameCount;
+            if (partition is not null && (partition == need.Partition || partition.Surplus > 0))
+                count += InHandOf(partition, need.Allowed);
         return count;
     }
 
+    private static uint InHandOf(Partition partition, ulong nodes)
+    {
+        if (partition.Shares.Length == 1) return partition.First.Space.RuleFrameCount;
+        uint count = 0;
+        foreach (NodeShare share in partition.Shares)
+            if ((nodes >> share.Space.Node & 1) != 0) count += share.Space.RuleFrameCount;
+        return count;
+    }
+
+    /// <summary>Nodes whose frames help: those allowed; all when one of those has a free frame, and only the partition's
+    /// limit keeps it from having that.</summary>
+    private ulong NodesToAsk(in Need need) =>
+        need.Partition is { IsFull: true } && HasFree(need) ? _allNodes.Bits : need.Allowed;
+
     /// <summary>True while frames may become free without the caller's doing: loads, writes and readers end.</summary>
-    private bool CanHope(Partition partition) => partition.Space.IsFull
-        ? partition.Space.PrivateCount > 0 || _space.Limbo.Count > 0 || partition.DirtyCount > 0
+    private bool CanHope(Partition partition) => partition.IsFull
+        ? partition.PrivateCount > 0 || _space.Limbo.Count > 0 || partition.DirtyCount > 0
         : _space.PrivateCount > 0 || _space.Limbo.Count > 0 || _dirtyCount > 0;
 
-    private InvalidOperationException AllInUse(Partition partition)
+    private InvalidOperationException AllInUse(in Need need)
     {
-        if (partition.Space.IsFull)
+        Partition partition = need.Partition!;
+        if (partition.IsFull)
         {
             return new(
-                $"{Name}: all {partition.Space.FrameLimit} frames of partition '{partition.Name}' are in use "
-                + $"({partition.Space.Held.Count} leased, being written or dirty, {partition.Space.PrivateCount} being "
+                $"{Name}: all {partition.FrameLimit} frames of partition '{partition.Name}' are in use "
+                + $"({partition.HeldCount} leased, being written or dirty, {partition.PrivateCount} being "
                 + $"loaded); dispose leases, or raise its MaxBytes{WhyDirty()}");
         }
 
         long guaranteed = FramesMin - PageCacheOptions.PagesMin - partition.Guarantee;
         string others = guaranteed > 0 ? $"; {guaranteed} are guaranteed to other partitions" : "";
+        if (_hasNodes && need.Allowed != _allNodes.Bits)
+        {
+            return new(
+                $"{Name}: no frame can be had of the nodes that the placement of partition '{partition.Name}' allows; all "
+                + $"are leased, being written, dirty, being loaded or guaranteed to others; allow more nodes, or dispose "
+                + $"leases{others}{WhyDirty()}");
+        }
+
         return new(
             $"{Name}: all {FrameCount} frames are in use ({_space.HeldCount} leased, being written or dirty, "
             + $"{_space.PrivateCount} being loaded); dispose leases, or make the cache larger{others}{WhyDirty()}");
     }
 
     /// <summary>One call of the rule that has to give.</summary>
-    /// <param name="forWhom">The partition that wants a frame, or null.</param>
-    /// <param name="ofOwn">True when it has to give itself, because it is at its limit.</param>
+    /// <param name="need">What a frame is wanted for.</param>
+    /// <param name="ofOwn">True when the partition has to give itself, because it is at its limit.</param>
     /// <param name="leave">How many frames that rule must have left.</param>
     /// <returns>The number of frames freed.</returns>
-    private int ReclaimSome(Partition? forWhom, bool ofOwn, uint leave)
+    private int ReclaimSome(in Need need, bool ofOwn, uint leave)
     {
-        if (!_isPartitioned) return leave == 0 || _main.Space.RuleFrameCount > leave ? _main.Rules.Reclaim() : 0;
-        if (ofOwn) return forWhom!.Space.RuleFrameCount > leave ? ReclaimOfOwn(forWhom, uint.MaxValue) : 0;
-        return ReclaimFromLargest(forWhom, leave);
+        if (!_isPartitioned && !_hasNodes)
+        {
+            NodeShare only = _main.First;
+            return leave == 0 || only.Space.RuleFrameCount > leave ? only.Rules.Reclaim() : 0;
+        }
+
+        ulong nodes = ofOwn ? NodesToAsk(need) : need.Allowed;
+        foreach (byte node in _pools.OrderFrom(need.Node))
+        {
+            if ((nodes >> node & 1) == 0) continue;
+            int freed = ofOwn
+                ? need.Partition!.Shares[node].Space.RuleFrameCount > leave
+                    ? ReclaimOfOwn(need.Partition, need.Partition.Shares[node], uint.MaxValue) : 0
+                : ReclaimFromLargest(need.Partition, node, leave);
+            if (freed > 0) return freed;
+        }
+
+        return 0;
     }
 
-    private int ReclaimFromLargest(Partition? forWhom, uint leave)
+    private int ReclaimFromLargest(Partition? forWhom, int node, uint leave)
     {
         ulong asked = 0;
         while (LargestSurplus(forWhom, asked) is { } victim)
         {
-            asked |= 1UL << victim.Space.Number;
+            asked |= 1UL << victim.Number;
             if (victim != forWhom) ReturnHeld(victim);
-            if (victim.Space.RuleFrameCount <= leave) continue;
-            victim.Space.ReclaimMax = victim == forWhom ? uint.MaxValue : victim.Surplus;
-            long before = victim.Space.Evictions;
-            victim.Rules.Reclaim();
-            int freed = (int)(victim.Space.Evictions - before);
-            victim.Space.ReclaimMax = uint.MaxValue;
+            NodeShare share = victim.Shares[node];
+            if (share.Space.RuleFrameCount <= leave) continue;
+            share.Space.ReclaimMax = victim == forWhom ? uint.MaxValue : victim.Surplus;
+            long before = share.Space.Evictions;
+            share.Rules.Reclaim();
+            int freed = (int)(share.Space.Evictions - before);
+            share.Space.ReclaimMax = uint.MaxValue;
             if (forWhom is not null && victim != forWhom) victim.PressureEvictions += freed;
             if (freed > 0) return freed;
         }
@@ -109,11 +154,11 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <param name="asked">Partitions that were asked in vain, a bit each.</param>
     private Partition? LargestSurplus(Partition? forWhom, ulong asked)
     {
-        Partition? largest = forWhom is not null && (asked >> forWhom.Space.Number & 1) == 0 ? forWhom : null;
+        Partition? largest = forWhom is not null && (asked >> forWhom.Number & 1) == 0 ? forWhom : null;
         uint surplus = largest?.Surplus ?? 0;
         foreach (Partition? partition in _partitions)
         {
-            if (partition is null || (asked >> partition.Space.Number & 1) != 0 || partition.Surplus <= surplus) continue;
+            if (partition is null || (asked >> partition.Number & 1) != 0 || partition.Surplus <= surplus) continue;
             largest = partition;
             surplus = partition.Surplus;
         }
@@ -121,19 +166,28 @@ public unsafe partial class PageCache<TRules, TProbe>
         return largest;
     }
 
-    /// <summary>A partition gives up pages for the sake of its own limit.</summary>
-    private int ReclaimOfOwn(Partition partition, uint countMax)
+    /// <summary>A partition gives up pages of one node for the sake of its own limit.</summary>
+    private int ReclaimOfOwn(Partition partition, NodeShare share, uint countMax)
     {
         EvictionReason reason = _space.ReasonOfReclaim;
         _space.ReasonOfReclaim = EvictionReason.PartitionLimit;
-        partition.Space.ReclaimMax = countMax;
-        long before = partition.Space.Evictions;
-        partition.Rules.Reclaim();
-        int freed = (int)(partition.Space.Evictions - before);
+        share.Space.ReclaimMax = countMax;
+        long before = share.Space.Evictions;
+        share.Rules.Reclaim();
+        int freed = (int)(share.Space.Evictions - before);
         partition.LimitEvictions += freed;
-        partition.Space.ReclaimMax = uint.MaxValue;
+        share.Space.ReclaimMax = uint.MaxValue;
         _space.ReasonOfReclaim = reason;
         return freed;
+    }
+
+    /// <summary>The share of a partition that has most pages: it gives when no node is in need.</summary>
+    private static NodeShare LargestShare(Partition partition)
+    {
+        NodeShare largest = partition.First;
+        foreach (NodeShare share in partition.Shares)
+            if (share.Space.RuleFrameCount > largest.Space.RuleFrameCount) largest = share;
+        return largest;
     }
 
     /// <summary>One batch of what a partition has beyond its limit.</summary>
@@ -149,7 +203,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             ReturnHeld(partition);
             int freed = 0;
             for (int calls = 0; calls < ReclaimTriesMax && TooMany(partition) > 0; calls++)
-                freed += ReclaimOfOwn(partition, TooMany(partition));
+                freed += ReclaimOfOwn(partition, LargestShare(partition), TooMany(partition));
             if (_space.Limbo.Count > 0) EmptyLimbo();
             if (_space.MetDirty) _flusherWork?.Set();
             return (TooMany(partition), freed);
@@ -160,8 +214,8 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
-    private static uint TooMany(Partition partition) => partition.Space.ResidentCount > partition.Space.FrameLimit
-        ? partition.Space.ResidentCount - partition.Space.FrameLimit : 0;
+    private static uint TooMany(Partition partition) => partition.ResidentCount > partition.FrameLimit
+        ? partition.ResidentCount - partition.FrameLimit : 0;
 
     /// <summary>A partition has taken a frame.</summary>
     private void NoteAllocated(Partition partition)
@@ -171,15 +225,15 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     private static uint Headroom(Partition partition) =>
-        partition.Space.IsFull ? 0 : partition.Space.FrameLimit - partition.Space.ResidentCount;
+        partition.IsFull ? 0 : partition.FrameLimit - partition.ResidentCount;
 
     /// <summary>Partitions with a limit have marks as the cache has.</summary>
     private void SetPartitionWaterMarks()
     {
         foreach (Partition partition in Existing())
         {
-            bool isLimited = partition.Space.FrameLimit < FrameCount;
-            partition.LowWater = isLimited ? Math.Min(32, partition.Space.FrameLimit / 32) : 0;
+            bool isLimited = partition.FrameLimit < FrameCount;
+            partition.LowWater = isLimited ? Math.Min(32, partition.FrameLimit / 32) : 0;
         }
     }
 
@@ -194,7 +248,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             uint highWater = 2 * partition.LowWater;
             if (Headroom(partition) >= highWater) continue;
             ReturnHeld(partition);
-            more |= ReclaimOfOwn(partition, uint.MaxValue) > 0 && Headroom(partition) < highWater;
+            more |= ReclaimOfOwn(partition, LargestShare(partition), uint.MaxValue) > 0 && Headroom(partition) < highWater;
         }
 
         if (_space.Limbo.Count > 0) EmptyLimbo();

@@ -11,18 +11,18 @@ namespace PerfCache.Cache;
 /// <para>V2: the mark of a held frame says what the list of held frames says.</para>
 /// <para>V3: a load under way, stale ones included, has one private frame, and nobody else has one.</para>
 /// <para>V4: every frame that is not free, offline or in limbo is charged to the partition that it names, a page's to
-/// that of its object; and each partition counts the frames that are charged to it.</para>
+/// that of its object; and each partition counts the frames that are charged to it, on each node.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
 {
     private void ValidatePlaces()
     {
         byte[] places = new byte[_frames.FrameCount + 1];
-        Mark(places, _pool.FreeFrames());
+        Mark(places, _pools.FreeFrames());
         Mark(places, _space.Limbo.FromHead());
-        Mark(places, _space.Offline.FromHead());
+        for (int node = 0; node < _pools.NodeCount; node++) Mark(places, _space.OfflineOf(node).FromHead());
         bool[] isNobodys = Array.ConvertAll(places, place => place > 0);
-        Mark(places, Existing().SelectMany(partition => partition.Space.Held.FromHead()));
+        Mark(places, Existing().SelectMany(partition => partition.Shares).SelectMany(share => share.Space.Held.FromHead()));
         uint nowhere = 0;
         uint held = 0;
         for (uint row = 1; row <= _frames.FrameCount; row++)
@@ -31,6 +31,10 @@ public unsafe partial class PageCache<TRules, TProbe>
             FrameState state = _frames.State(frame);
             if (_space.IsHeld(frame)) held++;
             else if (state.IsLive) places[row]++;
+            // F2, and M1: a page that has moved has left no second live frame behind.
+            Invariant.Check(
+                !state.IsLive || _index.Entry(_frames.Slot(frame)).Frame == frame, "page cache",
+                $"F2, M1: the slot of live frame {row} to name it", _frames.Slot(frame));
             Invariant.Check(places[row] <= 1, "page cache", $"V1: frame {row} in one place", places[row]);
             if (places[row] == 0) nowhere++;
         }
@@ -46,7 +50,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private void ValidateCharges(bool[] isNobodys)
     {
-        uint[] charged = new uint[_partitions.Length];
+        uint[,] charged = new uint[_partitions.Length, _pools.NodeCount];
         for (uint row = 1; row <= _frames.FrameCount; row++)
         {
             if (isNobodys[row]) continue;
@@ -55,7 +59,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             Invariant.Check(
                 number < _partitions.Length && _partitions[number] is not null, "page cache",
                 $"V4: a partition that exists for frame {row}", number);
-            charged[number]++;
+            charged[number, _frames.Owner(frame).Node]++;
             if (!_frames.State(frame).IsLive) continue;
             byte expected = _partitionOfObject[_frames.Key(frame).ObjectId.Value];
             Invariant.Check(number == expected, "page cache", $"V4: frame {row} charged to partition {expected}", number);
@@ -63,9 +67,14 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         foreach (Partition partition in Existing())
         {
-            Invariant.Check(
-                charged[partition.Space.Number] == partition.Space.ResidentCount, "page cache",
-                $"V4: {charged[partition.Space.Number]} frames of partition '{partition.Name}'", partition.Space.ResidentCount);
+            foreach (NodeShare share in partition.Shares)
+            {
+                uint counted = charged[partition.Number, share.Space.Node];
+                Invariant.Check(
+                    counted == share.Space.ResidentCount, "page cache",
+                    $"V4: {counted} frames of partition '{partition.Name}' on the node with index {share.Space.Node}",
+                    share.Space.ResidentCount);
+            }
         }
     }
 

@@ -84,7 +84,14 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         Enter();
         bool mine = (Volatile.Read(ref word) & LiveAndLocked) == FrameState.Live;
         if (mine) Interlocked.Or(ref word, FrameState.Locked); // W1
+        (FrameId, uint)[] twins = mine && _twins.Count > 0 ? TwinsOf(frame) : [];
         _lock.Exit();
+        // W2 too: leases of a frame that the page had for a moment while it was moved.
+        while (IsAnyTwinHeld(twins))
+        {
+            if (!deadline.Wait()) GiveUpWrite(frame, lease);
+        }
+
         while (mine && new FrameState(Volatile.Read(ref word)).Pins > 1) // W2
         {
             if (!deadline.Wait()) GiveUpWrite(frame, lease);

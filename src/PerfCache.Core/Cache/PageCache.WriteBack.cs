@@ -39,10 +39,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     public long DirtyCount => Interlocked.Read(ref _dirtyCount);
 
     /// <summary>How many pages may be dirty before writers wait.</summary>
-    internal long DirtyFramesMax => DirtyFramesMaxOf(_space);
+    internal long DirtyFramesMax => DirtyFramesMaxOf(FrameCount);
 
-    private long DirtyFramesMaxOf(CacheSpace space) =>
-        Math.Max(1, (long)(space.FrameCount * _options.WriteBack.DirtyLimit));
+    private long DirtyFramesMaxOf(uint frameCount) =>
+        Math.Max(1, (long)(frameCount * _options.WriteBack.DirtyLimit));
 
     private int WritesUnderWay => _batches?.UnderWay.Count ?? 0;
 
@@ -241,6 +241,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             failure = new PageWriteFailure(batch.Owner, batch.FirstPage, failed, batch.Cause!, retryIn);
             _batches!.UnderWay.Remove(batch);
             _batches.Return(batch);
+            NoteEnd();
         }
         finally
         {
@@ -265,7 +266,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _frames.ClearFlags(frame, FrameState.Writeback, thenSet: isWritten ? 0 : FrameState.Dirty);
         if (isWritten && !isDirty) CountWritten(frame);
         if (!isWritten && !isDirty) _dirty!.Add(frame, now);
-        if (_space.IsHeld(frame)) TryReturnHeld(PartitionOf(frame), frame);
+        if (_space.IsHeld(frame)) TryReturnHeld(ShareOf(frame), frame);
     }
 
     private void CountWritten(FrameId frame)
@@ -279,14 +280,17 @@ public unsafe partial class PageCache<TRules, TProbe>
     private WriteBatch? TakeHeld(Partition partition)
     {
         long now = Environment.TickCount64;
-        FrameList held = partition.Space.Held;
-        FrameId frame = held.Tail;
-        for (uint looked = Math.Min(DirtyLookedAtMax, held.Count); looked > 0; looked--)
+        foreach (NodeShare share in partition.Shares)
         {
-            FrameId next = held.Younger(frame);
-            if (TryTakeAround(frame, now) is { } batch) return batch;
-            held.MoveToHead(frame);
-            frame = next;
+            FrameList held = share.Space.Held;
+            FrameId frame = held.Tail;
+            for (uint looked = Math.Min(DirtyLookedAtMax, held.Count); looked > 0; looked--)
+            {
+                FrameId next = held.Younger(frame);
+                if (TryTakeAround(frame, now) is { } batch) return batch;
+                held.MoveToHead(frame);
+                frame = next;
+            }
         }
 
         return null;
@@ -328,9 +332,9 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (_space.MetDirty)
         {
             _space.MetDirty = false;
-            foreach (Partition partition in Existing())
+            foreach (NodeShare share in Existing().SelectMany(partition => partition.Shares))
             {
-                FrameList held = partition.Space.Held;
+                FrameList held = share.Space.Held;
                 FrameId frame = held.Tail;
                 for (uint i = held.Count; i > 0 && keys.Count < countMax; i--, frame = held.Younger(frame))
                     CollectUnlessResting(keys, frame, now);

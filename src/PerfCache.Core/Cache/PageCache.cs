@@ -2,6 +2,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.ObjectPool;
+using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Memory;
@@ -99,6 +100,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         _options = options;
+        _shutdownToken = _shutdown.Token;
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
         _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
@@ -109,6 +111,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _meter = new MemoryMeter(options.CapacityBytes);
         uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax, ref rules);
         uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax, ref rules);
+        if (options.Nodes is not null)
+        {
+            _nodes = new CacheNodes(options.Nodes);
+            if (options.Nodes.Placement is { } placement) AttachPlacement(placement);
+        }
+
         if (frames < PageCacheOptions.PagesMin)
         {
             throw new ArgumentException(
@@ -116,18 +124,29 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
                 + $"{options.PageBytes} bytes fit, and {PageCacheOptions.PagesMin} are the least", nameof(options));
         }
 
+        NodeLayout layout =
+            _nodes?.Layout(frameMax, options.PageBytes, options.Nodes!.FrameWeights) ?? NodeLayout.OneNode(frameMax);
+        _hasNodes = layout.NodeCount > 1;
+        _allNodes = NodeSet.First(layout.NodeCount);
+        _lowWaterOfNode = new uint[layout.NodeCount];
+        _migratedIn = new long[layout.NodeCount];
+        _migratedOut = new long[layout.NodeCount];
         try
         {
-            _space = new CacheSpace(frameMax, GhostRowsFor(ref rules, frameMax), _meter, shared: true);
+            _space = new CacheSpace(
+                frameMax, GhostRowsFor(ref rules, layout.FrameCounts[0]), _meter, shared: true, layout);
             _frames = _space.Frames;
             _index = _space.Index;
-            _pool = _space.Pool;
+            _pools = _space.Pools!;
+            _pool = _pools[0];
             _heads = _frames.Heads;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
-            _main = new Partition(PartitionOptions.Main, NewSpace(0, uint.MaxValue, ref rules), rules, _hits);
+            _space.PageData = _memory;
+            _main = new Partition(PartitionOptions.Main, NewShares(0, uint.MaxValue, ref rules), _hits);
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
-            _memory.EnsureFrames(frames);
+            BindNodes();
+            EnsureFrames(frames);
             _pageBase = _memory.Address(FrameId.None);
         }
         catch (NativeMemoryException)
@@ -139,12 +158,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             throw;
         }
 
-        TakeUnusedOffline(frames);
         _readsAhead = _streams is not null;
         _frameTarget = frames;
         _space.EvictionLog = options.Evicted is null ? null : [];
         _partitions = [_main];
-        _main.Rules.Attach(_main.Space);
+        Place(_main, placement: null);
+        foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
         SetWaterMarks();
         PageCacheMetrics.Add(this);
     }
@@ -205,7 +224,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             Partition charged = Find(partition);
-            ObjectId owner = _index.AddObject(pageCountMax, dense, charged.Space.Shadows);
+            ObjectId owner = _index.AddObject(pageCountMax, dense, charged.First.Space.Shadows);
             if (owner.Value >= _sources.Length)
             {
                 IPageSource?[] more = new IPageSource?[Math.Max(4, _sources.Length * 2)];
@@ -215,7 +234,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
                 Volatile.Write(ref _sources, more);
             }
 
-            _partitionOfObject[owner.Value] = (byte)charged.Space.Number;
+            _partitionOfObject[owner.Value] = (byte)charged.Number;
             charged.ObjectCount++;
             _sources[owner.Value] = source;
             return owner;
@@ -279,7 +298,9 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             // Nothing is lent yet.
             return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, LentCount: 0,
-                _isPartitioned ? [.. Existing().Select(Measure)] : []);
+                _isPartitioned ? [.. Existing().Select(Measure)] : [],
+                _nodes is null ? [] : GetNodeStatistics(),
+                _nodes is null ? [] : [.. Existing().Select(each => (each.Name, MeasureNodes(each)))]);
         }
     }
 
@@ -292,7 +313,8 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _space.Validate();
-            foreach (Partition partition in Existing()) partition.Rules.Validate();
+            foreach (Partition partition in Existing())
+                foreach (NodeShare share in partition.Shares) share.Rules.Validate();
             _memory.Validate();
             ValidatePlaces();
             ValidateWrites();
@@ -314,11 +336,14 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         // frames give up their memory for it (GiveUpFramesFor).
         const long FixedBytes = 12 * 16 * 1024;
         const long IndexBytesPerFrame = 5;
+        const long BytesPerNode = 16 * 1024;
         long perRow = FrameTable.BytesPerFrame + IndexBytesPerFrame + 1
             + (_options.ReadaheadPagesMax > 0 ? ReadaheadMark.Bytes : 0);
         long rows = bytesMax / (_options.PageBytes + perRow);
         long ghostBytes = GhostRowsFor(ref rules, (uint)Math.Min(rows, FrameId.CountMax / 2)) * (FrameTable.BytesPerFrame + IndexBytesPerFrame);
-        long left = bytes - (rows * perRow) - ghostBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
+        long nodeBytes = _options.Nodes is { } nodes
+            ? BytesPerNode * (nodes.Numbers?.Count ?? nodes.Topology?.Nodes.Count ?? 1) : 0;
+        long left = bytes - (rows * perRow) - ghostBytes - nodeBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.Metrics;
+using PerfCache.Cache.Nodes;
 
 namespace PerfCache.Cache;
 
@@ -22,6 +23,10 @@ namespace PerfCache.Cache;
 /// cache.lent_pages       up-down {page}        lent to a neighbour: 0 as long as nothing lends
 /// cache.limit_evictions     counter {eviction} of a partition, because it was at its own limit
 /// cache.pressure_evictions  counter {eviction} of a partition, because another needed frames
+/// cache.node.pages       up-down {page}        resident on a node, of each partition; tag cache.locality: local, remote
+/// cache.node.free        up-down {frame}       free frames of a node
+/// cache.node.fallbacks   counter {page}        pages that lie there because the node that was wanted had no free frame
+/// cache.node.migrations  counter {page}        pages that were moved there from other nodes
 /// </code>
 /// The first four have the names and tags of the metrics proposed for .NET's own memory cache, whose meter is
 /// Microsoft.Extensions.Caching.Memory.MemoryCache, so that one dashboard shows both. Every measurement has the tag
@@ -31,6 +36,8 @@ namespace PerfCache.Cache;
 /// refaults, activations, deactivations, dirty pages, held frames) is reported for each, with the tag cache.partition:
 /// the measurements of a cache sum up to the cache's. What only the whole has (size, lock, lent pages) has no such tag.
 /// </para>
+/// <para>What is counted for nodes is reported for caches that were given some (<see cref="PageCacheOptions.Nodes"/>), with
+/// the node's number as the tag cache.node. The pages of all nodes and partitions sum up to the cache's.</para>
 /// <para>All instruments are observable: a cache is asked, under its lock, when somebody collects, and pays nothing at
 /// any other time. A cache is known here from when it is made until its memory is given back; one that was forgotten
 /// without Dispose is not kept alive.</para>
@@ -43,6 +50,8 @@ public static class PageCacheMetrics
     private const string NameTag = "cache.name";
     private const string TypeTag = "cache.request.type";
     private const string PartitionTag = "cache.partition";
+    private const string NodeTag = "cache.node";
+    private const string LocalityTag = "cache.locality";
 
     private static readonly Meter s_meter = new(MeterName);
     private static readonly List<WeakReference<IMeasuredCache>> s_caches = [];
@@ -73,6 +82,13 @@ public static class PageCacheMetrics
             "cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames,
             p => p.HeldFrames);
         UpDown("cache.lent_pages", "{page}", "Pages lent to a neighbour.", m => m.LentCount);
+        s_meter.CreateObservableUpDownCounter("cache.node.pages", PagesOfNodes, "{page}", "Pages resident on a node.");
+        s_meter.CreateObservableUpDownCounter(
+            "cache.node.free", () => OfNodes(node => node.FreeFrames), "{frame}", "Free frames of a node.");
+        s_meter.CreateObservableCounter(
+            "cache.node.fallbacks", () => OfNodes(node => node.FallbacksTo), "{page}", "Pages that another node had no room for.");
+        s_meter.CreateObservableCounter(
+            "cache.node.migrations", () => OfNodes(node => node.MigratedIn), "{page}", "Pages moved here from other nodes.");
     }
 
     internal static void Add(IMeasuredCache cache)
@@ -144,6 +160,37 @@ public static class PageCacheMetrics
         return values;
     }
 
+    private static List<Measurement<long>> OfNodes(Func<NodeStatistics, long> read)
+    {
+        List<Measurement<long>> values = [];
+        foreach (IMeasuredCache cache in Caches())
+        {
+            foreach (NodeStatistics node in cache.Measure().Nodes)
+                values.Add(new(read(node), new(NameTag, cache.Name), new(NodeTag, node.Node)));
+        }
+
+        return values;
+    }
+
+    private static List<Measurement<long>> PagesOfNodes()
+    {
+        List<Measurement<long>> values = [];
+        foreach (IMeasuredCache cache in Caches())
+        {
+            foreach ((string partition, PartitionNode[] nodes) in cache.Measure().PartitionNodes)
+            {
+                foreach (PartitionNode node in nodes)
+                {
+                    values.Add(new(
+                        node.Pages, new(NameTag, cache.Name), new(PartitionTag, partition), new(NodeTag, node.Node),
+                        new(LocalityTag, node.IsLocal ? "local" : "remote")));
+                }
+            }
+        }
+
+        return values;
+    }
+
     /// <summary>The caches of the moment; their own locks are taken after this one is left.</summary>
     private static List<IMeasuredCache> Caches()
     {
@@ -171,4 +218,4 @@ internal interface IMeasuredCache
 /// <summary>What a collection of metrics reads of a cache; of each partition, once there are some.</summary>
 internal readonly record struct CacheMeasurement(
     PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount,
-    PartitionStatistics[] Partitions);
+    PartitionStatistics[] Partitions, NodeStatistics[] Nodes, (string Partition, PartitionNode[] Nodes)[] PartitionNodes);

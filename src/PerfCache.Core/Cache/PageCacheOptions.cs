@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
 
 namespace PerfCache.Cache;
@@ -45,6 +46,10 @@ public sealed record PageCacheOptions
     /// frame.
     /// </summary>
     public int ReadaheadPagesMax { get; init; }
+
+    /// <summary>The NUMA nodes that frames are dealt out to; null for memory that lies wherever the system puts it.
+    /// </summary>
+    public NodeOptions? Nodes { get; init; }
 
     /// <summary>How long <see cref="PageCache{TRules, TProbe}.Dispose"/> waits for leases, and a writer or a miss for
     /// those who hold what it needs.</summary>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Cache.Nodes;
+
 namespace PerfCache.Cache;
 
 /// <summary>Names a partition of one cache. The default value names the partition that every cache has.</summary>
@@ -26,6 +28,10 @@ public sealed record PartitionOptions
     /// What the partition does not use of it, others may borrow, and give back when this one misses.
     /// </summary>
     public long MinBytes { get; init; }
+
+    /// <summary>On which nodes its pages are placed; null for the choice of the cache
+    /// (<see cref="NodeOptions.Placement"/>).</summary>
+    public IPagePlacement? Placement { get; init; }
 
     /// <summary>What the partition has that every cache has.</summary>
     internal static PartitionOptions Main { get; } = new() { Name = "default" };

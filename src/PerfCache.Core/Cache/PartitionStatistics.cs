@@ -15,6 +15,13 @@ public readonly record struct PartitionStatistics
     /// <summary>Pages that are resident.</summary>
     public required long ResidentPages { get; init; }
 
+    /// <summary>Those of them that lie on nodes where the partition's placement wants its pages; all where there is one
+    /// node, or the placement is the caller's node.</summary>
+    public required long LocalPages { get; init; }
+
+    /// <summary>Those that lie on other nodes.</summary>
+    public required long RemotePages { get; init; }
+
     /// <summary>Bytes of the pages that are resident, without metadata.</summary>
     public required long ResidentBytes { get; init; }
 

@@ -47,7 +47,7 @@ public struct FrameOwner
     /// free, the last one.</summary>
     [FieldOffset(0)] public ushort Domain;
 
-    /// <summary>The NUMA node of the frame's memory.</summary>
+    /// <summary>The NUMA node of the frame's memory, by its index among the nodes of the cache.</summary>
     [FieldOffset(2)] public byte Node;
 
     /// <summary>1 when the frame is off the rule's lists because somebody holds it.</summary>

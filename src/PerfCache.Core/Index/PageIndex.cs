@@ -265,6 +265,15 @@ internal sealed partial class PageIndex : IDisposable
         return old.Shadow;
     }
 
+    /// <summary>Puts another frame into a slot that holds one: its page has moved there. A release, for readers that come
+    /// by the slot.</summary>
+    internal void Redirect(uint address, FrameId frame)
+    {
+        Invariant.Assert(new SlotEntry(_slots[address]).IsFrame, nameof(PageIndex), "I1: a slot with a frame", address);
+        _addresses[frame.Value] = address;
+        Volatile.Write(ref _slots[address], SlotEntry.ForFrame(frame).Packed);
+    }
+
     /// <summary>Replaces the frames of a batch by shadows with consecutive ages. All shadows are in one store.</summary>
     internal void ReplaceByShadows(ReadOnlySpan<FrameId> frames, in ShadowFormat format, ulong firstAge, uint list)
     {

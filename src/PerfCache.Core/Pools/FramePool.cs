@@ -39,8 +39,14 @@ public sealed class FramePool
         FreeCount = count;
     }
 
-    /// <summary>The NUMA node of the frames' memory.</summary>
+    /// <summary>The index of the node of the frames' memory (<see cref="NodePools"/>).</summary>
     public byte Node { get; }
+
+    /// <summary>The first frame of the node's range.</summary>
+    internal uint First => _first;
+
+    /// <summary>The frames of the range, free or not.</summary>
+    internal uint FrameCount => _count;
 
     /// <summary>The number of free frames.</summary>
     public uint FreeCount { get; private set; }

@@ -70,6 +70,9 @@ public struct Clock : IFlagRules
     }
 
     /// <inheritdoc/>
+    public readonly void OnArrive(FrameId frame) => _list.PushHead(frame);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Reclaim()
     {

@@ -44,6 +44,9 @@ public struct Fifo : IFlagRules
     public readonly void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess) => _list.PushHead(frame);
 
     /// <inheritdoc/>
+    public readonly void OnArrive(FrameId frame) => _list.PushHead(frame);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Reclaim()
     {

@@ -57,9 +57,10 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     public const int BatchMax = 1024;
 
     private readonly int _reclaimBatch;
-    private readonly FrameId[] _additions;
-    private readonly FrameId[] _activations;
-    private readonly FrameId[] _scanned;
+    private readonly int _cpuBatch;
+    private FrameId[] _additions;
+    private FrameId[] _activations;
+    private FrameId[] _scanned;
     private int _additionCount;
     private int _activationCount;
     private CacheSpace _space;
@@ -86,9 +87,10 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         ArgumentOutOfRangeException.ThrowIfLessThan(cpuBatch, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(cpuBatch, BatchMax);
         _reclaimBatch = reclaimBatch;
-        _additions = new FrameId[cpuBatch];
-        _activations = new FrameId[cpuBatch];
-        _scanned = new FrameId[reclaimBatch];
+        _cpuBatch = cpuBatch;
+        _additions = [];
+        _activations = [];
+        _scanned = [];
         _space = null!;
         _frames = null!;
         _lists = null!;
@@ -133,7 +135,10 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         _space = space;
         _frames = space.Frames;
         _lists = space.NewActiveInactiveLists();
-        _format = new ShadowFormat(listBits: 0, space.FrameCount);
+        _additions = new FrameId[_cpuBatch];
+        _activations = new FrameId[_cpuBatch];
+        _scanned = new FrameId[_reclaimBatch];
+        _format = new ShadowFormat(space.ShadowListBits, space.FrameCount);
         _scouts = space.FrameCount > ScoutFrameMin;
     }
 
@@ -169,6 +174,27 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
 
         if (countsAsAccess) _frames.SetReferenced(frame, 1);
         if (_scouts) _space.PrefetchForEviction(_lists.Inactive.PrefetchTail());
+        _additions[_additionCount++] = frame;
+        if (_additionCount == _additions.Length) DrainAdditions();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>mm/workingset.c judges by the age and the active list of the node that the page was evicted from.
+    /// </remarks>
+    public ulong OnRefaultElsewhere(ShadowEntry shadow, bool countsAsAccess)
+    {
+        if (_format.Distance(shadow, _age) > _lists.Active.Count) return 0;
+        _age++;
+        _space.Activations++;
+        _space.RefaultActivations++;
+        return FrameState.Active | (shadow.WasWorkingset ? FrameState.Workingset : 0) | (countsAsAccess ? 1UL : 0);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>To the head of the list that its flag names, by the batch of additions, as a page that mm/migrate.c puts
+    /// back.</remarks>
+    public void OnArrive(FrameId frame)
+    {
         _additions[_additionCount++] = frame;
         if (_additionCount == _additions.Length) DrainAdditions();
     }
@@ -213,8 +239,8 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
         {
             freed += ScanLists(priority, mayDeactivate, force, most - freed);
             ulong drop = TProfile.ShadowLeavesToDrop(
-                ref _shadowPressure, _space.Shadows.LeafCount, _space.ResidentCount, _space.FrameCount,
-                _space.IndexLeafCount, priority);
+                ref _shadowPressure, _space.Shadows.LeafCount, _space.ResidentCountOfAllNodes,
+                _space.FrameCountOfAllNodes, _space.IndexLeafCount, priority);
             while (drop-- > 0 && _space.DropOldestShadowLeaf())
             {
             }
@@ -258,7 +284,8 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     private int EvictTail(int count)
     {
         Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
-        int evicted = _space.Evict(victims, in _format, TProfile.StampsBeforeCounting ? _age : _age + 1, list: 0);
+        ulong firstAge = TProfile.StampsBeforeCounting ? _age : _age + 1;
+        int evicted = _space.Evict(victims, in _format, firstAge, _space.ShadowList);
         _age += (uint)evicted;
         return evicted;
     }

@@ -151,6 +151,18 @@ public struct S3Fifo : IFlagRules
     }
 
     /// <inheritdoc/>
+    public readonly ulong OnRefaultElsewhere(ShadowEntry shadow, bool countsAsAccess)
+    {
+        FrameId ghost = shadow.Ghost;
+        _ghosts.Remove(ghost);
+        _space.DropGhost(ghost);
+        return FrameState.Active;
+    }
+
+    /// <inheritdoc/>
+    public readonly void OnArrive(FrameId frame) => (_frames.IsActive(frame) ? _main : _small).PushHead(frame);
+
+    /// <inheritdoc/>
     public readonly int Reclaim()
     {
         uint mainShare = _space.FrameCount - Math.Max(1, (uint)(_smallShare * _space.FrameCount));

@@ -76,6 +76,9 @@ public struct Sieve : IFlagRules
     }
 
     /// <inheritdoc/>
+    public readonly void OnArrive(FrameId frame) => _list.PushHead(frame);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Reclaim()
     {

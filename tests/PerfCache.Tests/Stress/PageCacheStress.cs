@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
 using PerfCache.Cache;
+using PerfCache.Cache.Nodes;
+using PerfCache.Frames;
+using PerfCache.Memory;
 
 namespace PerfCache.Tests.Stress;
 
@@ -12,7 +15,8 @@ namespace PerfCache.Tests.Stress;
 /// often gives up. A writer stamps pages, an adder puts them
 /// in, and one thread turns everything over: it invalidates pages, ranges and objects, removes objects and adds new ones,
 /// and resizes the cache. With partitions it also moves their limits, and objects come with partitions of their own, which
-/// go when nobody holds a page of them. A <em>violation</em> is a page whose bytes are not one generation of it; a
+/// go when nobody holds a page of them. With nodes the frames lie on three, callers are on each by turns, and a mover moves
+/// pages, ranges and partitions between them. A <em>violation</em> is a page whose bytes are not one generation of it; a
 /// <em>failure</em> is an exception that nobody provoked.
 /// </remarks>
 internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
@@ -28,6 +32,7 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     private const long BytesMax = 680 << 10;
     private const long LimitMin = 20 * PageBytes;
     private const long GuaranteeMax = 24 * PageBytes;
+    private const int NodeCount = 3;
 
     private readonly PageCache<TRules, TProbe> _cache;
     private readonly StampedSource[] _objects = new StampedSource[ObjectCount];
@@ -35,6 +40,7 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     private readonly List<PartitionId> _emptied = [];
     private readonly Func<TRules>? _newRules;
     private readonly bool _goesOnAfterFailures;
+    private readonly bool _hasNodes;
     private readonly ulong _seed;
     private ulong _objectNumber;
     private int _partitionNumber;
@@ -49,14 +55,23 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     /// <param name="goesOnAfterFailures">True when only violations end the run.</param>
     /// <param name="newRules">Makes the rule of a partition; null for a cache without partitions.</param>
     /// <param name="patience">The cache's; null for the usual one.</param>
+    /// <param name="hasNodes">True for nodes, and pages that move between them.</param>
     internal PageCacheStress(
-        TRules rules, int seed, bool goesOnAfterFailures = false, Func<TRules>? newRules = null, TimeSpan? patience = null)
+        TRules rules, int seed, bool goesOnAfterFailures = false, Func<TRules>? newRules = null,
+        TimeSpan? patience = null, bool hasNodes = false)
     {
+        _hasNodes = hasNodes;
         _newRules = newRules;
         _goesOnAfterFailures = goesOnAfterFailures;
         _seed = (ulong)seed * 1000;
         _objectNumber = _seed;
-        PageCacheOptions options = new() { CapacityBytes = BytesMax, CapacityBytesMax = BytesMax, CountHits = true };
+        PageCacheOptions options = new()
+        {
+            CapacityBytes = BytesMax,
+            CapacityBytesMax = BytesMax,
+            CountHits = true,
+            Nodes = hasNodes ? NewNodes() : null,
+        };
         if (patience is not null) options = options with { Patience = patience.Value };
         _cache = new PageCache<TRules, TProbe>(options, rules);
         for (int i = 0; i < ObjectCount; i++)
@@ -82,6 +97,10 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
 
     internal PartitionStatistics[] EachPartition => [.. _cache.Partitions.Select(_cache.GetPartitionStatistics)];
 
+    internal MigrationStatistics Migrations => _cache.MigrationStatistics;
+
+    internal NodeStatistics[] Nodes => _cache.GetNodeStatistics();
+
     /// <summary>Partitions that went while threads used the cache.</summary>
     internal int PartitionsRemoved { get; private set; }
 
@@ -96,6 +115,7 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         threads.Add(Start("writer", 10, Repeat(Write)));
         threads.Add(Start("adder", 11, Repeat(Add)));
         threads.Add(Start("turner", 12, Repeat(TurnOver)));
+        if (_hasNodes) threads.Add(Start("mover", 13, Repeat(Move)));
         long start = Stopwatch.GetTimestamp();
         // The first thread ends when all are told to.
         while (!_stop && !threads[0].Join(TimeSpan.FromMilliseconds(5)))
@@ -217,6 +237,28 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         if (_cache.TryAdd(source.Id, page, bytes) || !_cache.Contains(source.Id, page)) return;
         using PageLease lease = _cache.GetOrAdd(source.Id, page, source);
         LookTwice("added lease", source, page, lease.Span);
+    }
+
+    private static NodeOptions NewNodes() => new()
+    {
+        Topology = NumaTopology.Read().Emulate(NumaDistances.Uniform(NodeCount, 10, 20)),
+        CallerNode = () => (int)(StallPoints.Next() % NodeCount),
+        Migration = new MigrationOptions { BatchPages = 8, RetryDelay = TimeSpan.FromMilliseconds(1) },
+    };
+
+    private void Move(StampedSource source, ulong page)
+    {
+        uint random = StallPoints.Next();
+        int node = (int)(random % NodeCount);
+        MigrationRequest request = ((random >> 8) % 4) switch
+        {
+            0 => MigrationRequest.OfRange(source.Id, 0, PageKey.PageMax, node) with { PagesMax = 16 },
+            1 => MigrationRequest.OfPartition(default, node) with { PagesMax = 16 },
+            _ => MigrationRequest.OfRange(source.Id, page, 4, node),
+        };
+        request = request with { MayEvict = (random >> 16) % 2 == 0 };
+        if ((random >> 20) % 4 == 0) _cache.MigrateAsync(request).Wait(TimeSpan.FromSeconds(30));
+        else _cache.Migrate(request);
     }
 
     private void TurnOver(StampedSource source, ulong page)

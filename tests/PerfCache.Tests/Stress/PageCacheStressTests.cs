@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Cache;
+using PerfCache.Cache.Nodes;
 using PerfCache.Policies.Replacement;
 
 namespace PerfCache.Tests.Stress;
@@ -38,6 +39,24 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void NobodySeesAWrongByteWithS3Fifo() => RunWell(new S3Fifo(), seed: 6, s_short);
 
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWhilePagesMoveBetweenNodes() =>
+        RunWell(new LinuxRules<Linux6>(), seed: 7, s_short, hasNodes: true);
+
+    [Test, CancelAfter(120_000)]
+    public void NobodySeesAWrongByteWhilePagesOfPartitionsMoveBetweenNodes() =>
+        RunWell(new S3Fifo(), seed: 8, s_short, () => new S3Fifo(), hasNodes: true);
+
+    [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageCacheStressTests.NodesForMinutes")]
+    [Category("Stress"), CancelAfter(1_200_000)]
+    public void NodesForMinutes([Range(30, 33)] int seed)
+    {
+        RunWell(new LinuxRules<Linux6>(), seed, TimeSpan.FromSeconds(30), hasNodes: true);
+        RunWell(new Sieve(), seed, TimeSpan.FromSeconds(15), hasNodes: true);
+        RunWell(new Clock(), seed, TimeSpan.FromSeconds(15), () => new Clock(), hasNodes: true);
+        RunWell(new S3Fifo(), seed, TimeSpan.FromSeconds(30), () => new S3Fifo(), hasNodes: true);
+    }
+
     [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageCacheStressTests.ForMinutes"), Category("Stress")]
     [CancelAfter(1_200_000)]
     public void ForMinutes([Range(10, 15)] int seed)
@@ -61,6 +80,11 @@ public sealed class PageCacheStressTests
     public void AReclaimThatDoesNotWaitForReadersIsCaught() => RunUntilViolation<NoWaitBeforeReuse>();
 
     [Test, CancelAfter(120_000)]
+    public void AMigrationThatDoesNotCompareTheVersionIsCaught() => RunUntilViolation<NoVersionAfterMove>(hasNodes: true);
+
+    [Test, CancelAfter(120_000)]
+    public void AMigrationThatOverlooksLeasesIsCaught() => RunUntilViolation<NoPinsBeforeMove>(hasNodes: true);
+
     public void AWaiterThatGivesUpAndKeepsItsPinIsCaught()
     {
         // A frame that stays pinned is never reused, so nobody reads a wrong byte. The other runs end with a Dispose that
@@ -76,10 +100,11 @@ public sealed class PageCacheStressTests
             $"the bug was not seen; {stress.GivenUp} gave up");
     }
 
-    private static void RunWell<TRules>(TRules rules, int seed, TimeSpan duration, Func<TRules>? newRules = null)
+    private static void RunWell<TRules>(
+        TRules rules, int seed, TimeSpan duration, Func<TRules>? newRules = null, bool hasNodes = false)
         where TRules : struct, IFlagRules
     {
-        using PageCacheStress<TRules, StallProbe> stress = new(rules, seed, newRules: newRules);
+        using PageCacheStress<TRules, StallProbe> stress = new(rules, seed, newRules: newRules, hasNodes: hasNodes);
         string? hanging = stress.Run(duration, PagesMin, duration + s_patience);
         Assert.That(hanging, Is.Null, "this thread did not end");
         Assert.That(stress.Violation, Is.Null, $"seed {seed}");
@@ -91,6 +116,7 @@ public sealed class PageCacheStressTests
         Assert.That(stress.PagesSeen, Is.GreaterThanOrEqualTo(PagesMin));
         Assert.That(statistics.Evictions, Is.GreaterThan(20));
         Assert.That(statistics.LoadFailures, Is.GreaterThan(0));
+        if (hasNodes) CheckNodes(stress.Nodes, stress.Migrations);
         if (newRules is null) return;
         PartitionStatistics[] each = stress.EachPartition;
         TestContext.Out.WriteLine($"{stress.PartitionsRemoved} partitions removed; {string.Join("\n", each)}");
@@ -100,9 +126,25 @@ public sealed class PageCacheStressTests
         Assert.That(each.Sum(partition => partition.HeldFrames), Is.EqualTo(statistics.HeldFrames));
     }
 
-    private static void RunUntilViolation<TProbe>() where TProbe : struct, ICacheProbe
+    /// <summary>Nothing is under way any more: the frames of each node are free or have a page, to the last one.</summary>
+    private static void CheckNodes(NodeStatistics[] nodes, MigrationStatistics migrations)
     {
-        PageCacheStress<LinuxRules<Linux6>, TProbe> stress = new(new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true);
+        TestContext.Out.WriteLine($"{migrations}; {string.Join("\n", nodes)}");
+        foreach (NodeStatistics node in nodes)
+        {
+            Assert.That(node.InFlight, Is.Zero);
+            Assert.That(node.FreeFrames + node.Pages, Is.EqualTo(node.Frames), $"node {node.Node}");
+        }
+
+        Assert.That(nodes.Sum(node => node.MigratedIn), Is.EqualTo(nodes.Sum(node => node.MigratedOut)));
+        Assert.That(migrations.Moved, Is.EqualTo(nodes.Sum(node => node.MigratedIn)).And.GreaterThan(50));
+        Assert.That(migrations.InUse, Is.GreaterThan(0));
+    }
+
+    private static void RunUntilViolation<TProbe>(bool hasNodes = false) where TProbe : struct, ICacheProbe
+    {
+        PageCacheStress<LinuxRules<Linux6>, TProbe> stress = new(
+            new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true, hasNodes: hasNodes);
         string? hanging = stress.Run(s_patience, pagesMin: 0, s_patience);
         TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen until: {stress.Violation}");
         Assert.That(hanging, Is.Null, "this thread did not end");

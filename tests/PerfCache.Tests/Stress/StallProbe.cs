@@ -33,7 +33,7 @@ internal static class StallPoints
 
     internal static void At(CacheStep step)
     {
-        bool locked = step is CacheStep.Evicted or CacheStep.Published;
+        bool locked = step is CacheStep.Evicted or CacheStep.Published or CacheStep.Redirected;
         if (locked) Interlocked.Increment(ref s_progress);
         uint random = Next();
         if (random % StallEvery != 0) return;
@@ -81,6 +81,22 @@ internal readonly struct NoWaitBeforeReuse : ICacheProbe
     public static void At(CacheStep place) => StallPoints.At(place);
 
     public static bool Omits(CacheCheck check) => check == CacheCheck.WaitBeforeReuse;
+}
+
+/// <summary>A seeded bug: a migration does not look at the version after it has copied a page.</summary>
+internal readonly struct NoVersionAfterMove : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.VersionAfterMove;
+}
+
+/// <summary>A seeded bug: a migration reuses the old frame of a page although somebody holds it.</summary>
+internal readonly struct NoPinsBeforeMove : ICacheProbe
+{
+    public static void At(CacheStep place) => StallPoints.At(place);
+
+    public static bool Omits(CacheCheck check) => check == CacheCheck.PinsBeforeMove;
 }
 
 /// <summary>A seeded bug: who gives up waiting for a page keeps the pin that was made for it meanwhile.</summary>

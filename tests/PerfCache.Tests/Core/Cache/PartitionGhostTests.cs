@@ -132,6 +132,8 @@ public sealed class PartitionGhostTests
             _again.PushHead(frame);
         }
 
+        public readonly void OnArrive(FrameId frame) => (_space.Frames.IsActive(frame) ? _again : _once).PushHead(frame);
+
         public readonly int Reclaim()
         {
             FrameId victim = _once.Count > 0 ? _once.PopTail() : _again.PopTail();
