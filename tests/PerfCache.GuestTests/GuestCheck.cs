@@ -31,6 +31,7 @@ public sealed record GuestCheck(string Name, GuestKind Guests, Action<GuestKind>
         .. PlacementChecks.All,
         .. FullNode.All,
         .. MoveChecks.All,
+        .. ExchangeChecks.All,
         .. ResidencyChecks.All,
     ];
 

@@ -49,8 +49,8 @@ internal sealed class NumaResidencyCommand : CliCommand
 
     /// <inheritdoc/>
     public override string Notes => """
-        It is the kernel's list /proc/PID/numa_maps, added up. A page that several processes map counts in each. The kernel
-        walks the page tables for it, which takes milliseconds a gigabyte and holds the process up meanwhile.
+        It is the kernel's list /proc/PID/numa_maps, added up. A page that several processes map counts in each. The
+        kernel walks the page tables for it, which takes milliseconds a gigabyte; mappings cannot change meanwhile.
         """;
 
     private static ProcessResidency Read(string process, string root)

@@ -148,7 +148,8 @@ public sealed class ModelledNumaSystem : INumaSystem
             NumaMode.Bind => NearestFree(fromNode, nodes.Contains),
             NumaMode.Preferred when NearestFree(fromNode, nodes.Contains) is >= 0 and int node => node,
             NumaMode.Preferred => NearestFree(nodes[0], _ => true),
-            NumaMode.Interleave => NearestFree(nodes[(int)((page - _ranges[at].First) / PageBytes % nodes.Count)], _ => true),
+            NumaMode.Interleave => NearestFree(
+                nodes[(int)((page - _ranges[at].First) / PageBytes % nodes.Count)], _ => true),
             _ => NearestFree(fromNode, _ => true),
         };
     }

@@ -7,7 +7,11 @@ namespace PerfCache.Numa;
 /// <param name="Address">Where they begin.</param>
 /// <param name="Bytes">Their size.</param>
 /// <param name="Target">The node's number.</param>
-public readonly record struct PageRun(nint Address, long Bytes, int Target);
+public readonly record struct PageRun(nint Address, long Bytes, int Target)
+{
+    /// <summary>True when a page at an address, on its way to the same node, would be the run's next.</summary>
+    internal bool IsContinuedBy(nint address, int target) => Address + (nint)Bytes == address && Target == target;
+}
 
 /// <summary>Which pages are to be moved where. Made by <see cref="NumaEngine"/> from where pages are, or by whoever
 /// knows better.</summary>
@@ -23,8 +27,9 @@ public sealed class MovePlan
         _runs = [.. runs];
         foreach (PageRun run in _runs)
         {
-            if (run.Bytes <= 0)
-                throw new ArgumentException($"a run of {run.Bytes} bytes to node {run.Target} has no page", nameof(runs));
+            if (run.Bytes > 0) continue;
+            throw new ArgumentException(
+                $"a run of {run.Bytes} bytes to node {run.Target} has no page", nameof(runs));
         }
     }
 

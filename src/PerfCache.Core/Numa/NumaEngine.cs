@@ -313,7 +313,7 @@ public sealed class NumaEngine : IDisposable
                 if (!NumaStatus.IsNode(statuses[i]) || statuses[i] == target) continue;
                 if (planned + pageBytes > bytesMax) return planned;
                 planned += pageBytes;
-                if (runs.Count > 0 && runs[^1].Address + (nint)runs[^1].Bytes == addresses[i] && runs[^1].Target == target)
+                if (runs.Count > 0 && runs[^1].IsContinuedBy(addresses[i], target))
                     runs[^1] = runs[^1] with { Bytes = runs[^1].Bytes + pageBytes };
                 else
                     runs.Add(new PageRun(addresses[i], pageBytes, target));

@@ -87,8 +87,13 @@ public sealed class ProcessResidency
         try
         {
             if (!Directory.Exists(Path.Combine(root, "proc", "self")))
-                throw new PlatformNotSupportedException("/proc is not there: only Linux lists where a process's memory is");
-            if (process <= 0 || !Directory.Exists(folder)) throw new ArgumentException($"there is no process {process}");
+            {
+                throw new PlatformNotSupportedException(
+                    "/proc is not there: only Linux lists where a process's memory is");
+            }
+
+            if (process <= 0 || !Directory.Exists(folder))
+                throw new ArgumentException($"there is no process {process}");
             if (!File.Exists(list))
             {
                 throw new PlatformNotSupportedException(
@@ -129,8 +134,9 @@ public sealed class ProcessResidency
     private static ProcessMapping? MappingOf(string line)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        const NumberStyles Hexadecimal = NumberStyles.AllowHexSpecifier;
         if (words.Length < 2
-            || !ulong.TryParse(words[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong address))
+            || !ulong.TryParse(words[0], Hexadecimal, CultureInfo.InvariantCulture, out ulong address))
         {
             return null;
         }
