@@ -127,10 +127,10 @@ internal static class ExchangeRows
         long prepared = CpuClock.ThreadNanos();
         long all = prepared;
         nuint length = (nuint)(rounds * (long)bytes);
-        madvise(memory, length, DontNeed);
-        madvise(memory, length, NoHugePage);
+        _ = madvise(memory, length, DontNeed);
+        _ = madvise(memory, length, NoHugePage);
         for (nuint i = 0; i < length; i += PageBytes) memory[i] = 1;
-        madvise(memory, length, HugePage);
+        _ = madvise(memory, length, HugePage);
         prepared = CpuClock.ThreadNanos() - prepared;
         for (int i = 0; i < rounds; i++)
         {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Benchmarks.Hits;
+using PerfCache.Cache;
+using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
 using PerfCache.Memory;
+using PerfCache.Policies.Placement;
+using PerfCache.Policies.Replacement;
 using PerfCache.Pools;
 
 namespace PerfCache.Benchmarks.Numa;
 
-/// <summary>What does it cost that an allocation names a node? The pools of one and of four nodes against the plain pool.
-/// </summary>
+/// <summary>What does it cost that an allocation names a node? The pools of one and of four nodes against the plain pool,
+/// and what is left of it in a miss: insertions into a cache on nodes against one that knows none.</summary>
 internal static class NodeRows
 {
     private const int Burst = 64;
@@ -20,6 +24,8 @@ internal static class NodeRows
         new(
             "fallback", "the same, the node that is asked is empty: each allocation falls back", null,
             _ => Allocate(4, empty: true)),
+        new("insert-one", "insert a page and evict another, a cache on one node, against one without nodes", 1.1, _ => Insert(1)),
+        new("insert-four", "the same, four nodes, placed by their numbers", 1.1, _ => Insert(4)),
     ];
 
     private static RowResult Allocate(int nodes, bool empty = false)
@@ -34,6 +40,40 @@ internal static class NodeRows
         return RowResult.Of(PairedCpuTime.Measure(
             new Side("plain pool", _ => PassPlain(plain)),
             new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes)), threads: 1, pairs: 15, warmUps: 3));
+    }
+
+    private static RowResult Insert(int nodes)
+    {
+        const uint InCache = 25_000;
+        PageCacheOptions options = PageCacheOptions.ForFrames(InCache) with { BackgroundReclaim = false };
+        NumaTopology topology = NumaTopology.Read().Emulate(NumaDistances.Uniform(nodes, 10, 20));
+        using PageCache<LinuxRules<Linux6>> plain = new(options, new LinuxRules<Linux6>());
+        using PageCache<LinuxRules<Linux6>> onNodes = new(
+            options with { Nodes = new NodeOptions { Topology = topology, Placement = new InterleavePlacement() } },
+            new LinuxRules<Linux6>());
+        return RowResult.Of(PairedCpuTime.Measure(
+            new Side("without nodes", Inserter(plain)), new Side("on nodes", Inserter(onNodes)), threads: 1, pairs: 15,
+            warmUps: 3));
+    }
+
+    /// <summary>Pages in order, over and over, of which a quarter is resident: each is missed.</summary>
+    private static Func<int, long> Inserter(PageCache<LinuxRules<Linux6>> cache)
+    {
+        const ulong Pages = 100_000;
+        ObjectId owner = cache.AddObject(source: null, Pages);
+        return _ =>
+        {
+            for (ulong page = 0; page < Pages; page++) cache.TryAdd(owner, page, default(NoBytes));
+            return (long)Pages;
+        };
+    }
+
+    /// <summary>Leaves the page as it is: filling it would cost more than all else.</summary>
+    private readonly struct NoBytes : IPageFiller
+    {
+        public void Fill(Span<byte> page)
+        {
+        }
     }
 
     private static long PassPlain(FramePool pool)

@@ -79,7 +79,7 @@ public enum CacheCheck
     /// <summary>X4: the version after a page was copied to another frame.</summary>
     VersionAfterMove,
 
-    /// <summary>X7: pins, before the old frame of a page that moves is reused.</summary>
+    /// <summary>X4, X7: pins, before the old frame of a page that moves is reused.</summary>
     PinsBeforeMove,
 }
 

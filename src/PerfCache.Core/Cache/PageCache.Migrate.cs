@@ -139,7 +139,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     private bool IsMovable(FrameId frame, out ulong word)
     {
         word = Volatile.Read(ref _heads[frame.Value].Word);
-        if ((word & StaysWhereItIs) != 0) return false;
+        ulong stays = TProbe.Omits(CacheCheck.PinsBeforeMove) ? StaysWhereItIs & ~FrameState.PinsMask : StaysWhereItIs;
+        if ((word & stays) != 0) return false;
         if (!_space.IsHeld(frame)) return true;
         // Set aside by reclaim: let go by now, or dirty, and then it stays until it is written.
         return TryReturnHeld(ShareOf(frame), frame);

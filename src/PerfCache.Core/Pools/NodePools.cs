@@ -25,8 +25,7 @@ public sealed class NodePools
     private readonly FrameTable _frames;
     private readonly NodeLayout _layout;
     private readonly FramePool[] _pools;
-    private readonly FramePool _first;
-    private readonly bool _isOne;
+    private readonly FramePool? _only;
     private readonly long[] _fallbacks;
 
     /// <summary>Makes the pools of all frames of a table, all free.</summary>
@@ -47,15 +46,14 @@ public sealed class NodePools
         }
 
         Invariant.Check(first - 1 == frames.FrameCount, nameof(NodePools), $"N1: {frames.FrameCount} frames", first - 1);
-        _first = _pools[0];
-        _isOne = _pools.Length == 1;
+        _only = _pools.Length == 1 ? _pools[0] : null;
     }
 
     /// <summary>The number of nodes.</summary>
     public int NodeCount => _pools.Length;
 
     /// <summary>The free frames of all nodes.</summary>
-    public uint FreeCount => _isOne ? _first.FreeCount : SumFree();
+    public uint FreeCount => _only is null ? SumFree() : _only.FreeCount;
 
     /// <summary>The pool of a node.</summary>
     /// <param name="node">The node's index.</param>
@@ -67,14 +65,15 @@ public sealed class NodePools
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId Allocate(int node)
     {
-        if (_isOne) return _first.Allocate();
+        FramePool? only = _only;
+        if (only is not null) return only.Allocate();
         FrameId frame = _pools[node].Allocate();
         return frame.IsNone ? AllocateElsewhere(node) : frame;
     }
 
     /// <summary>Gives a frame back to its node; it is on no list and not live.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Free(FrameId frame) => (_isOne ? _first : _pools[_frames.Owner(frame).Node]).Free(frame);
+    public void Free(FrameId frame) => (_only ?? _pools[_frames.Owner(frame).Node]).Free(frame);
 
     /// <summary>How often a frame of one node was wanted and one of another taken.</summary>
     /// <param name="wanted">The index of the node that had none.</param>

@@ -45,6 +45,7 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
     private ulong _objectNumber;
     private int _partitionNumber;
     private volatile bool _stop;
+    private Aim? _aim;
     private string? _violation;
     private Exception? _failure;
     private long _pagesSeen;
@@ -214,6 +215,13 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
 
     private void Write(StampedSource source, ulong page)
     {
+        if (_hasNodes)
+        {
+            // The mover aims here: it shall begin to copy just before the page is written.
+            Volatile.Write(ref _aim, new Aim(source, page));
+            StallPoints.Stall(1);
+        }
+
         using (WriteLease lease = _cache.GetForWrite(source.Id, page))
         {
             Look("write lease", source, page, lease.Span);
@@ -239,6 +247,9 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         LookTwice("added lease", source, page, lease.Span);
     }
 
+    /// <summary>A page that is about to be written.</summary>
+    private sealed record Aim(StampedSource Source, ulong Page);
+
     private static NodeOptions NewNodes() => new()
     {
         Topology = NumaTopology.Read().Emulate(NumaDistances.Uniform(NodeCount, 10, 20)),
@@ -252,8 +263,9 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
         int node = (int)(random % NodeCount);
         MigrationRequest request = ((random >> 8) % 4) switch
         {
+            0 when (random & 64) == 0 => MigrationRequest.OfPartition(default, node) with { PagesMax = 16 },
             0 => MigrationRequest.OfRange(source.Id, 0, PageKey.PageMax, node) with { PagesMax = 16 },
-            1 => MigrationRequest.OfPartition(default, node) with { PagesMax = 16 },
+            1 or 2 when Volatile.Read(ref _aim) is { } aim => MigrationRequest.OfRange(aim.Source.Id, aim.Page, 1, node),
             _ => MigrationRequest.OfRange(source.Id, page, 4, node),
         };
         request = request with { MayEvict = (random >> 16) % 2 == 0 };

@@ -249,7 +249,8 @@ internal sealed class PageMoveModel
     }
 
     /// <summary>A thread that writes the next generation of the page under a write lease.</summary>
-    internal void AddWriter()
+    /// <param name="meetsLease">True when there is a counted lease, which it must not meet.</param>
+    internal void AddWriter(bool meetsLease)
     {
         StepwiseThread writer = Model.Thread("writer");
         (Register slot, Register state) = (writer.Register("slot"), writer.Register("state"));
@@ -272,8 +273,12 @@ internal sealed class PageMoveModel
             writer.Target("alone");
         }
 
-        writer.Update("how many leases are in use?", _leases, (_, _) => null, Ordering.Plain, old: leases);
-        writer.Check("N3: a writer is alone", registers => registers[leases] == 0);
+        if (meetsLease)
+        {
+            writer.Update("how many leases are in use?", _leases, (_, _) => null, Ordering.Plain, old: leases);
+            writer.Check("N3: a writer is alone", registers => registers[leases] == 0);
+        }
+
         for (int i = 0; i < _data[Source].Length; i++)
             writer.Store($"W4: store data {i}", Of([.. _data.Select(data => data[i])], slot), (PageA * 10) + 1);
         writer.Set(wrote, _ => 1);

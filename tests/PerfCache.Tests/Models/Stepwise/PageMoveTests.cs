@@ -100,7 +100,7 @@ internal sealed class PageMoveTests
             model.AddLease(mustFind: scenario == Lease, isCounted: scenario == WriteAndLease);
         if (scenario == CopyOut) model.AddCopyOut();
         if (scenario == Epoch) model.AddEpochLease();
-        if (scenario is Write or WriteAndLease) model.AddWriter();
+        if (scenario is Write or WriteAndLease) model.AddWriter(meetsLease: scenario == WriteAndLease);
         if (scenario is Evict or EvictAndLease) model.AddEvictor();
         model.AddMover();
         Exploration exploration = StepwiseExplorer.Explore(
