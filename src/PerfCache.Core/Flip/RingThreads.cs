@@ -210,12 +210,21 @@ public readonly struct ManyToMany : IRingThreads
 
     private static void SetMoreTurns(in RingLines ring, ulong position, uint count, byte turn)
     {
-        NativeArray<byte> turns = ring.Turns;
         uint slot = ring.SlotOf(position);
         uint run = Math.Min(count, ring.Mask + 1 - slot);
         // The release of all the turns at once: nothing above the barrier is seen after them.
         MemoryOrder.WriteBarrier();
-        turns.AsSpan(slot, (int)run).Fill(turn);
-        if (run < count) turns.AsSpan(0, (int)(count - run)).Fill((byte)(turn + 2));
+        StoreOnce(ref ring.Turns[slot], run, turn);
+        if (run < count) StoreOnce(ref ring.Turns[0u], count - run, (byte)(turn + 2));
+    }
+
+    // Each turn exactly once, which Span.Fill does not promise: its last vector may overlap the one before. A turn that
+    // is stored a second time may have been moved on by the other side in between.
+    private static void StoreOnce(ref byte first, uint count, byte turn)
+    {
+        ulong eight = turn * 0x0101_0101_0101_0101UL;
+        uint i = 0;
+        for (; i + sizeof(ulong) <= count; i += sizeof(ulong)) Unsafe.WriteUnaligned(ref Unsafe.Add(ref first, i), eight);
+        for (; i < count; i++) Unsafe.Add(ref first, i) = turn;
     }
 }

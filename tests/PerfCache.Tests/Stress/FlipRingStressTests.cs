@@ -21,6 +21,7 @@ internal sealed class FlipRingStressTests
     [TestCase(2, 1, RingWait.Adaptive)]
     [TestCase(8, 4, RingWait.Park)]
     [TestCase(64, 32, RingWait.Adaptive)]
+    [TestCase(256, 256, RingWait.Adaptive, Description = "turns of a batch are stored many at a time")]
     [CancelAfter(120_000)]
     public void ManyToManyLosesNothing(int slotCount, int batch, RingWait wait, CancellationToken deadline) =>
         Assert.That(
