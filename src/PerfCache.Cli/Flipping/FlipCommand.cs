@@ -115,7 +115,7 @@ internal sealed class FlipCommand : CliCommand
     /// <inheritdoc/>
     public override string Notes => """
         Guest i lives on node i and the driver domain on node 0. The last guest gets the load, the others a part of it.
-        Three parameters are calibrated so that the naive run ends where the published one did; the report lists them
+        Four parameters are calibrated so that the naive run ends where the published one did; the report lists them
         and all that are assumed. The same seed gives the same bytes.
 
         Exit code: 0 success; 1 failed or stopped by Ctrl-C (what is finished is printed); 2 wrong usage, a scenario that

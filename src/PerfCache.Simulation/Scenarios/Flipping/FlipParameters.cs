@@ -4,7 +4,7 @@ using PerfCache.Simulation.Engine;
 namespace PerfCache.Simulation.Scenarios.Flipping;
 
 /// <summary>
-/// All numbers of the flipping study. Three are calibrated to the one result that the slides show (a 16 GB domain
+/// All numbers of the flipping study. Four are calibrated to the one result that the slides show (a 16 GB domain
 /// with 22 % of its memory remote): they decide that number, so it is no prediction of ours. What the study does
 /// find out is how the share comes about, how fast, and what the remedies make of it.
 /// </summary>
