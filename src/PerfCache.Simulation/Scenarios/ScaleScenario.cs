@@ -17,7 +17,7 @@ internal sealed record ScaleOutcome(
     long Frames, double VirtualSeconds, long Requests, long Events, double BytesPerFrame, long ShadowBytes, long LentPages);
 
 /// <summary>
-/// Ten machines with much memory for an hour: five lend, five borrow from two of them each, and all read.
+/// Ten machines with much memory for an hour: five lend, five borrow, and all read.
 /// </summary>
 internal static class ScaleScenario
 {
@@ -48,13 +48,10 @@ internal static class ScaleScenario
         PairOptions options = new() { Name = "scale", Profile = scenario.Profiles[0] };
         for (int i = 0; i < MachineCount / 2; i++)
         {
-            for (int lender = 0; lender < 2; lender++)
-            {
-                room.Lend(
-                    room.Machines[(MachineCount / 2) + ((i + lender) % (MachineCount / 2))], room.Machines[i],
-                    PairRun.LenderOptionsOf(scenario.Parameters, options),
-                    PairRun.BorrowerOptionsOf(scenario.Parameters, options));
-            }
+            room.Lend(
+                room.Machines[(MachineCount / 2) + i], room.Machines[i],
+                PairRun.LenderOptionsOf(scenario.Parameters, options),
+                PairRun.BorrowerOptionsOf(scenario.Parameters, options));
         }
 
         long pace = (long)(VirtualClock.Second * MachineCount * scenario.Scale / RequestsPerSecond);
