@@ -261,8 +261,8 @@ public sealed partial class OffHeapDistributedCache : IBufferDistributedCache, I
     /// Removes the entries whose keys begin with a text, compared by its UTF-8: of a tenant, of a kind, of a version.
     /// </summary>
     /// <remarks>
-    /// Looks at every key of the cache (<c>docs/extensions.md</c> has the time for a million), some hundred at a time
-    /// under a lock. What is stored while the call runs may stay.
+    /// Looks at every key of the cache, some hundred at a time under the lock of a part of it. What is stored while the call
+    /// runs may stay.
     /// </remarks>
     /// <param name="prefix">At most 214 bytes of UTF-8; the empty text removes everything.</param>
     /// <returns>Entries removed.</returns>

@@ -16,8 +16,9 @@ namespace PerfCache.Extensions;
 /// healthy   otherwise
 /// </code>
 /// One object has to make all checks of a cache, to know the last one; <c>AddPerfCache</c> registers it. For a keyed cache
-/// hand one in: <c>AddCheck("images", new PerfCacheHealthCheck(cache))</c>. A full cache is healthy: it evicts. The data tells entries, bytes, the bound, hits, misses, evictions and
-/// snapshots.
+/// hand one in: <c>AddCheck("images", new PerfCacheHealthCheck(cache))</c>.
+/// <para>A full cache is healthy: it evicts. The data tells entries, bytes, the bound, hits, misses, evictions and
+/// snapshots.</para>
 /// </remarks>
 /// <param name="cache">The cache.</param>
 public sealed class PerfCacheHealthCheck(OffHeapDistributedCache cache) : IHealthCheck

@@ -72,13 +72,14 @@ internal static class MixedLoad
             side == Candidate ? new(new PerfCacheOptions { CapacityBytes = CapacityBytes }) : null;
         IDistributedCache cache = offHeap ?? (IDistributedCache)new MemoryDistributedCache(
             Options.Create(new MemoryDistributedCacheOptions { SizeLimit = CapacityBytes }));
+        Worker[] workers = [.. Enumerable.Range(0, Threads).Select(i => new Worker(cache, keys, seconds, i))];
         // What the start allocated is nobody's pause.
         GC.Collect();
         TimeSpan pause = GC.GetTotalPauseDuration();
         long allocated = GC.GetTotalAllocatedBytes(precise: true);
         int gen0 = GC.CollectionCount(0);
         int gen2 = GC.CollectionCount(2);
-        Worker[] workers = [.. Enumerable.Range(0, Threads).Select(i => new Worker(cache, keys, seconds, i))];
+        foreach (Worker worker in workers) worker.Start();
         foreach (Worker worker in workers) worker.Join();
         return new MixedResult(
             workers.Sum(worker => worker.Operations),
@@ -93,6 +94,7 @@ internal static class MixedLoad
         private readonly string[] _keys;
         private readonly byte[] _value = new byte[ValueBytes];
         private readonly byte[] _read = new byte[ValueBytes];
+        private readonly ZipfSampler _sampler = new(Keys, 0.9, scatterSeed: 1);
         private readonly Thread _thread;
         private Exception? _failure;
 
@@ -112,7 +114,6 @@ internal static class MixedLoad
                     _failure = failure;
                 }
             });
-            _thread.Start();
         }
 
         internal long Operations { get; private set; }
@@ -120,6 +121,8 @@ internal static class MixedLoad
         internal long Reads { get; private set; }
 
         internal long Hits { get; private set; }
+
+        internal void Start() => _thread.Start();
 
         internal void Join()
         {
@@ -137,13 +140,12 @@ internal static class MixedLoad
 
         private void Work(int seconds, ulong seed)
         {
-            ZipfSampler sampler = new(Keys, 0.9, scatterSeed: 1);
             SeededRandom random = new(seed + 1);
             ulong[] block = new ulong[BlockRequests];
             long begin = Stopwatch.GetTimestamp();
             while (Stopwatch.GetElapsedTime(begin).TotalSeconds < seconds)
             {
-                sampler.Fill(ref random, block);
+                _sampler.Fill(ref random, block);
                 foreach (ulong key in block)
                 {
                     if (random.NextBelow(10) == 0 || !TryRead((int)key)) Write((int)key);
