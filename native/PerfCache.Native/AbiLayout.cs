@@ -13,8 +13,8 @@ internal static unsafe class AbiLayout
     /// <summary>All rows.</summary>
     internal static IReadOnlyList<Row> Rows { get; } =
     [
-        .. CacheOptions(), .. Statistics(), .. FileOptions(), .. ObjectInfo(), .. Lease("pc_lease"), .. Lease("pc_write_lease"),
-        .. PoolOptions(), .. PoolInfo(), .. RingOptions(), .. FlipPage(),
+        .. CacheOptions(), .. Statistics(), .. FileOptions(), .. ObjectInfo(), .. Lease("pc_lease"),
+        .. Lease("pc_write_lease"), .. PoolOptions(), .. PoolInfo(), .. RingOptions(), .. FlipPage(),
     ];
 
     /// <summary>The row of a field.</summary>

@@ -11,6 +11,7 @@ namespace PerfCache.Native;
 internal abstract class OpenCache : Opened
 {
     private readonly Dictionary<uint, AttachedObject> _objects = [];
+    private uint _objectsMade;
 
     /// <summary>An object: its file, or null, and the most pages it may have.</summary>
     private readonly record struct AttachedObject(FilePageSource? File, ulong PageCountMax);
@@ -141,8 +142,6 @@ internal abstract class OpenCache : Opened
         foreach (AttachedObject gone in _objects.Values) gone.File?.Dispose();
         _objects.Clear();
     }
-
-    private uint _objectsMade;
 
     private ulong Note(ObjectId owner, AttachedObject added)
     {

@@ -135,7 +135,8 @@ internal sealed class ThreadState
         string text = failure.Message.ReplaceLineEndings(" ");
         if (status == AbiStatus.Internal) return $"{failure.GetType().Name}: {text}";
         // The name of a C# parameter says nothing to a caller in C.
-        int end = failure is ArgumentException { ParamName: { } name } ? text.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
+        if (failure is not ArgumentException { ParamName: { } name }) return text;
+        int end = text.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal);
         return end < 0 ? text : text[..end];
     }
 
