@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Flip;
 using PerfCache.Frames;
 using PerfCache.Memory;
@@ -257,7 +258,7 @@ public sealed class LiveFlipTests
                 line.Contains("---p", StringComparison.Ordinal) ? (state.Kib, true)
                 : line.Contains('-', StringComparison.Ordinal) && line.Contains(" rw", StringComparison.Ordinal) ? (state.Kib, false)
                 : state.Inside && line.StartsWith("Rss:", StringComparison.Ordinal)
-                    ? (state.Kib + int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]), false)
+                    ? (state.Kib + int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture), false)
                 : state).Kib;
     }
 
