@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using PerfCache.Flip;
 using PerfCache.Frames;
 using PerfCache.Memory;
@@ -60,7 +61,8 @@ public sealed class LiveFlipTests
             channel.Free(page);
         }
 
-        Assert.That((channel.Copies, channel.Flips, host.Domains[1].RemoteShare), Is.EqualTo((500L, 0L, 0.0)));
+        Assert.That((channel.Copies, channel.Flips), Is.EqualTo((500L, 0L)));
+        Assert.That(host.Domains[1].Residency.RemotePages(0), Is.EqualTo(1), "the frame that goes back with the next page");
         host.Validate();
     }
 
@@ -257,7 +259,7 @@ public sealed class LiveFlipTests
                 line.Contains("---p", StringComparison.Ordinal) ? (state.Kib, true)
                 : line.Contains('-', StringComparison.Ordinal) && line.Contains(" rw", StringComparison.Ordinal) ? (state.Kib, false)
                 : state.Inside && line.StartsWith("Rss:", StringComparison.Ordinal)
-                    ? (state.Kib + int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]), false)
+                    ? (state.Kib + int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture), false)
                 : state).Kib;
     }
 
