@@ -11,3 +11,13 @@ gcc "${flags[@]}" -shared -fPIC "$here/lru_floor.c" -o "$out/liblru_floor.so"
 gcc "${flags[@]}" -DLRU_FLOOR_MAIN -D_POSIX_C_SOURCE=199309L "$here/lru_floor.c" -o "$out/lru_floor"
 gcc "${flags[@]}" -DLRU_FLOOR_MAIN -D_POSIX_C_SOURCE=199309L -DLOOK_AHEAD=24 "$here/lru_floor.c" \
 	-o "$out/lru_floor_look_ahead"
+# The ring's rivals. DPDK's headers are enough for its own ring: nothing of it is linked.
+rings=(-pthread)
+if pkg-config --exists libdpdk 2>/dev/null; then
+	read -ra found <<<"$(pkg-config --cflags libdpdk)"
+	rings+=(-DHAVE_DPDK "${found[@]}")
+elif [ -n "${DPDK_INCLUDE:-}" ]; then
+	# A folder into which the package was unpacked: its include folder, and that of the architecture.
+	rings+=(-DHAVE_DPDK -isystem "$DPDK_INCLUDE/dpdk" -isystem "$DPDK_INCLUDE/$(gcc -print-multiarch)/dpdk")
+fi
+gcc "${flags[@]/-std=c17/-std=gnu17}" "${rings[@]}" -shared -fPIC "$here/ring_floor.c" -o "$out/libring_floor.so"

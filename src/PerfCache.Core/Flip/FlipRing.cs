@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Memory;
 
@@ -147,9 +146,10 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) EnterAll(new ReadOnlySpan<FlipPage>(in page));
             if (TThreads.TryReserve(in _ring, tail, 1))
             {
+                RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, tail, 1);
                 ref FlipPage slot = ref _slots[_ring.SlotOf(tail.Position)];
                 returned = tail.Collected == 0 ? slot.Frame : FrameId.None;
-                slot = page;
+                FlipPage.Copy(in page, ref slot);
                 TThreads.Publish(in _ring, tail, 1);
                 break;
             }
@@ -187,12 +187,13 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) UndoAll(pages[..(int)count]);
         }
 
+        RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, tail, count);
         uint blank = Math.Min(tail.Collected, count);
         for (uint i = 0; i < count; i++)
         {
             ref FlipPage slot = ref _slots[_ring.SlotOf(tail.Position + i)];
             if (i >= blank) returned[(int)(i - blank)] = slot.Frame;
-            slot = pages[(int)i];
+            FlipPage.Copy(in pages[(int)i], ref slot);
         }
 
         TThreads.Publish(in _ring, tail, count);
@@ -253,9 +254,10 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) EnterAll(new ReadOnlySpan<FrameId>(in free));
             if (TThreads.TryClaim(in _ring, head, 1))
             {
+                RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
                 ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position)];
                 page = slot;
-                Leave(ref slot, free);
+                FlipPage.Leave(ref slot, free);
                 TThreads.Retire(in _ring, head, 1);
                 break;
             }
@@ -292,11 +294,12 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             if (_ledger is not null) UndoAll(free[..(int)count]);
         }
 
+        RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         for (uint i = 0; i < count; i++)
         {
             ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position + i)];
-            pages[(int)i] = slot;
-            Leave(ref slot, free[(int)i]);
+            FlipPage.Copy(in slot, ref pages[(int)i]);
+            FlipPage.Leave(ref slot, free[(int)i]);
         }
 
         TThreads.Retire(in _ring, head, count);
@@ -324,8 +327,4 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
         if (_isClosed) ThrowClosed();
         return _rooms.WaitAsConsumer(new FullLook<TThreads>(_ring), timeout, cancellation);
     }
-
-    // A free frame on its way back is a slot's frame; the rest of the slot means nothing then.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Leave(ref FlipPage slot, FrameId free) => Unsafe.As<FlipPage, FrameId>(ref slot) = free;
 }

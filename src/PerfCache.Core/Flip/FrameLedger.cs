@@ -23,6 +23,9 @@ namespace PerfCache.Flip;
 /// </remarks>
 public sealed class FrameLedger : IDisposable
 {
+    /// <summary>Native bytes a frame.</summary>
+    public const int BytesPerFrame = sizeof(uint);
+
     private const int RingShift = 16;
 
     private readonly NativeColumn<uint> _column;
@@ -131,9 +134,10 @@ public sealed class FrameLedger : IDisposable
     /// <exception cref="InvariantException">The frame was not in that ring: somebody else moved it.</exception>
     internal void Leave(FrameId frame, ushort from, ushort ring, ushort to)
     {
-        bool left = frame.Value <= FrameMax && TryChange(frame, InRing(from, ring), to);
+        if (frame.Value <= FrameMax && TryChange(frame, InRing(from, ring), to)) return;
+        // The text is built only on failure: every flip comes by here.
         Invariant.Check(
-            left, nameof(FrameLedger), $"L1: a frame of domain {from} in ring {ring} to leave it", frame.Value);
+            false, nameof(FrameLedger), $"L1: a frame of domain {from} in ring {ring} to leave it", frame.Value);
     }
 
     /// <summary>True when a frame is in a ring and from that domain.</summary>

@@ -73,6 +73,11 @@ internal readonly struct RingLines
 /// <typeparam name="TSlot">What a slot holds.</typeparam>
 internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
 {
+    private const int LineBytes = 64;
+
+    // How far ahead slots are fetched: about what a thread can do while a line is on its way.
+    private const int FetchBytes = 8 * LineBytes;
+
     private readonly NativeColumn<RingControl> _control;
     private readonly NativeColumn<byte> _turns;
     private readonly NativeColumn<TSlot> _slots;
@@ -114,11 +119,43 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
             Lines.Turns[Lines.SlotOf(startPosition + i)] = RingTurn.Free(startPosition + i, Lines.SlotBits);
     }
 
+    private static uint FetchSlots
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (uint)(FetchBytes / Unsafe.SizeOf<TSlot>());
+    }
+
     internal RingLines Lines { get; }
 
     internal NativeArray<TSlot> Slots => _slots.View;
 
     internal long Bytes => _control.CommittedBytes + _turns.CommittedBytes + _slots.CommittedBytes;
+
+    /// <summary>
+    /// Asks for the lines of slots that will be emptied soon. A consumer that takes slots one by one waits for a line from
+    /// the other core at every line's end; asked for in time, they come while it works.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FetchAhead<TThreads>(in RingLines ring, NativeArray<TSlot> slots, RingHead head, uint count)
+        where TThreads : struct, IRingThreads
+    {
+        if (TThreads.KnowsFull(in ring, head, FetchSlots + count)) Fetch(in ring, slots, head.Position, count);
+    }
+
+    /// <summary>The same for a producer that reads what came back in the slots it fills.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FetchAhead<TThreads>(in RingLines ring, NativeArray<TSlot> slots, RingTail tail, uint count)
+        where TThreads : struct, IRingThreads
+    {
+        if (TThreads.KnowsFree(in ring, tail, FetchSlots + count)) Fetch(in ring, slots, tail.Position, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(in RingLines ring, NativeArray<TSlot> slots, ulong position, uint count)
+    {
+        uint slotsPerLine = (uint)Math.Max(1, LineBytes / Unsafe.SizeOf<TSlot>());
+        for (uint i = 0; i < count; i += slotsPerLine) slots.Prefetch(ring.SlotOf(position + FetchSlots + i));
+    }
 
     public void Dispose()
     {

@@ -17,6 +17,12 @@ public interface IRingThreads
     /// <summary>The free slots from the tail on, at most <paramref name="max"/>.</summary>
     internal static abstract uint LookForFree(in RingLines ring, uint max, out RingTail tail);
 
+    /// <summary>
+    /// True when it is already known, without another look, that the slot so far behind the tail is free: then it may be
+    /// fetched ahead of need, and nobody is still writing its cache line.
+    /// </summary>
+    internal static abstract bool KnowsFree(in RingLines ring, RingTail tail, uint distance);
+
     /// <summary>Takes free slots to fill them.</summary>
     /// <returns>False when another thread changed the tail: look again.</returns>
     internal static abstract bool TryReserve(in RingLines ring, RingTail tail, uint count);
@@ -30,6 +36,9 @@ public interface IRingThreads
 
     /// <summary>The full slots from the head on, at most <paramref name="max"/>.</summary>
     internal static abstract uint LookForFull(in RingLines ring, uint max, out RingHead head);
+
+    /// <summary>As <see cref="KnowsFree"/>, of full slots behind the head.</summary>
+    internal static abstract bool KnowsFull(in RingLines ring, RingHead head, uint distance);
 
     /// <summary>Takes full slots to empty them.</summary>
     /// <returns>False when another thread took some: look again.</returns>
@@ -62,6 +71,10 @@ public readonly struct OneToOne : IRingThreads
 
         return Math.Min(free, max);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) =>
+        ring.Mask + 1 - tail.DistanceFrom(new RingHead(ring.Control.HeadSeen)) > distance;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.TryReserve(in RingLines ring, RingTail tail, uint count) => true;
@@ -97,6 +110,10 @@ public readonly struct OneToOne : IRingThreads
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) =>
+        new RingTail(ring.Control.TailSeen).DistanceFrom(head) > distance;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.TryClaim(in RingLines ring, RingHead head, uint count) => true;
 
     // S4 releases, pairs with S1: the slots before the head were read and hold what goes back.
@@ -119,6 +136,10 @@ public readonly struct ManyToMany : IRingThreads
         // R2 acquires, pairs with R8: consumers are done with the slots.
         return CountTurns(in ring, tail.Position, max, RingTurn.Free(tail.Position, ring.SlotBits));
     }
+
+    // Each slot has a turn of its own, and to read it is to look.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) => false;
 
     // R3 is one step: of two producers that saw the same tail, one gets the slots. Its turns are still free: only who
     // moves the tail past a slot may change a free turn.
@@ -144,6 +165,9 @@ public readonly struct ManyToMany : IRingThreads
         // R6 acquires, pairs with R4: the slots can be read.
         return CountTurns(in ring, head.Position, max, RingTurn.Full(head.Position, ring.SlotBits));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) => false;
 
     // R7 is one step: of two consumers that saw the same head, one gets the slots.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -186,12 +210,21 @@ public readonly struct ManyToMany : IRingThreads
 
     private static void SetMoreTurns(in RingLines ring, ulong position, uint count, byte turn)
     {
-        NativeArray<byte> turns = ring.Turns;
         uint slot = ring.SlotOf(position);
         uint run = Math.Min(count, ring.Mask + 1 - slot);
         // The release of all the turns at once: nothing above the barrier is seen after them.
         MemoryOrder.WriteBarrier();
-        turns.AsSpan(slot, (int)run).Fill(turn);
-        if (run < count) turns.AsSpan(0, (int)(count - run)).Fill((byte)(turn + 2));
+        StoreOnce(ref ring.Turns[slot], run, turn);
+        if (run < count) StoreOnce(ref ring.Turns[0u], count - run, (byte)(turn + 2));
+    }
+
+    // Each turn exactly once, which Span.Fill does not promise: its last vector may overlap the one before. A turn that
+    // is stored a second time may have been moved on by the other side in between.
+    private static void StoreOnce(ref byte first, uint count, byte turn)
+    {
+        ulong eight = turn * 0x0101_0101_0101_0101UL;
+        uint i = 0;
+        for (; i + sizeof(ulong) <= count; i += sizeof(ulong)) Unsafe.WriteUnaligned(ref Unsafe.Add(ref first, i), eight);
+        for (; i < count; i++) Unsafe.Add(ref first, i) = turn;
     }
 }

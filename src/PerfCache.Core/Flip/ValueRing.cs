@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using PerfCache.Memory;
 
 namespace PerfCache.Flip;
@@ -108,9 +109,10 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         while (!TThreads.TryReserve(in _ring, tail, count));
 
         uint slot = _ring.SlotOf(tail.Position);
-        int run = (int)Math.Min(count, _ring.Mask + 1 - slot);
-        values[..run].CopyTo(_slots.AsSpan(slot, run));
-        if (run < (int)count) values[run..(int)count].CopyTo(_slots.AsSpan(0, (int)count - run));
+        uint run = Math.Min(count, _ring.Mask + 1 - slot);
+        ref readonly TValue first = ref MemoryMarshal.GetReference(values);
+        WordCopy.Copy(in first, ref _slots[slot], run);
+        if (run < count) WordCopy.Copy(in Unsafe.Add(ref Unsafe.AsRef(in first), run), ref _slots[0u], count - run);
         TThreads.Publish(in _ring, tail, count);
         _rooms.WakeConsumers();
         return (int)count;
@@ -131,6 +133,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, 1));
 
+        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
         value = _slots[_ring.SlotOf(head.Position)];
         TThreads.Retire(in _ring, head, 1);
         _rooms.WakeProducers();
@@ -151,10 +154,13 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, count));
 
+        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         uint slot = _ring.SlotOf(head.Position);
-        int run = (int)Math.Min(count, _ring.Mask + 1 - slot);
-        _slots.AsSpan(slot, run).CopyTo(values);
-        if (run < (int)count) _slots.AsSpan(0, (int)count - run).CopyTo(values[run..]);
+        uint run = Math.Min(count, _ring.Mask + 1 - slot);
+        // No more than there is room for: LookForFull was told how much.
+        ref TValue first = ref MemoryMarshal.GetReference(values);
+        WordCopy.Copy(in _slots[slot], ref first, run);
+        if (run < count) WordCopy.Copy(in _slots[0u], ref Unsafe.Add(ref first, run), count - run);
         TThreads.Retire(in _ring, head, count);
         _rooms.WakeProducers();
         return (int)count;

@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using PerfCache.Cache;
+using PerfCache.Flip;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Items;
@@ -37,6 +38,14 @@ public sealed class LayoutTests
         {
             typeof(ItemFrame), 16, new[] { "Row:0", "Next:4", "Previous:8", "UsedSlots:12", "Class:14", "Shard:15" },
         },
+        new object[]
+        {
+            typeof(RingControl), 3 * RingControl.PaddingBytes,
+            new[]
+            {
+                "Tail:0", "HeadSeen:8", "Head:128", "TailSeen:136", "ParkedProducers:256", "ParkedConsumers:260",
+            },
+        },
     ];
 
     [TestCaseSource(nameof(Structs))]
@@ -53,11 +62,25 @@ public sealed class LayoutTests
     }
 
     [Test]
+    public void ASlotOfTheFlipRingBeginsWithItsFrame()
+    {
+        FlipPage slot = new(new FrameId(0x01020304), 0x05060708, 0x090A0B0C, 0x0D0E);
+        Assert.That(
+            MemoryMarshal.AsBytes(new ReadOnlySpan<FlipPage>(in slot))[..14].ToArray(),
+            Is.EqualTo(new byte[] { 4, 3, 2, 1, 8, 7, 6, 5, 0xC, 0xB, 0xA, 9, 0xE, 0xD }));
+        FlipPage.Leave(ref slot, new FrameId(7));
+        Assert.That(slot.Frame, Is.EqualTo(new FrameId(7)), "on the way back");
+        Assert.That(Unsafe.SizeOf<FlipPage>(), Is.EqualTo(16));
+    }
+
+    [Test]
     public void PackedWordsAreOneWord() => Assert.Multiple(() =>
     {
         Assert.That(Unsafe.SizeOf<FrameState>(), Is.EqualTo(8));
         Assert.That(Unsafe.SizeOf<PageKey>(), Is.EqualTo(8));
         Assert.That(Unsafe.SizeOf<FrameId>(), Is.EqualTo(4));
+        Assert.That(Unsafe.SizeOf<RingTail>(), Is.EqualTo(8));
+        Assert.That(Unsafe.SizeOf<RingHead>(), Is.EqualTo(8));
         Assert.That(Unsafe.SizeOf<SlotEntry>(), Is.EqualTo(4));
         Assert.That(Unsafe.SizeOf<ShadowEntry>(), Is.EqualTo(4));
         Assert.That(Unsafe.SizeOf<ReadaheadMark>(), Is.EqualTo(ReadaheadMark.Bytes));

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using PerfCache.Cache;
+using PerfCache.Flip;
 using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Items;
@@ -57,6 +58,14 @@ internal sealed class MemoryLayoutDocTests
             ["row of a frame"] = Unsafe.SizeOf<ItemFrame>(),
             ["smallest slot"] = SizeClasses.SlotBytesMin,
         },
+        ["Rings"] = new()
+        {
+            ["ends of a ring"] = Unsafe.SizeOf<RingControl>(),
+            ["padding"] = RingControl.PaddingBytes,
+            ["turn of a slot"] = sizeof(byte),
+            ["slot of a flip ring"] = Unsafe.SizeOf<FlipPage>(),
+            ["word of the ledger"] = FrameLedger.BytesPerFrame,
+        },
         ["Widths and limits"] = new()
         {
             ["bits of a page number"] = PageKey.PageBits,
@@ -64,6 +73,7 @@ internal sealed class MemoryLayoutDocTests
             ["bits of a slot's tag"] = SlotEntry.TagWidth,
             ["bits of a shadow's age, one list"] = new ShadowFormat(listBits: 0, frameCount: 1).AgeBits,
             ["slots of a block"] = IndexBlocks.SlotCount,
+            ["slots of a ring"] = RingTail.SlotMax,
             ["frames of a cache"] = FrameId.CountMax,
             ["blocks of an index"] = IndexBlocks.BlockMax,
             ["pages of a dense object"] = PageIndex.DensePageMax,
