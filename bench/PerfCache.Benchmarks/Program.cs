@@ -8,7 +8,8 @@ using PerfCache.Benchmarks.Rings;
 using PerfCache.Benchmarks.Numa;
 using PerfCache.Benchmarks.Native;
 
-// `c-floor`, `hits`, `curves` and `abi-hits` are not BenchmarkDotNet classes because they must interleave: see InterleavedRatio.
+// `c-floor`, `hits`, `curves` and `abi-hits` are not BenchmarkDotNet classes because they must interleave: see
+// InterleavedRatio.
 if (args is ["c-floor", .. string[] rest]) return CFloorRatio.Run(rest, Console.Out, Console.Error);
 // Nor is `file-reads`, for the same reason.
 if (args is ["file-reads", .. string[] reads]) return FileReads.Run(reads, Console.Out, Console.Error);
