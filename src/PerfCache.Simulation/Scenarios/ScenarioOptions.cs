@@ -7,6 +7,8 @@ namespace PerfCache.Simulation.Scenarios;
 /// <summary>What a PUMA scenario is run with.</summary>
 public sealed record ScenarioOptions
 {
+    private const uint PagesMin = 4096;
+
     /// <summary>Decides all chance.</summary>
     public ulong Seed { get; init; } = 1;
 
@@ -37,6 +39,10 @@ public sealed record ScenarioOptions
     /// <summary>Pages of so much memory, scaled.</summary>
     internal uint Pages(string mebibytes) => (uint)(Parameters.Value(mebibytes) * 256 / Scale);
 
+    /// <summary>The largest scale at which both machines have the pages that they need.</summary>
+    internal double ScaleMax =>
+        Math.Min(Parameters.Value("lender-mib"), Parameters.Value("borrower-mib")) * 256 / PagesMin;
+
     /// <summary>The parameters at this scale.</summary>
     internal ParameterSet Scaled => MachineParameters.Stretched(Parameters, Scale);
 
@@ -65,7 +71,6 @@ public sealed record ScenarioOptions
 
     private void CheckMemory(string name)
     {
-        const uint PagesMin = 4096;
         uint pages = Pages(name);
         if (pages >= PagesMin) return;
         throw new ParameterException(
