@@ -13,8 +13,10 @@ namespace PerfCache.Tests.Stress;
 /// <param name="Batch">The largest batch; the sizes are random up to it.</param>
 /// <param name="Pages">Pages that each producer sends.</param>
 /// <param name="Wait">How the ring waits.</param>
+/// <param name="PatienceSeconds">How long nothing may move before the ring is said to stand still.</param>
 internal sealed record FlipStressOptions(
-    int Producers, int Consumers, int SlotCount, int Batch, long Pages, RingWait Wait = RingWait.Adaptive);
+    int Producers, int Consumers, int SlotCount, int Batch, long Pages, RingWait Wait = RingWait.Adaptive,
+    int PatienceSeconds = 30);
 
 /// <summary>
 /// Threads of two domains exchange frames through one ring. Whoever owns a frame writes all its words, each telling the
@@ -30,7 +32,6 @@ internal sealed class FlipRingStress<TThreads> where TThreads : struct, IRingThr
     private const int WordsPerPage = 64;
     private const ushort Producer = 1;
     private const ushort Consumer = 2;
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly FlipStressOptions _options;
     private readonly FlipRing<TThreads> _ring;
@@ -195,7 +196,7 @@ internal sealed class FlipRingStress<TThreads> where TThreads : struct, IRingThr
                 // On a busy machine one thread may have bad luck for long; a ring that stands still has none to give.
                 if (count > 0 || Interlocked.Read(ref _taken) != taken) moved = Stopwatch.GetTimestamp();
                 taken = Interlocked.Read(ref _taken);
-                if (Stopwatch.GetElapsedTime(moved) > s_patience) Fail($"the ring stands still at page {taken}");
+                if (Stopwatch.GetElapsedTime(moved).TotalSeconds > _options.PatienceSeconds) Fail($"the ring stands still at page {taken}");
             }
 
             // What did not go is still in this hand.

@@ -43,7 +43,7 @@ internal sealed class FlipRingStressTests
     [CancelAfter(120_000)]
     public void ASeededBugIsCaught([Values] bool ledger, CancellationToken deadline)
     {
-        FlipStressOptions options = new(2, 2, 8, 4, 200_000, RingWait.Yield);
+        FlipStressOptions options = new(2, 2, 8, 4, 200_000, RingWait.Yield, PatienceSeconds: 2);
         string?[] failures =
         [
             FlipRingStress<Broken<ReservesInTwoSteps>>.Run(options, seed: 1, deadline, ledger),
