@@ -49,8 +49,21 @@ internal sealed class LendCommandTests : FolderFixture
             ["lend", "--memory", "32MiB", "-s", path, "-t", "1", "--" + view, "--interval", "1", "--keep-available", "0"],
             new CliContext { Out = output, Error = error, Cancellation = stop.Token }));
         Stopwatch waited = Stopwatch.StartNew();
-        while (!File.Exists(path) && waited.Elapsed < TimeSpan.FromSeconds(10)) await Task.Delay(10);
-        using (TextPeer peer = new(new UnixDomainSocketEndPoint(path)))
+        TextPeer? connected = null;
+        while (connected is null)
+        {
+            try
+            {
+                connected = new TextPeer(new UnixDomainSocketEndPoint(path));
+            }
+            catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                // The socket is not there yet, or nobody listens on it yet.
+                await Task.Delay(10);
+            }
+        }
+
+        using (TextPeer peer = connected)
         {
             Assert.That(peer.Ask("set a 0 0 1\r\nx\r\n"), Is.EqualTo(["STORED"]));
             Assert.That(peer.Ask("get a\r\n"), Is.EqualTo(["VALUE a 0 1", "x", "END"]));

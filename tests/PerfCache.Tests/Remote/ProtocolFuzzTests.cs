@@ -147,10 +147,12 @@ internal static class CommandMaker
         ["c", "k", "q", "Ox1", "F7", "T1000", "C0", "C99999999", "I", "ME", "MA", "MP", "MR", "MS", "MX", "b", "Fq"];
 
     private static readonly string[] s_sumFlags =
-        ["v", "t", "c", "k", "q", "O9", "N0", "J13", "D2", "D20", "T1000", "MI", "MD", "M+", "M-", "Dq", "C99999999"];
+        ["v", "t", "c", "k", "q", "O9", "N0", "J13", "D2", "D20", "T1000", "MI", "M+", "Dq", "C99999999"];
 
     private static readonly string[] s_deleteFlags = ["q", "k", "Oz", "C0", "C99999999", "I", "T1000", "b", "!"];
 
+    // Nothing is made shorter: whether memcached then leaves spaces depends on whether one of its own threads holds the
+    // item at that moment. The conversations of ConformanceTests have a sum that becomes shorter.
     internal static string Any(Random random)
     {
         string key = s_keys[random.Next(s_keys.Length)];
@@ -165,7 +167,11 @@ internal static class CommandMaker
             case 5:
                 value = Value(random);
                 return $"cas {key} 1 0 {value.Length} {random.Next(2) * 99999999}{NoReply(random)}\r\n{value}\r\n";
-            case 6: return $"{Pick(random, "incr", "decr")} count {random.Next(100)}{NoReply(random)}\r\n";
+            // Nothing is made shorter: whether memcached then leaves spaces depends on whether one of its own threads
+            // holds the item at that moment.
+            case 6:
+                bool adds = random.Next(3) > 0;
+                return adds ? $"incr count {random.Next(100)}{NoReply(random)}\r\n" : $"decr count 0{NoReply(random)}\r\n";
             case 7: return $"delete {key}{NoReply(random)}\r\n";
             case 8: return $"touch {key} {Pick(random, s_ttls)}{NoReply(random)}\r\n";
             case 9 or 10: return $"mg {key}{Flags(random, s_getFlags)}\r\n";
