@@ -4,9 +4,9 @@ using PerfCache.Benchmarks;
 using PerfCache.Benchmarks.Curves;
 using PerfCache.Benchmarks.Extensions;
 using PerfCache.Benchmarks.Hits;
-using PerfCache.Benchmarks.Rings;
-using PerfCache.Benchmarks.Numa;
 using PerfCache.Benchmarks.Native;
+using PerfCache.Benchmarks.Numa;
+using PerfCache.Benchmarks.Rings;
 
 // `c-floor`, `hits`, `curves` and `abi-hits` are not BenchmarkDotNet classes because they must interleave: see
 // InterleavedRatio.
