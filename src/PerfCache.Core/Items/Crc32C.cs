@@ -39,9 +39,6 @@ public static unsafe class Crc32C
     private static readonly uint s_overShortLane = PowerOfX((8 * ShortLaneBytes) - 33);
     private static readonly uint s_overTwoShortLanes = PowerOfX((16 * ShortLaneBytes) - 33);
 
-    /// <summary>True when the processor has an instruction for it.</summary>
-    public static bool IsHardware => X86Crc32CSteps.IsSupported || ArmCrc32CSteps.IsSupported;
-
     /// <summary>The checksum of some bytes.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 

@@ -124,9 +124,6 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
     /// <summary>Evictions and activations so far: the clock of the shadows.</summary>
     public readonly ulong Age => _age;
 
-    /// <summary>Pages that came in and are not linked to a list yet.</summary>
-    public readonly int AdditionCount => _additionCount;
-
     /// <inheritdoc/>
     /// <remarks>Active and referenced: where the pages are that are hit most.</remarks>
     public static ulong SettledMask => FrameState.Active | FrameState.ReferencedMask;

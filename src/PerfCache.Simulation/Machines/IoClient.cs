@@ -93,8 +93,6 @@ internal sealed class IoClient : IEventTarget
     /// <summary>Pages of the file.</summary>
     internal ulong FilePages => _options.Pattern.PageCount;
 
-    internal bool RunsAt(long nowNanos) => nowNanos >= _options.StartNanos && nowNanos < _options.StopNanos;
-
     /// <inheritdoc/>
     public void Handle(long nowNanos, int kind, long argument)
     {

@@ -74,10 +74,6 @@ internal sealed class PumaLink : IEventTarget
         SchedulePing();
     }
 
-    internal Machine BorrowerMachine => _borrower;
-
-    internal Machine LenderMachine => _lender;
-
     /// <summary>The object of the lender's cache that holds pages of a borrower's file.</summary>
     internal ObjectId LentObject(ObjectId original)
     {

@@ -21,7 +21,7 @@ internal sealed record GainOutcome(
 
 /// <summary>
 /// What the borrower gains: a working set of twice its memory and an idle lender with room for the rest, on each kind of
-/// disk, by random and by sequential reads. And where it gains nothing.
+/// disk, by random reads, by sequential ones, and by both. And where it gains nothing.
 /// </summary>
 internal static class GainScenario
 {
@@ -30,8 +30,13 @@ internal static class GainScenario
     internal const string Sequential = "sequential";
     internal const string FilteredSequential = "sequential, filter on";
     internal const string SlowSequential = "sequential, 1 Gbit/s";
+    internal const string Mixed = "random and sequential";
+    internal const string Phased = "random and sequential in turns";
     private const int Window = 32;
     private const double WriteShare = 0.1;
+
+    private static readonly string[] s_workloads =
+        [Random, ReadWrite, Mixed, Phased, Sequential, FilteredSequential, SlowSequential];
 
     internal static (List<GainOutcome> Outcomes, ScenarioReport Report) Run(ScenarioOptions scenario, ScenarioRun run)
     {
@@ -40,7 +45,7 @@ internal static class GainScenario
         {
             foreach (DiskKind disk in Enum.GetValues<DiskKind>())
             {
-                foreach (string workload in (string[])[Random, ReadWrite, Sequential, FilteredSequential, SlowSequential])
+                foreach (string workload in s_workloads)
                 {
                     run.Part = $"gain, {PairRun.NameOf(profile)}, {PairRun.NameOf(disk)}, {workload}";
                     (double without, _) = RunOne(scenario, profile, disk, workload, lends: false, run);
@@ -67,15 +72,10 @@ internal static class GainScenario
             Filter = new SequentialFilterOptions { IsOn = workload == FilteredSequential },
         });
         ulong set = (ulong)pair.BorrowerPages * 2;
-        AccessPattern pattern = workload switch
-        {
-            Random => new UniformPattern(set),
-            ReadWrite => new UniformPattern(set, WriteShare),
-            _ => new SequentialPattern(set, Window),
-        };
+        (AccessPattern pattern, double pagesPerRequest) = PatternOf(workload, set);
         IoClient client = pair.Room.Run(pair.Borrower, new IoClientOptions { Pattern = pattern, StartNanos = 0 });
         // Until practically every page was asked for (eight times, on average); then twice more, which are measured.
-        long requests = (long)set * 8 / (workload is Random or ReadWrite ? 1 : Window);
+        long requests = (long)(set * 8 / pagesPerRequest);
         RunRequests(pair, client, requests, run);
         (long done, long from, long disks, long lent) =
             (client.Done, pair.Room.Queue.NowNanos, client.FromDisk, client.FromLenders);
@@ -83,6 +83,27 @@ internal static class GainScenario
         double misses = client.FromDisk - disks + client.FromLenders - lent;
         return ((client.Done - done) * scenario.Scale / VirtualClock.ToSeconds(pair.Room.Queue.NowNanos - from),
             misses == 0 ? 0 : (client.FromLenders - lent) / misses);
+    }
+
+    private static (AccessPattern Pattern, double PagesPerRequest) PatternOf(string workload, ulong set)
+    {
+        switch (workload)
+        {
+            case Random:
+                return (new UniformPattern(set), 1);
+            case ReadWrite:
+                return (new UniformPattern(set, WriteShare), 1);
+            case Mixed:
+                // As many pages by windows as one by one.
+                return (new MixedPattern(set, 1.0 / (Window + 1), Window), 2.0 * Window / (Window + 1));
+            case Phased:
+                // Once through the file, and as many pages at random.
+                PhasedPattern turns = new(
+                    [(new UniformPattern(set), (long)set), (new SequentialPattern(set, Window), (long)set / Window)]);
+                return (turns, 2.0 * Window / (Window + 1));
+            default:
+                return (new SequentialPattern(set, Window), Window);
+        }
     }
 
     private static void RunRequests(PairRun pair, IoClient client, long requests, ScenarioRun run)

@@ -133,6 +133,12 @@ public sealed class PumaBandTests
 
         // Contrary to the slides' silence: on 10 Gbit/s, a window of 128 KiB comes faster than a hard disk reads it.
         Assert.That(Gain(DiskKind.Hdd, GainScenario.Sequential), Is.GreaterThan(2));
+        // Half of the pages one by one is enough: their seeks are what a lender saves.
+        foreach (string both in (string[])[GainScenario.Mixed, GainScenario.Phased])
+        {
+            Assert.That(Gain(DiskKind.Hdd, both), Is.GreaterThan(20), both);
+            Assert.That(Gain(DiskKind.FastSsd, both), Is.LessThan(1), both);
+        }
     }
 
     [Test]
