@@ -32,6 +32,7 @@ public sealed record GuestCheck(string Name, GuestKind Guests, Action<GuestKind>
         .. FullNode.All,
         .. MoveChecks.All,
         .. ExchangeChecks.All,
+        .. FlipChecks.All,
         .. ResidencyChecks.All,
     ];
 

@@ -153,6 +153,7 @@ public static class FlipLines
             json.WriteNumber("copies", result.Copies);
             json.WriteNumber("remoteShare", result.RemoteShare);
             json.WriteNumber("remoteShareMax", result.RemoteShareMax);
+            json.WriteNumber("remoteShareFound", result.RemoteShareFound);
             json.WriteNumber("migratedPages", result.Migrated);
             json.WriteNumber("poolFramesMax", result.PoolFramesMax);
             json.WriteNumber("wrongPages", result.WrongPages);

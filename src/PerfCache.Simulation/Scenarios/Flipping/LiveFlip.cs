@@ -48,9 +48,10 @@ public sealed record LiveFlipOptions
 /// <param name="Migrated">Pages brought home.</param>
 /// <param name="PoolFramesMax">The largest size of its pool.</param>
 /// <param name="WrongPages">Received pages that did not hold what was sent: 0, or something is broken.</param>
+/// <param name="RemoteShareFound">As <paramref name="RemoteShare"/>, from asking the system where each frame is.</param>
 /// <param name="PagesPerSecond">Pages a second, one thread doing both sides and checking the payload.</param>
 public sealed record LiveFlipResult(FlipRemedy Remedy, long Flips, long Copies, double RemoteShare, double RemoteShareMax,
-    long Migrated, int PoolFramesMax, long WrongPages, double PagesPerSecond);
+    long Migrated, int PoolFramesMax, long WrongPages, double RemoteShareFound, double PagesPerSecond);
 
 /// <summary>
 /// The study's story over real frames: the same policies, the flip ring, and memory on nodes, real or modelled. One
@@ -125,7 +126,16 @@ public sealed class LiveFlip
         double seconds = Math.Max(1e-9, time.GetElapsedTime(start).TotalSeconds);
         _host.Validate();
         return new LiveFlipResult(_remedy, _channel.Flips, _channel.Copies, Guest.RemoteShare, _shareMax, Guest.Migrated,
-            Guest.Exchange.LargestPoolFrames, _wrong, _received / seconds);
+            Guest.Exchange.LargestPoolFrames, _wrong, ShareFound(), _received / seconds);
+    }
+
+    /// <summary>Asks the system, in place of the books that were kept.</summary>
+    private double ShareFound()
+    {
+        if (_host.Memory.Reason is not null) return Guest.RemoteShare;
+        FrameId[] own = [.. Enumerable.Range(1, (int)_host.Memory.FrameCount).Select(number => new FrameId((uint)number))
+            .Where(frame => _host.Ledger.OwnerOf(frame) == Guest.Number && !_host.Ledger.IsInRing(frame))];
+        return 1 - (_host.Memory.Refresh(own, Guest.HomeNode) / (double)own.Length);
     }
 
     private void Send()
