@@ -52,5 +52,11 @@ public sealed record LenderOptions
             throw new ArgumentException(
                 $"lender: the quotas leave nothing of {MemoryBytes} bytes for borrowers without one");
         }
+
+        long needed = (ItemOptions with { ShardCount = 1 }).CapacityBytesMin;
+        if (RestBytes >= needed) return;
+        throw new ArgumentException(
+            $"lender: {RestBytes} bytes are too few, values of up to {Server.ItemBytesMax} bytes need {needed}; give more memory, "
+            + "or a smaller largest value");
     }
 }
