@@ -18,7 +18,7 @@ internal sealed class LendCommandTests : FolderFixture
     [TestCase("-t", "lend", "-t", "0")]
     [TestCase("--quota", "lend", "--quota", "ann=5")]
     [TestCase("nobody has to log in", "lend", "-l", "0.0.0.0")]
-    [TestCase("CapacityBytes", "lend", "-m", "1")]
+    [TestCase("give more memory", "lend", "-m", "1")]
     [TestCase("--tls-cert and --tls-key", "lend", "--tls-cert", "x")]
     [TestCase("needs a certificate", "lend", "--listen", "tls:127.0.0.1:5")]
     [TestCase("--top is for people", "lend", "--top", "--json")]
