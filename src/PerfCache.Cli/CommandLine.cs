@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Completion;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
@@ -19,7 +20,8 @@ namespace PerfCache.Cli;
 /// </summary>
 internal static class CommandLine
 {
-    private const string Name = "perfcache";
+    /// <summary>What is typed to run it.</summary>
+    public const string Name = "perfcache";
 
     private const string Examples = """
         perfcache replay                                  a built-in workload, four policies, four sizes
@@ -33,6 +35,7 @@ internal static class CommandLine
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
+        perfcache completion bash                         a script that makes a shell complete all this
         perfcache replay --help                           all options of a command
         """;
 
@@ -40,8 +43,10 @@ internal static class CommandLine
     public static string Version { get; } =
         $"{Name} {typeof(CommandLine).Assembly.GetName().Version?.ToString(3)}";
 
-    /// <summary>Runs a command line.</summary>
-    public static int Run(string[] args, CliContext context)
+    /// <summary>All commands and their options.</summary>
+    /// <param name="args">What was typed, for reports that say so.</param>
+    /// <param name="context">What the commands touch.</param>
+    public static RootCommand RootOf(string[] args, CliContext context)
     {
         RootCommand root = new("Page cache policies, traces and studies. Every command has --help with an example.")
         {
@@ -56,8 +61,15 @@ internal static class CommandLine
         root.Add(new FlipCommand(context, args));
         root.Add(new PumaCommand(context, args));
         root.Add(new LendCommand(context));
+        root.Add(new CompletionCommand(context));
         CommandHelp.Install(root, Name, Examples);
+        return root;
+    }
 
+    /// <summary>Runs a command line.</summary>
+    public static int Run(string[] args, CliContext context)
+    {
+        RootCommand root = RootOf(args, context);
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         ParseResult result = root.Parse(args, parser);
         string command = NameOf(result.CommandResult);

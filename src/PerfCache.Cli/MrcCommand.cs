@@ -87,7 +87,7 @@ internal sealed class MrcCommand : CliCommand
         _args = args;
         _policies = context.Policies;
         _policy = Text("--policy", "NAMES", "Replacement policies, comma-separated: "
-            + $"{string.Join(' ', _policies.Names)}; default: {DefaultPolicies}");
+            + $"{string.Join(' ', _policies.Names)}; default: {DefaultPolicies}").Offers(_policies.Names);
         Add(_traces);
         Option[] options =
         [

@@ -13,6 +13,22 @@ internal static class OptionText
     public static Option<string> Text(string name, string valueName, string description) =>
         new(name) { HelpName = valueName, Description = description };
 
+    /// <summary>Has shells offer these words as values of an option.</summary>
+    /// <returns>The option.</returns>
+    public static Option<TValue> Offers<TValue>(this Option<TValue> option, params IEnumerable<string> words)
+    {
+        option.CompletionSources.Add([.. words]);
+        return option;
+    }
+
+    /// <summary>Has shells offer these words as an argument.</summary>
+    public static void Offers<TValue>(this Argument<TValue> argument, params IEnumerable<string> words)
+    {
+        // Help would show all the words in its place.
+        argument.HelpName ??= argument.Name;
+        argument.CompletionSources.Add([.. words]);
+    }
+
     /// <summary>Parses digits, digits grouped by <c>_</c>, or a power such as <c>1e6</c>.</summary>
     /// <exception cref="UsageException">It is no whole number of the range.</exception>
     public static long WholeNumber(string option, string text, long min, long max)

@@ -107,7 +107,8 @@ internal sealed class ReplayCommand : CliCommand
         _args = args;
         _policies = context.Policies;
         _policy = Text("--policy", "NAMES",
-            $"Replacement policies, comma-separated: {string.Join(' ', _policies.Names)}; default: {DefaultPolicies}");
+            $"Replacement policies, comma-separated: {string.Join(' ', _policies.Names)}; default: {DefaultPolicies}")
+            .Offers(_policies.Names);
         _live = new LiveArguments(_policies);
         Add(_traces);
         Option[] options =

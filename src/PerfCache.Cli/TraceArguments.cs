@@ -11,7 +11,8 @@ internal sealed class TraceArguments(string pageBytesDescription)
     private readonly Option<string> _limit = OptionText.Text("--limit", "N", "Read the first N requests only");
 
     private readonly Option<string> _format = OptionText.Text("--format", "F",
-        "Trace format: " + string.Join(' ', TraceFormats.Names.Select(format => format.Name)));
+        "Trace format: " + string.Join(' ', TraceFormats.Names.Select(format => format.Name)))
+        .Offers(TraceFormats.Names.Select(format => format.Name));
 
     private readonly Option<string> _pageBytes = OptionText.Text("--page-bytes", "N", pageBytesDescription);
 

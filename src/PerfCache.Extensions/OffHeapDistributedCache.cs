@@ -99,19 +99,7 @@ public sealed partial class OffHeapDistributedCache : IBufferDistributedCache, I
     {
         Span<byte> bytes = stackalloc byte[CacheKey.BytesMax];
         bytes = bytes[..CacheKey.Write(key, bytes)];
-        long now = _clock.NowTicks;
-        byte[] value = [];
-        // The length is asked for first, so that the array is the value's. A miss has to be counted, so the read comes
-        // even when there is nothing.
-        if (_store.TryPeek(bytes, now, out ItemInfo info)) value = GC.AllocateUninitializedArray<byte>(info.Length);
-        while (true)
-        {
-            ItemRead read = _store.GetAndRenew(bytes, now, default(SlidingRenewal), value, out info);
-            if (read == ItemRead.Miss) return null;
-            // Each further round is somebody else's change of the value.
-            if (read == ItemRead.TooSmall) value = GC.AllocateUninitializedArray<byte>(info.Length);
-            else return value.Length == info.Length ? value : value[..info.Length];
-        }
+        return _store.GetArrayAndRenew(bytes, _clock.NowTicks, default(SlidingRenewal), out _);
     }
 
     /// <inheritdoc/>

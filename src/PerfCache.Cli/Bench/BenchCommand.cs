@@ -29,7 +29,7 @@ internal sealed class BenchCommand : CliCommand
     {
         Add(_json);
         Add(_quick);
-        Add(_policies);
+        Add(_policies.Offers(PolicyCatalog.BuiltIn.Names));
         // On a thread of the pool, so that Ctrl-C is being watched while the passes run.
         SetAction((parsed, cancellation) =>
         {

@@ -31,11 +31,12 @@ internal sealed class FlipCommand : CliCommand
 {
     private const int QuickScale = 16;
 
-    private readonly Option<string> _placement = Text("--placement", "MODEL",
-        "How the driver domain gets its frames: heap, swap or both; default: both");
+    private readonly Option<string> _placement = Text("--placement", "heap|swap|both",
+        "How the driver domain gets its frames; default: both");
 
     private readonly Option<string> _remedy = Text("--remedy", "NAMES",
-        $"What goes back and what is migrated, comma-separated, or all (the default): {string.Join(' ', FlipRemedy.All.Select(one => one.Name))}");
+        $"What goes back and what is migrated, comma-separated, or all (the default): {string.Join(' ', FlipRemedy.All.Select(one => one.Name))}")
+        .Offers([.. FlipRemedy.All.Select(one => one.Name), "all"]);
 
     private readonly Option<string[]> _set = new("--set")
     {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using PerfCache.Memory;
 
@@ -11,9 +8,6 @@ namespace PerfCache.Cli.Numa;
 /// <summary>A topology as a table for people, or as JSON objects, whose names are a contract with scripts.</summary>
 internal static class NumaReport
 {
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Writes what the machine has, the nodes as a table, and what to know about them.</summary>
     /// <param name="writer">Where to.</param>
     /// <param name="isTerminal">Whether a person reads it.</param>
@@ -37,8 +31,8 @@ internal static class NumaReport
     public static void WriteJson(TextWriter writer, NumaTopology topology, string? placementReason)
     {
         foreach (NumaNode node in topology.Nodes)
-            writer.WriteLine(Line("node", json => WriteNode(json, topology, node)));
-        writer.WriteLine(Line("summary", json => WriteSummary(json, topology, placementReason)));
+            writer.WriteLine(JsonLine.Of("node", json => WriteNode(json, topology, node)));
+        writer.WriteLine(JsonLine.Of("summary", json => WriteSummary(json, topology, placementReason)));
     }
 
     private static string Describe(NumaTopology topology)
@@ -98,20 +92,6 @@ internal static class NumaReport
 
     private static string Bytes(long? bytes) =>
         bytes is long known ? ReplayTable.Fixed(known / (double)(1 << 20), "N0") + " MiB" : "?";
-
-    private static string Line(string kind, Action<Utf8JsonWriter> write)
-    {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
-        {
-            json.WriteStartObject();
-            json.WriteString("kind", kind);
-            write(json);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
 
     private static void WriteNode(Utf8JsonWriter json, NumaTopology topology, NumaNode node)
     {

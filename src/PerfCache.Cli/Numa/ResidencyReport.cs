@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using PerfCache.Numa;
 
@@ -14,9 +11,6 @@ internal static class ResidencyReport
 {
     private static readonly MappingKind[] s_kinds =
         [MappingKind.Anonymous, MappingKind.Heap, MappingKind.Stack, MappingKind.File, MappingKind.HugePages];
-
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes a row a node, and one a mapping for the largest.</summary>
     public static void Write(TextWriter writer, bool isTerminal, ProcessResidency residency, int mappings)
@@ -43,10 +37,10 @@ internal static class ResidencyReport
     {
         long total = residency.Nodes.Sum(node => residency.BytesOn(node));
         foreach (int node in residency.Nodes)
-            writer.WriteLine(Line("node", json => WriteNode(json, residency, node, total)));
+            writer.WriteLine(JsonLine.Of("node", json => WriteNode(json, residency, node, total)));
         foreach (ProcessMapping mapping in Largest(residency, mappings))
-            writer.WriteLine(Line("mapping", json => WriteMapping(json, residency, mapping)));
-        writer.WriteLine(Line("summary", json =>
+            writer.WriteLine(JsonLine.Of("mapping", json => WriteMapping(json, residency, mapping)));
+        writer.WriteLine(JsonLine.Of("summary", json =>
         {
             json.WriteNumber("process", residency.Process);
             json.WriteString("name", residency.Name);
@@ -112,18 +106,4 @@ internal static class ResidencyReport
     };
 
     private static string Mebibytes(long bytes) => ReplayTable.Fixed(bytes / (double)(1 << 20), "N1") + " MiB";
-
-    private static string Line(string kind, Action<Utf8JsonWriter> write)
-    {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
-        {
-            json.WriteStartObject();
-            json.WriteString("kind", kind);
-            write(json);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
 }

@@ -50,7 +50,8 @@ internal sealed class PumaCommand : CliCommand
     private readonly Option<string> _profile = Text("--profile", "NAMES",
         $"The kernel of all machines, or several, comma-separated: {ProfileNames}; default: linux-3.15");
 
-    private readonly Option<string> _disk = Text("--disk", "KIND", "The machines' disks: hdd, ssd, fast-ssd; default: ssd");
+    private readonly Option<string> _disk =
+        Text("--disk", "hdd|ssd|fast-ssd", "The machines' disks; default: ssd");
 
     private readonly Option<string> _scale = Text("--scale", "F",
         "Divide memory by this and stretch what one I/O takes by it: the same curves from fewer events; default: 8, "
@@ -102,6 +103,8 @@ internal sealed class PumaCommand : CliCommand
         : base("puma", "Machines that lend page cache to one another, and their rivals, in virtual time.")
     {
         (_context, _args) = (context, args);
+        _scenario.Offers([.. PumaStudy.Scenarios.Select(one => one.Name), "all"]);
+        _profile.Offers(ProfileNames.Split(", "));
         Add(_scenario);
         Option[] options =
         [

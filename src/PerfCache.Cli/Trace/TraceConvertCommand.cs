@@ -13,7 +13,7 @@ internal sealed class TraceConvertCommand : CliCommand
 {
     private readonly Argument<string[]> _traces = TraceCommand.TraceArgument();
 
-    private readonly Option<string> _to = Text("--to", "F", "The format to write: " + string.Join(' ', TraceConverter.Formats));
+    private readonly Option<string> _to = Text("--to", "F", "The format to write: " + string.Join(' ', TraceConverter.Formats)).Offers(TraceConverter.Formats);
 
     private readonly Option<string> _output =
         Text("--output", "FILE", "The file to write, compressed if it ends in .gz; - for standard output");

@@ -148,7 +148,7 @@ public readonly unsafe struct WriteLease : IDisposable, IEquatable<WriteLease>
         _bytes = bytes;
         _length = length;
 #if DEBUG || PERFCACHE_VALIDATE
-        _ticket = LeaseLedger.Issue(default);
+        _ticket = new LeaseTicket(default);
 #endif
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 
@@ -10,7 +11,8 @@ namespace PerfCache.Cache;
 /// </summary>
 /// <remarks>
 /// Dispose it exactly once, best by <c>using</c>; copies of the struct are the same lease. A debug build throws on a
-/// second dispose and on use after dispose, and reports a lease that was lost (<see cref="LeaseLedger"/>).
+/// second dispose and on use after dispose, and reports a lease that was lost through
+/// <see cref="System.Diagnostics.Trace"/>.
 /// The default value holds nothing, and disposing it does nothing.
 /// </remarks>
 public readonly unsafe struct PageLease : IDisposable, IEquatable<PageLease>
@@ -28,7 +30,7 @@ public readonly unsafe struct PageLease : IDisposable, IEquatable<PageLease>
         _bytes = bytes;
         _length = length;
 #if DEBUG || PERFCACHE_VALIDATE
-        _ticket = LeaseLedger.Issue(head.Key);
+        _ticket = new LeaseTicket(head.Key);
 #endif
     }
 
@@ -102,30 +104,6 @@ public readonly unsafe struct PageLease : IDisposable, IEquatable<PageLease>
     public static bool operator !=(PageLease left, PageLease right) => !left.Equals(right);
 }
 
-/// <summary>
-/// Debug builds: who holds which lease, so that misuse is noticed where it happens. In release builds nothing is
-/// recorded and the counts stay 0.
-/// </summary>
-public static class LeaseLedger
-{
-    private static long s_lost;
-    private static string? s_lastLost;
-
-    /// <summary>Leases that were garbage-collected without having been disposed: their frames are pinned for ever.</summary>
-    public static long LostCount => Interlocked.Read(ref s_lost);
-
-    /// <summary>What the last lost lease held, or null.</summary>
-    public static string? LastLost => Volatile.Read(ref s_lastLost);
-
-    internal static LeaseTicket Issue(PageKey key) => new(key);
-
-    internal static void ReportLost(PageKey key)
-    {
-        Volatile.Write(ref s_lastLost, key.ToString());
-        Interlocked.Increment(ref s_lost);
-    }
-}
-
 /// <summary>What a lease of a debug build carries: copies of the struct share it.</summary>
 internal sealed class LeaseTicket(PageKey key)
 {
@@ -133,7 +111,8 @@ internal sealed class LeaseTicket(PageKey key)
 
     ~LeaseTicket()
     {
-        if (!IsReturned) LeaseLedger.ReportLost(key);
+        // Its frame is pinned for ever, and nobody else will ever say whose fault that is.
+        if (!IsReturned) Trace.TraceError($"page cache: a lease of {key} was lost; dispose each lease, best by using");
     }
 
     internal void CheckHeld() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _returned) != 0, typeof(PageLease));

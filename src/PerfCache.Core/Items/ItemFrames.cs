@@ -15,8 +15,7 @@ namespace PerfCache.Items;
 /// </remarks>
 internal sealed class ItemFrames : IDisposable
 {
-    /// <summary>In no run yet.</summary>
-    internal const byte Fresh = 0;
+    // What ItemFrame.Class says besides a class. Zero, as memory comes, is a frame in no run yet.
 
     /// <summary>The owner of the memory has taken the frame out of the store.</summary>
     internal const byte Withdrawn = 253;

@@ -86,10 +86,32 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
             return ItemRead.Miss;
         }
 
-        _hits++;
-        info = info with { ExpiryTicks = head.ExpiryTicks = renewal.ExpiryTicks(info, nowTicks) };
-        Touched(row, (RowMarks)ItemMarks.Fetched);
+        CountHit(row, ref info, nowTicks, renewal);
         return ItemRead.Hit;
+    }
+
+    // The array is allocated under the lock: the length is known there only, and to look for the item twice costs more
+    // than others wait. Where the allocation collects garbage, they would be stopped anyway.
+    internal byte[]? ReadArray<TRenewal>(
+        uint hash, ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal, out ItemInfo info)
+        where TRenewal : struct, IItemRenewal
+    {
+        using Lock.Scope scope = Enter(nowTicks);
+        uint row = FindGood(hash, key);
+        if (row != 0)
+        {
+            info = InfoOf(ref _rows.Heads[row]);
+            byte[] value = GC.AllocateUninitializedArray<byte>(info.Length);
+            if (TryCopyOut(row, value))
+            {
+                CountHit(row, ref info, nowTicks, renewal);
+                return value;
+            }
+        }
+
+        _misses++;
+        info = default;
+        return null;
     }
 
     internal ItemRead Fetch(
@@ -268,6 +290,14 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
     {
         _rule.OnRemove(new ItemId(row));
         _space.Remove(row, end);
+    }
+
+    private void CountHit<TRenewal>(uint row, ref ItemInfo info, long nowTicks, TRenewal renewal)
+        where TRenewal : struct, IItemRenewal
+    {
+        _hits++;
+        info = info with { ExpiryTicks = _rows.Heads[row].ExpiryTicks = renewal.ExpiryTicks(info, nowTicks) };
+        Touched(row, (RowMarks)ItemMarks.Fetched);
     }
 
     private void Touched(uint row, RowMarks marks)

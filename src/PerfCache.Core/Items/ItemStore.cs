@@ -144,6 +144,23 @@ public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct,
         return shard.Read(hash, key, nowTicks, destination, renewal, out info);
     }
 
+    /// <summary>
+    /// Reads a value into an array of its length; a hit gives the item the expiry that <paramref name="renewal"/> makes of
+    /// it, in the same step. The item is looked for once, so the array is allocated while its part of the store is locked.
+    /// </summary>
+    /// <param name="key">1 to 250 bytes.</param>
+    /// <param name="nowTicks">The time.</param>
+    /// <param name="renewal">What becomes of the expiry.</param>
+    /// <param name="info">The item, if there was one.</param>
+    /// <returns>The value; null when there is none.</returns>
+    public byte[]? GetArrayAndRenew<TRenewal>(
+        ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal, out ItemInfo info)
+        where TRenewal : struct, IItemRenewal
+    {
+        ItemShard<TRule> shard = ShardOf(key, out uint hash);
+        return shard.ReadArray(hash, key, nowTicks, renewal, out info);
+    }
+
     /// <summary>Reads a value, or only what is known of it, and does in the same step what the request asks for.</summary>
     /// <param name="key">1 to 250 bytes.</param>
     /// <param name="nowTicks">The time.</param>

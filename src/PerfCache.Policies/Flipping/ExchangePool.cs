@@ -124,5 +124,5 @@ public sealed class ExchangePool
     }
 
     /// <summary>The frames in the pool, the next to be taken last.</summary>
-    public ReadOnlySpan<FrameId> FreeList => _frames.AsSpan(0, FreeFrames);
+    public ReadOnlySpan<FrameId> Free => _frames.AsSpan(0, FreeFrames);
 }

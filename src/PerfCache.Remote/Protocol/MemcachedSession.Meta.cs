@@ -102,19 +102,26 @@ internal sealed partial class MemcachedSession
         return below;
     }
 
-    private Step MetaHit(CommandTokens tokens, MetaFlags flags, ItemInfo info, bool won, bool made)
+    private HeaderWriter BeginHit(MetaFlags flags, int valueBytes)
     {
-        long expiry = info.ExpiryTicks;
         HeaderWriter header = new(_header);
         if (flags.WantsValue)
         {
             header.Add("VA "u8);
-            header.Add((ulong)info.Length);
+            header.Add((ulong)valueBytes);
         }
         else
         {
             header.Add("HD"u8);
         }
+
+        return header;
+    }
+
+    private Step MetaHit(CommandTokens tokens, MetaFlags flags, ItemInfo info, bool won, bool made)
+    {
+        long expiry = info.ExpiryTicks;
+        HeaderWriter header = BeginHit(flags, info.Length);
 
         for (int word = 2; word < tokens.Count; word++)
         {
@@ -298,16 +305,7 @@ internal sealed partial class MemcachedSession
         CommandTokens tokens, MetaFlags flags, ItemInfo info, ReadOnlySpan<byte> text, bool made)
     {
         long expiry = info.ExpiryTicks;
-        HeaderWriter header = new(_header);
-        if (flags.WantsValue)
-        {
-            header.Add("VA "u8);
-            header.Add((ulong)text.Length);
-        }
-        else
-        {
-            header.Add("HD"u8);
-        }
+        HeaderWriter header = BeginHit(flags, text.Length);
 
         for (int word = 2; word < tokens.Count; word++)
         {

@@ -35,12 +35,46 @@ internal sealed class DocumentTests
             Is.Empty);
 
     [Test]
+    public void EveryDocumentIsLinkedFromTheReadmeOrTheArchitecture()
+    {
+        string[] wanted =
+        [
+            "architecture", "memory-layout", "policies", "puma", "flipping", "numa", "remote", "tuning", "benchmarks",
+            "glossary", "traces", "curves", "extensions", "c-abi",
+        ];
+        string[] documents = [.. RepositoryTree.FilesBelow("docs/", ".md").Where(file => file.Count(c => c == '/') == 1)];
+        Assert.That(wanted.Select(name => $"docs/{name}.md").Except(documents), Is.Empty);
+        string[] linked = [.. from document in (string[])["README.md", "docs/architecture.md"]
+                              from link in new MarkdownText(RepositoryTree.ReadText(document)).Links
+                              select Resolve(document, link)];
+        Assert.That(documents.Except(linked).Except(["docs/architecture.md"]), Is.Empty);
+        Assert.That(linked, Has.Member("docs/architecture.md").And.Member("docs/decisions"));
+    }
+
+    [Test]
     public void TheCommandsOfTheReadmeNameThingsThatExist()
     {
         IReadOnlyList<string> lines = new MarkdownText(RepositoryTree.ReadText("README.md")).FencedLines;
         Assert.That(lines.SelectMany(MissingPathsOfCommand), Is.Empty);
         Assert.That(lines, Has.Some.StartsWith("dotnet run "), "the command of the main job");
         Assert.That(lines, Has.Exactly(1).StartsWith("dotnet test "), "the command of all tests, which .ci/run reads");
+    }
+
+    [Test]
+    public void EveryBenchmarkHasItsCommandAndItsCommit()
+    {
+        string[] sections = RepositoryTree.ReadText("docs/benchmarks.md").ReplaceLineEndings("\n").Split("\n## ")[1..];
+        string commits = sections.Single(section => section.StartsWith("The machine\n", StringComparison.Ordinal));
+        string[] measured = [.. sections.Where(section => section != commits
+            && !section.StartsWith("What is not measured here", StringComparison.Ordinal))];
+        Assert.That(measured, Has.Length.GreaterThan(8));
+        Assert.That(
+            from section in measured
+            let heading = section.Split('\n')[0]
+            where !section.Contains("dotnet run -c Release --project ", StringComparison.Ordinal)
+                || !Regex.IsMatch(commits, $@"^\| {Regex.Escape(heading)} \| .*\b[0-9a-f]{{7}}\b", RegexOptions.Multiline)
+            select $"docs/benchmarks.md: '{heading}' has no command, or no commit in the table above",
+            Is.Empty);
     }
 
     [Test]

@@ -167,7 +167,7 @@ internal sealed class FlipGuest : IDomainFrames
         }
 
         if (Exchange.Pool is not { } pool) return;
-        foreach (FrameId frame in pool.FreeList) visit(frame);
+        foreach (FrameId frame in pool.Free) visit(frame);
     }
 
     private void GrowArrived()

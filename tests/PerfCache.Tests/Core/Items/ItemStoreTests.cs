@@ -197,6 +197,27 @@ public sealed class ItemStoreTests
     }
 
     [Test]
+    public void AnArrayIsReadInOneStepAndRenewsTheExpiry()
+    {
+        byte[] value = Value(1, 5000);
+        _store.Set("key", value, new ItemWrite { ExpiryTicks = 10 });
+        Assert.That(_store.Store.GetArrayAndRenew(Key("key"), 5, default(AHundredMore), out ItemInfo info), Is.EqualTo(value));
+        Assert.That((info.Length, info.ExpiryTicks), Is.EqualTo((5000, 105L)));
+        Assert.That(_store.Get("key", 50), Is.EqualTo(value), "it lives on");
+        Assert.That(_store.Store.GetArrayAndRenew(Key("key"), 105, default(AHundredMore), out info), Is.Null);
+        Assert.That((_store.Counts.Hits, _store.Counts.Misses, info), Is.EqualTo((2L, 1L, default(ItemInfo))));
+    }
+
+    [Test]
+    public void AnArrayOfAVanishedValueIsAMiss()
+    {
+        _store.Set("key", Value(1, 3000));
+        _store.Vanish(_store.FramesOf("key")[0]);
+        Assert.That(_store.Store.GetArrayAndRenew(Key("key"), 0, default(AHundredMore), out _), Is.Null);
+        Assert.That((_store.Counts.ChecksumFailures, _store.Counts.Misses, _store.Counts.Items), Is.EqualTo((1L, 1L, 0L)));
+    }
+
+    [Test]
     public void NothingIsAppendedToAVanishedValue()
     {
         _store.Set("k", Value(1, 1000));
@@ -401,5 +422,10 @@ public sealed class ItemStoreTests
         Assert.That(() => store.Get("k"), Throws.TypeOf<ObjectDisposedException>());
         Assert.That(() => store.Set("k", []), Throws.TypeOf<ObjectDisposedException>());
         Assert.That(store.Store.Withdraw(new FrameId(1)), Is.EqualTo(-1));
+    }
+
+    private readonly struct AHundredMore : IItemRenewal
+    {
+        public long ExpiryTicks(in ItemInfo info, long nowTicks) => nowTicks + 100;
     }
 }
