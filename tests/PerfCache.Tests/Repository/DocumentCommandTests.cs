@@ -133,9 +133,9 @@ public sealed class DocumentCommandTests : FolderFixture
     {
         ["replay" or "mrc", ..] when !arguments.Contains("--limit") => [.. arguments, "--limit", "20000"],
         ["flip", ..] when !arguments.Contains("--live") && !arguments.Contains("--parameters") =>
-            [.. arguments.Where(word => word != "--quick"), "--scale", "128", "--no-sensitivity"],
+            [.. arguments.Where(word => word != "--quick"), "--scale", "64", "--no-sensitivity"],
         ["flip", "--live", ..] => [.. arguments, "--remedy", "naive"],
-        ["puma", ..] when !arguments.Contains("--parameters") => [.. arguments, "--scale", "128"],
+        ["puma", ..] when !arguments.Contains("--parameters") => [.. arguments, "--scale", "64"],
         ["numa", "residency", _, .. string[] rest] => ["numa", "residency", "self", .. rest],
         ["study", ..] => [.. arguments, "--quick"],
         _ => arguments,

@@ -51,6 +51,26 @@ internal sealed class TidyTests
                 RepositoryTree.FilesBelow("", ".cs", ".c", ".h", ".sh", ".ci/run", ".md", ".props", ".csproj")),
             Is.Empty);
 
+    /// <summary>The compiler holds every public member to its documentation, unless somebody tells it not to.</summary>
+    [Test]
+    public void NothingSwitchesOffThatPublicMembersAreDocumented()
+    {
+        string everywhere = RepositoryTree.ReadText("Directory.Build.props");
+        Assert.That(everywhere, Does.Contain("<GenerateDocumentationFile>true</GenerateDocumentationFile>")
+            .And.Contain("<TreatWarningsAsErrors>true</TreatWarningsAsErrors>"));
+        string undocumented = "CS15" + "91";
+        Assert.That(
+            LinesWith(
+                undocumented + "|GenerateDocumentation" + "File>false",
+                RepositoryTree.FilesBelow("src/", ".cs", ".csproj", ".props", ".editorconfig").Append(".editorconfig")),
+            Is.Empty);
+        // The one place that switches it off speaks of what is not under src/.
+        string[] parts = everywhere.Split(undocumented);
+        Assert.That(parts, Has.Length.EqualTo(2));
+        Assert.That(parts[0][parts[0].LastIndexOf("<PropertyGroup", StringComparison.Ordinal)..], Does.Contain(
+            "!$(MSBuildProjectDirectory").And.Contain("Contains('/src/')"));
+    }
+
     [Test]
     public void TestsNeitherPretendNorSleep() =>
         Assert.That(
