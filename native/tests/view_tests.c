@@ -219,7 +219,8 @@ static void look_by_threads(uint32_t policy)
 	pc_statistics counts = { 0 };
 	counts.size = sizeof counts;
 	CHECK_OK(pc_get_statistics(cache, &counts));
-	CHECK(counts.leases_out == 0 && counts.evictions > 0 && counts.used_bytes <= counts.capacity_bytes);
+	CHECK(counts.leases_out == 0 && counts.used_bytes <= counts.capacity_bytes);
+	CHECK(test_scale > 1 || counts.evictions > 0);
 	/* No pin is left: every page can go. */
 	CHECK_OK(pc_invalidate_object(shared_file, NULL));
 	CHECK_OK(pc_close_view(&shared_view));

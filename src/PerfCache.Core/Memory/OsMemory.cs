@@ -39,6 +39,9 @@ internal static unsafe class OsMemory
     /// <summary>The error number of "invalid argument": also how an old kernel answers advice it does not know.</summary>
     internal const int InvalidArgument = 22;
 
+    /// <summary>The error number of "not permitted": how a container's filter refuses a call.</summary>
+    internal const int NotPermitted = 1;
+
     /// <summary>The error number of "not supported here".</summary>
     internal const int NotSupported = 38;
 

@@ -37,7 +37,6 @@ internal sealed class RestrictedEnvironmentTests : FolderFixture
         Case("mbind", "mbind", "set_mempolicy", "get_mempolicy"),
         Case("move_pages", "move_pages", "migrate_pages"),
         Case("advice", "madvise"),
-        Case("pins of threads", "sched_setaffinity"),
         Case("files in memory", "memfd_create"),
         Case("io and barriers", "membarrier", "io_uring_setup"),
     ];
