@@ -29,5 +29,8 @@ link() { # program, sources...
 	"$compiler" "${flags[@]}" "$@" -o "$out/$program" -L"$out" -lperfcache '-Wl,-rpath,$ORIGIN'
 }
 link hot_pages "$here/examples/hot_pages.c"
-link abi_test "$here"/tests/*.c
+link abi_test "$here"/tests/{abi_test,page_tests,view_tests,ring_tests,thread_tests,shared}.c
 link hit_loop "$here/bench/hit_loop.c"
+# Runs other programs without some system calls; not every system's headers know how.
+"$compiler" -D_GNU_SOURCE -std=c99 -O2 -Wall -Wextra "$here/tests/refuse_calls.c" -o "$out/refuse_calls" ||
+	echo "native/build.sh: refuse_calls is not built; the tests that need it fail or are skipped" >&2

@@ -14,7 +14,7 @@ internal static unsafe class AbiLayout
     internal static IReadOnlyList<Row> Rows { get; } =
     [
         .. CacheOptions(), .. Statistics(), .. FileOptions(), .. ObjectInfo(), .. Lease("pc_lease"),
-        .. Lease("pc_write_lease"), .. PoolOptions(), .. PoolInfo(), .. RingOptions(), .. FlipPage(),
+        .. Lease("pc_write_lease"), .. View(), .. PoolOptions(), .. PoolInfo(), .. RingOptions(), .. FlipPage(),
     ];
 
     /// <summary>The row of a field.</summary>
@@ -72,6 +72,16 @@ internal static unsafe class AbiLayout
         Fields<AbiLease> f = new(name, &s);
         return f.Add("size", &s.Size).Add("length", &s.Length).Add("handle", &s.Handle)
             .Add("data", (nuint*)&s.Data).Rows;
+    }
+
+    private static List<Row> View()
+    {
+        AbiView s;
+        Fields<AbiView> f = new("pc_view", &s);
+        return f.Add("size", &s.Size).Add("layout", &s.Layout).Add("handle", &s.Handle).Add("object", &s.Owner)
+            .Add("leaf_count", &s.LeafCount).Add("leaves", (nuint*)&s.Leaves).Add("slots", (nuint*)&s.Slots)
+            .Add("heads", (nuint*)&s.Heads).Add("pages", (nuint*)&s.Pages).Add("key", &s.Key).Add("mask", &s.Mask)
+            .Add("usual", &s.Usual).Add("page_shift", &s.PageShift).Add("page_bytes", &s.PageBytes).Rows;
     }
 
     private static List<Row> PoolOptions()

@@ -82,6 +82,51 @@ internal unsafe struct AbiLease
     public byte* Data;
 }
 
+/// <summary>What a caller needs to find pages of one object by itself. The first two fields come from the caller.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct AbiView
+{
+    public uint Size;
+    public uint Layout;
+    public ulong Handle;
+    public ulong Owner;
+    public ulong LeafCount;
+    public uint* Leaves;
+    public uint* Slots;
+    public byte* Heads;
+    public byte* Pages;
+    public ulong Key;
+    public ulong Mask;
+    public ulong Usual;
+    public uint PageShift;
+    public uint PageBytes;
+}
+
+/// <summary>What the code in the header believes of the cache's memory, beside where its tables are. A change of any of
+/// these is a new <see cref="Version"/>: programs compiled with another one make calls.</summary>
+internal static class AbiViewLayout
+{
+    internal const uint Version = 1;
+
+    /// <summary>Pages of a leaf, as a power of two.</summary>
+    internal const int SlotBits = 6;
+
+    /// <summary>Where the frame's number is in a slot.</summary>
+    internal const int FrameShift = 2;
+
+    /// <summary>The bits below it, of a slot that holds a frame.</summary>
+    internal const uint FrameTag = 1;
+
+    /// <summary>Where the pins are in a state word.</summary>
+    internal const int PinsShift = 48;
+
+    /// <summary>Where the object's number is in a page's key.</summary>
+    internal const int ObjectShift = 40;
+
+    /// <summary>Bytes of a frame's head: the key, then the state word.</summary>
+    internal const int HeadBytes = 16;
+}
+
 /// <summary>How a pool is made.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct AbiPoolOptions

@@ -21,172 +21,77 @@ internal static unsafe class CacheExports
     private const uint Sparse = 1;
 
     [UnmanagedCallersOnly(EntryPoint = "pc_open")]
-    private static int Open(AbiCacheOptions* options, ulong* cache)
+    private static int Open(AbiCacheOptions* options, ulong* cache) => AbiCall.Run(_ =>
     {
-        try
-        {
-            AbiArguments.Require(options, "options");
-            AbiArguments.Require(cache, "cache");
-            AbiCacheOptions asked = AbiArguments.Options(options, "pc_cache_options");
-            OpenCache opened = OpenCache.Make(asked.Policy, OptionsOf(asked));
-            try
-            {
-                Tables.Caches.Add(opened);
-            }
-            catch
-            {
-                opened.Dispose();
-                throw;
-            }
-
-            *cache = opened.Handle;
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        AbiArguments.Require(options, "options");
+        AbiArguments.Require(cache, "cache");
+        AbiCacheOptions asked = AbiArguments.Options(options, "pc_cache_options");
+        OpenCache opened = OpenCache.Make(asked.Policy, OptionsOf(asked));
+        ulong handle = AbiCall.Publish(Tables.Caches, opened);
+        *cache = handle;
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_close")]
-    private static int Close(ulong cache)
+    private static int Close(ulong cache) => AbiCall.Run(thread =>
     {
-        try
-        {
-            Tables.Caches.Close(
-                ThreadState.Current, cache, static opened => opened.Patience, static opened => opened.Dispose(),
-                staysOpen: false);
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        Tables.Caches.Close(
+            thread, cache, static opened => opened.Patience, static opened => opened.Dispose(),
+            staysOpen: false);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_flush")]
-    private static int Flush(ulong cache)
+    private static int Flush(ulong cache) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            Tables.Caches.Enter(thread, cache).Flush(null);
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        Tables.Caches.Enter(thread, cache).Flush(null);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_get_statistics")]
-    private static int GetStatistics(ulong cache, AbiStatistics* statistics)
+    private static int GetStatistics(ulong cache, AbiStatistics* statistics) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache opened = Tables.Caches.Enter(thread, cache);
-            AbiArguments.CheckSize(statistics, "pc_statistics");
-            AbiArguments.Fill(statistics, opened.Statistics());
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache opened = Tables.Caches.Enter(thread, cache);
+        AbiArguments.CheckSize(statistics, "pc_statistics");
+        AbiArguments.Fill(statistics, opened.Statistics());
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_attach_file")]
-    private static int AttachFile(ulong cache, byte* path, AbiFileOptions* options, ulong* owner)
+    private static int AttachFile(ulong cache, byte* path, AbiFileOptions* options, ulong* owner) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache opened = Tables.Caches.Enter(thread, cache);
-            AbiArguments.Require(owner, "object");
-            AbiFileOptions asked = AbiArguments.Options(options, "pc_file_options");
-            string name = AbiArguments.Text(path, "path");
-            *owner = opened.Attach(name, OptionsOf(asked, opened.PageBytes), asked.PageCountMax);
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache opened = Tables.Caches.Enter(thread, cache);
+        AbiArguments.Require(owner, "object");
+        AbiFileOptions asked = AbiArguments.Options(options, "pc_file_options");
+        string name = AbiArguments.Text(path, "path");
+        *owner = opened.Attach(name, OptionsOf(asked, opened.PageBytes), asked.PageCountMax);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_add_object")]
-    private static int AddObject(ulong cache, ulong pageCountMax, uint flags, ulong* owner)
+    private static int AddObject(ulong cache, ulong pageCountMax, uint flags, ulong* owner) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache opened = Tables.Caches.Enter(thread, cache);
-            AbiArguments.Require(owner, "object");
-            AbiArguments.CheckFlags(flags, Sparse, "flags");
-            *owner = opened.Add(pageCountMax, dense: (flags & Sparse) == 0);
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache opened = Tables.Caches.Enter(thread, cache);
+        AbiArguments.Require(owner, "object");
+        AbiArguments.CheckFlags(flags, Sparse, "flags");
+        *owner = opened.Add(pageCountMax, dense: (flags & Sparse) == 0);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_detach")]
-    private static int Detach(ulong owner)
+    private static int Detach(ulong owner) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache.Enter(thread, owner).Detach(owner);
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache.Enter(thread, owner).Detach(owner);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_get_object_info")]
-    private static int GetObjectInfo(ulong owner, AbiObjectInfo* info)
+    private static int GetObjectInfo(ulong owner, AbiObjectInfo* info) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache opened = OpenCache.Enter(thread, owner);
-            AbiArguments.CheckSize(info, "pc_object_info");
-            AbiArguments.Fill(info, opened.Describe(owner));
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache opened = OpenCache.Enter(thread, owner);
+        AbiArguments.CheckSize(info, "pc_object_info");
+        AbiArguments.Fill(info, opened.Describe(owner));
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_flush_object")]
-    private static int FlushObject(ulong owner)
+    private static int FlushObject(ulong owner) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenCache opened = OpenCache.Enter(thread, owner);
-            opened.Flush(opened.Require(owner));
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenCache opened = OpenCache.Enter(thread, owner);
+        opened.Flush(opened.Require(owner));
+    });
 
     private static PageCacheOptions OptionsOf(AbiCacheOptions asked)
     {

@@ -8,7 +8,7 @@ namespace PerfCache.Native;
 internal static unsafe class GeneralExports
 {
     private const uint VersionMajor = 1;
-    private const uint VersionMinor = 0;
+    private const uint VersionMinor = 1;
 
     [UnmanagedCallersOnly(EntryPoint = "pc_version")]
     private static uint Version() => (VersionMajor << 16) | VersionMinor;

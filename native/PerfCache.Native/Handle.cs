@@ -13,6 +13,7 @@ internal enum HandleKind : uint
     Write = 4,
     Pool = 5,
     Ring = 6,
+    View = 7,
 }
 
 /// <summary>The numbers that callers hold instead of pointers.</summary>
@@ -20,7 +21,7 @@ internal enum HandleKind : uint
 /// <code>
 ///  63    60 59            48 47                24 23                 0
 /// +--------+----------------+--------------------+--------------------+
-/// |  kind  |   index (12)   |  generation (24)   |    object (24)     |   cache, object, pool, ring
+/// |  kind  |   index (12)   |  generation (24)   |    object (24)     |   cache, object, pool, ring, view
 /// +--------+----------------+--------------------+--------------------+
 /// |  kind  |          slot (28)             |      generation (32)    |   lease
 /// +--------+--------------------------------+-------------------------+

@@ -12,6 +12,7 @@ internal abstract class OpenCache : Opened
 {
     private readonly Dictionary<uint, AttachedObject> _objects = [];
     private uint _objectsMade;
+    private int _viewCount;
 
     /// <summary>An object: its file, or null, and the most pages it may have.</summary>
     private readonly record struct AttachedObject(FilePageSource? File, ulong PageCountMax);
@@ -60,6 +61,8 @@ internal abstract class OpenCache : Opened
     internal abstract void Flush(ObjectId? owner);
 
     internal abstract AbiStatistics Statistics();
+
+    internal abstract HitView DescribeHits(ObjectId owner);
 
     protected abstract ObjectId AddObject(FilePageSource file);
 
@@ -135,9 +138,30 @@ internal abstract class OpenCache : Opened
             : new AbiException(AbiStatus.BadHandle, $"0x{handle:x} is not the handle of an object");
     }
 
-    /// <summary>Ends the cache and closes the files.</summary>
+    /// <summary>A caller looks at the cache's memory from now on; under <see cref="Enter"/>, so closing waits for it.
+    /// </summary>
+    internal void AddView() => Interlocked.Increment(ref _viewCount);
+
+    /// <summary>The caller has ended that.</summary>
+    internal void RemoveView() => Interlocked.Decrement(ref _viewCount);
+
+    /// <summary>Ends the cache and closes the files, once no caller looks at its memory any more.</summary>
+    /// <exception cref="TimeoutException">Somebody still does.</exception>
     public override void Dispose()
     {
+        long ends = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+        SpinWait wait = default;
+        while (Volatile.Read(ref _viewCount) > 0)
+        {
+            if (Environment.TickCount64 > ends)
+            {
+                throw new TimeoutException(
+                    $"{_viewCount} views of cache 0x{Handle:x} are open; close them, then the cache again");
+            }
+
+            wait.SpinOnce();
+        }
+
         End();
         foreach (AttachedObject gone in _objects.Values) gone.File?.Dispose();
         _objects.Clear();
@@ -257,6 +281,8 @@ internal sealed unsafe class OpenCache<TRules>(PageCacheOptions options, TRules 
             LeasesOut = LeaseTable.CountOut(),
         };
     }
+
+    internal override HitView DescribeHits(ObjectId owner) => _cache.DescribeHits(owner);
 
     protected override ObjectId AddObject(FilePageSource file) => _cache.AddObject(file);
 

@@ -241,7 +241,7 @@ internal static unsafe class PageExports
     }
 
     /// <summary>What was refused for its object's sake has that as its reason.</summary>
-    private static int FailPage(ulong owner, Exception failure)
+    internal static int FailPage(ulong owner, Exception failure)
     {
         if (failure is not ArgumentException) return ThreadState.Fail(failure);
         try

@@ -11,133 +11,59 @@ internal static unsafe class RingExports
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     [UnmanagedCallersOnly(EntryPoint = "pc_pool_open")]
-    private static int PoolOpen(AbiPoolOptions* options, ulong* pool)
+    private static int PoolOpen(AbiPoolOptions* options, ulong* pool) => AbiCall.Run(_ =>
     {
-        try
-        {
-            AbiArguments.Require(options, "options");
-            AbiArguments.Require(pool, "pool");
-            AbiPoolOptions asked = AbiArguments.Options(options, "pc_pool_options");
-            int pageBytes = asked.PageBytes == 0 ? PageMemory.PageBytesMin : (int)Math.Min(asked.PageBytes, int.MaxValue);
-            OpenPool opened = new(asked.FrameCount, pageBytes);
-            try
-            {
-                Tables.Pools.Add(opened);
-            }
-            catch
-            {
-                opened.Dispose();
-                throw;
-            }
-
-            *pool = opened.Handle;
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        AbiArguments.Require(options, "options");
+        AbiArguments.Require(pool, "pool");
+        AbiPoolOptions asked = AbiArguments.Options(options, "pc_pool_options");
+        int pageBytes = asked.PageBytes == 0 ? PageMemory.PageBytesMin : (int)Math.Min(asked.PageBytes, int.MaxValue);
+        OpenPool opened = new(asked.FrameCount, pageBytes);
+        ulong handle = AbiCall.Publish(Tables.Pools, opened);
+        *pool = handle;
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_pool_close")]
-    private static int PoolClose(ulong pool)
+    private static int PoolClose(ulong pool) => AbiCall.Run(thread =>
     {
-        try
-        {
-            Tables.Pools.Close(
-                ThreadState.Current, pool, static _ => s_patience, static opened => opened.Dispose(), staysOpen: true);
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        Tables.Pools.Close(
+            thread, pool, static _ => s_patience, static opened => opened.Dispose(), staysOpen: true);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_pool_get_info")]
-    private static int PoolGetInfo(ulong pool, AbiPoolInfo* info)
+    private static int PoolGetInfo(ulong pool, AbiPoolInfo* info) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenPool opened = Tables.Pools.Enter(thread, pool);
-            AbiArguments.CheckSize(info, "pc_pool_info");
-            AbiArguments.Fill(info, opened.Describe());
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenPool opened = Tables.Pools.Enter(thread, pool);
+        AbiArguments.CheckSize(info, "pc_pool_info");
+        AbiArguments.Fill(info, opened.Describe());
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_pool_allocate")]
-    private static int PoolAllocate(ulong pool, uint domain, uint* frames, uint count, uint* got)
+    private static int PoolAllocate(ulong pool, uint domain, uint* frames, uint count, uint* got) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenPool opened = Tables.Pools.Enter(thread, pool);
-            AbiArguments.Require(got, "got");
-            *got = (uint)opened.Allocate(AbiArguments.Domain(domain, "domain"), Frames(frames, count, "frames"));
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenPool opened = Tables.Pools.Enter(thread, pool);
+        AbiArguments.Require(got, "got");
+        *got = (uint)opened.Allocate(AbiArguments.Domain(domain, "domain"), Frames(frames, count, "frames"));
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_pool_free")]
-    private static int PoolFree(ulong pool, uint domain, uint* frames, uint count)
+    private static int PoolFree(ulong pool, uint domain, uint* frames, uint count) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenPool opened = Tables.Pools.Enter(thread, pool);
-            opened.Free(AbiArguments.Domain(domain, "domain"), Frames(frames, count, "frames"));
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenPool opened = Tables.Pools.Enter(thread, pool);
+        opened.Free(AbiArguments.Domain(domain, "domain"), Frames(frames, count, "frames"));
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_ring_create")]
-    private static int RingCreate(ulong pool, AbiRingOptions* options, ulong* ring)
+    private static int RingCreate(ulong pool, AbiRingOptions* options, ulong* ring) => AbiCall.Run(thread =>
     {
-        try
-        {
-            ThreadState thread = ThreadState.Current;
-            OpenPool opened = Tables.Pools.Enter(thread, pool);
-            AbiArguments.Require(options, "options");
-            AbiArguments.Require(ring, "ring");
-            AbiRingOptions asked = AbiArguments.Options(options, "pc_ring_options");
-            OpenRing made = OpenRing.Make(opened, asked.Threads, OptionsOf(asked, opened));
-            try
-            {
-                Tables.Rings.Add(made);
-            }
-            catch
-            {
-                made.Dispose();
-                throw;
-            }
-
-            opened.AddRing();
-            *ring = made.Handle;
-            thread.Leave();
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        OpenPool opened = Tables.Pools.Enter(thread, pool);
+        AbiArguments.Require(options, "options");
+        AbiArguments.Require(ring, "ring");
+        AbiRingOptions asked = AbiArguments.Options(options, "pc_ring_options");
+        OpenRing made = OpenRing.Make(opened, asked.Threads, OptionsOf(asked, opened));
+        ulong handle = AbiCall.Publish(Tables.Rings, made);
+        opened.AddRing();
+        *ring = handle;
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "pc_ring_publish")]
     private static int RingPublish(
@@ -271,30 +197,21 @@ internal static unsafe class RingExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "pc_ring_close")]
-    private static int RingClose(ulong ring, uint* frames, uint room, uint* count, uint* untaken)
+    private static int RingClose(ulong ring, uint* frames, uint room, uint* count, uint* untaken) => AbiCall.Run(thread =>
     {
-        try
-        {
-            AbiArguments.Require(count, "count");
-            AbiArguments.Require(untaken, "untaken");
-            *count = *untaken = 0;
-            _ = Frames(frames, room, "frames");
-            ThreadState thread = ThreadState.Current;
-            Tables.Rings.Close(
-                thread, ring,
-                opened =>
-                {
-                    opened.EndWaits();
-                    return s_patience;
-                },
-                opened => End(opened, frames, room, count, untaken), staysOpen: true);
-            return (int)AbiStatus.Ok;
-        }
-        catch (Exception failure)
-        {
-            return ThreadState.Fail(failure);
-        }
-    }
+        AbiArguments.Require(count, "count");
+        AbiArguments.Require(untaken, "untaken");
+        *count = *untaken = 0;
+        _ = Frames(frames, room, "frames");
+        Tables.Rings.Close(
+            thread, ring,
+            opened =>
+            {
+                opened.EndWaits();
+                return s_patience;
+            },
+            opened => End(opened, frames, room, count, untaken), staysOpen: true);
+    });
 
     private static void End(OpenRing opened, uint* frames, uint room, uint* count, uint* untaken)
     {

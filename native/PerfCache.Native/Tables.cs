@@ -131,6 +131,8 @@ internal static class Tables
 {
     internal static HandleTable<OpenCache> Caches { get; } = new(HandleKind.Cache, "cache");
 
+    internal static HandleTable<OpenView> Views { get; } = new(HandleKind.View, "view");
+
     internal static HandleTable<OpenPool> Pools { get; } = new(HandleKind.Pool, "pool");
 
     internal static HandleTable<OpenRing> Rings { get; } = new(HandleKind.Ring, "ring");

@@ -14,6 +14,7 @@ enum { REQUESTS = 1 << 16, BATCH = 32, PART = 64 };
 
 static uint64_t requests[REQUESTS];
 static pc_object object;
+static pc_view view = { .size = sizeof view, .layout = PC_VIEW_LAYOUT };
 
 static void must(pc_status status, const char *what)
 {
@@ -41,6 +42,20 @@ static uint64_t by_lease(void)
 			continue;
 		hits++;
 		pc_release(lease.handle);
+	}
+
+	return hits;
+}
+
+static uint64_t by_view(void)
+{
+	pc_lease lease = { sizeof lease, 0, 0, NULL };
+	uint64_t hits = 0;
+	for (int i = 0; i < REQUESTS; i++) {
+		if (pc_view_get(&view, requests[i], &lease) != PC_OK)
+			continue;
+		hits++;
+		pc_view_release(&lease);
 	}
 
 	return hits;
@@ -80,6 +95,7 @@ static void prepare(uint64_t pages)
 	must(pc_add_object(cache, pages, 0, &object), "pc_add_object");
 	for (uint64_t page = 0; page < pages; page++)
 		must(pc_insert(object, page, &page, sizeof page), "pc_insert");
+	must(pc_open_view(object, &view), "pc_open_view");
 	uint64_t x = 88172645463325252u;
 	for (int i = 0; i < REQUESTS; i++) {
 		x ^= x << 13;
@@ -92,7 +108,7 @@ static void prepare(uint64_t pages)
 int main(int argc, char **argv)
 {
 	if (argc != 2 || atoll(argv[1]) <= 0) {
-		fprintf(stderr, "usage: hit_loop PAGES, then lines of lease|batch|copy ROUNDS\n");
+		fprintf(stderr, "usage: hit_loop PAGES, then lines of lease|view|batch|copy ROUNDS\n");
 		return 2;
 	}
 
@@ -100,7 +116,8 @@ int main(int argc, char **argv)
 	char mode[16];
 	int rounds;
 	while (scanf("%15s %d", mode, &rounds) == 2) {
-		uint64_t (*loop)(void) = strcmp(mode, "lease") == 0 ? by_lease : strcmp(mode, "batch") == 0 ? by_batch : by_copy;
+		uint64_t (*loop)(void) = strcmp(mode, "lease") == 0 ? by_lease : strcmp(mode, "view") == 0 ? by_view
+			: strcmp(mode, "batch") == 0 ? by_batch : by_copy;
 		double start = now_ns();
 		uint64_t hits = 0;
 		for (int round = 0; round < rounds; round++)

@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 #define PC_VERSION_MAJOR 1
-#define PC_VERSION_MINOR 0
+#define PC_VERSION_MINOR 1
 #define PC_VERSION ((PC_VERSION_MAJOR << 16) | PC_VERSION_MINOR)
 
 /* The version of the library: the major number must be that of this header, the minor one no less. */
@@ -280,6 +280,126 @@ pc_status pc_invalidate_page(pc_object object, uint64_t page, uint64_t *removed)
 pc_status pc_invalidate_range(pc_object object, uint64_t first, uint64_t count, uint64_t *removed);
 pc_status pc_invalidate_object(pc_object object, uint64_t *removed);
 
+/* --------------------------------------------------------------------------------------------- views ---- */
+
+/*
+ * Hits without a call, for programs that want each of them as fast as the library's own: a view knows where an object's
+ * pages are found, and pc_view_get goes there by itself, as the code below shows. What is not a usual hit (the page is
+ * not there, its access has to be noted, hits are counted, the object is sparse, the policy is FIFO, somebody writes to
+ * the page) becomes a call of pc_view_miss, so the answers are those of pc_get in any case.
+ *
+ *     pc_view view = { sizeof view, PC_VIEW_LAYOUT };
+ *     if (pc_open_view(object, &view) != PC_OK) ...
+ *     pc_lease lease = { sizeof lease };
+ *     if (pc_view_get(&view, 42, &lease) == PC_OK) {
+ *         use(lease.data, lease.length);
+ *         pc_view_release(&lease);                      // not pc_release
+ *     }
+ *     pc_close_view(&view);
+ *
+ * A view may be used by many threads at once. It keeps the cache from being closed: pc_close gives PC_TIMEOUT until all
+ * its views are closed. What calls check is not checked here: a lease must be released once, and no view be used after
+ * it was closed. Leases of views are not among leases_out.
+ *
+ * The protocol, with the numbers that it has in the library (PageCache.Hit.cs); each step relies on those before it:
+ *   L1  load the slot of the page. It is a hint: old, or by now another page's.
+ *   L2  add a pin to the state word of the frame that it names. From here on the frame cannot change its page.
+ *   L3  the word as it was then says: live, not one writer's, pins not all taken, and nothing for the policy to note.
+ *   L4  the frame's key is the page's. Otherwise the pin is taken back, and nothing was proved.
+ *   L5  the bytes may be read.
+ *   L6  subtract the pin, after all reads.
+ * What these need to know of the library's memory has a number of its own, PC_VIEW_LAYOUT. A library with another one says
+ * so when a view is opened (pc_view.layout is 0), and then all gets are calls.
+ */
+#ifndef PC_VIEW_STALL
+#define PC_VIEW_STALL() ((void)0) /* between L1 and L2; tests wait here, where much can happen meanwhile */
+#endif
+
+enum {
+	PC_VIEW_LAYOUT = 1,
+	PC_VIEW_SLOT_BITS = 6,
+	PC_VIEW_FRAME_SHIFT = 2,
+	PC_VIEW_FRAME_TAG = 1,
+	PC_VIEW_PINS_SHIFT = 48,
+	PC_VIEW_OBJECT_SHIFT = 40
+};
+
+typedef struct pc_view_head {
+	uint64_t key;
+	uint64_t word;
+} pc_view_head;
+
+/* The caller sets size and layout; the rest is the library's, and only leaf_count changes while the view is open. */
+typedef struct pc_view {
+	uint32_t size;
+	uint32_t layout;       /* PC_VIEW_LAYOUT; 0 afterwards: every get is a call */
+	uint64_t handle;
+	pc_object object;
+	uint64_t leaf_count;
+	const uint32_t *leaves;
+	const uint32_t *slots;
+	pc_view_head *heads;
+	const char *pages;
+	uint64_t key;
+	uint64_t mask;
+	uint64_t usual;
+	uint32_t page_shift;
+	uint32_t page_bytes;
+} pc_view;
+
+/* Opens a view of an object. */
+pc_status pc_open_view(pc_object object, pc_view *view);
+
+/* Ends a view; its leases stay good. The struct may not be used by other threads any more. */
+pc_status pc_close_view(pc_view *view);
+
+/* pc_get, for a page that was no usual hit; and brings the view up to date where the object has grown. */
+pc_status pc_view_miss(pc_view *view, uint64_t page, pc_lease *lease);
+
+/* The page, loaded from the object's file if it is not there. Released by pc_view_release. */
+static inline pc_status pc_view_get(pc_view *view, uint64_t page, pc_lease *lease)
+{
+#ifdef __GNUC__
+	uint64_t leaf = page >> PC_VIEW_SLOT_BITS;
+	if (leaf < __atomic_load_n(&view->leaf_count, __ATOMIC_ACQUIRE)) {
+		uint32_t block = __atomic_load_n(view->leaves + leaf, __ATOMIC_ACQUIRE);
+		uint32_t in_leaf = (uint32_t)page & ((1u << PC_VIEW_SLOT_BITS) - 1);
+		uint32_t slot = __atomic_load_n(view->slots + (block << PC_VIEW_SLOT_BITS | in_leaf), __ATOMIC_ACQUIRE); /* L1 */
+		if ((slot & ((1u << PC_VIEW_FRAME_SHIFT) - 1)) == PC_VIEW_FRAME_TAG) {
+			uint64_t frame = slot >> PC_VIEW_FRAME_SHIFT;
+			pc_view_head *head = view->heads + frame;
+			uint64_t pin = UINT64_C(1) << PC_VIEW_PINS_SHIFT;
+			PC_VIEW_STALL();
+			uint64_t word = __atomic_add_fetch(&head->word, pin, __ATOMIC_SEQ_CST); /* L2 */
+			if ((word & view->mask) == view->usual /* L3 */
+				&& __atomic_load_n(&head->key, __ATOMIC_RELAXED) == (view->key | page)) { /* L4 */
+				lease->length = view->page_bytes;
+				lease->handle = (uint64_t)(uintptr_t)&head->word;
+				lease->data = view->pages + (frame << view->page_shift);
+				return PC_OK;
+			}
+
+			__atomic_sub_fetch(&head->word, pin, __ATOMIC_SEQ_CST);
+		}
+	}
+#endif
+	return pc_view_miss(view, page, lease);
+}
+
+/* Lets a page of pc_view_get go. */
+static inline pc_status pc_view_release(const pc_lease *lease)
+{
+#ifdef __GNUC__
+	/* A handle has its kind in its top bits; what has none is the address of the state word. */
+	if (lease->handle >> 60 == 0 && lease->handle != 0) {
+		__atomic_sub_fetch( /* L6 */
+			(uint64_t *)(uintptr_t)lease->handle, UINT64_C(1) << PC_VIEW_PINS_SHIFT, __ATOMIC_SEQ_CST);
+		return PC_OK;
+	}
+#endif
+	return pc_release(lease->handle);
+}
+
 /* --------------------------------------------------------------------------------- pools of page frames ---- */
 
 /* Frames are numbered from 1; 0 is none. Domains are numbered from 1 to 65535: whoever owns frames. */
@@ -410,6 +530,8 @@ PC_ASSERT_LAYOUT(file_options, sizeof(pc_file_options) == 16 && offsetof(pc_file
 PC_ASSERT_LAYOUT(object_info, sizeof(pc_object_info) == 32 && offsetof(pc_object_info, is_direct) == 24);
 PC_ASSERT_LAYOUT(lease, sizeof(pc_lease) == 24 && offsetof(pc_lease, data) == 16);
 PC_ASSERT_LAYOUT(write_lease, sizeof(pc_write_lease) == 24 && offsetof(pc_write_lease, data) == 16);
+PC_ASSERT_LAYOUT(view, sizeof(pc_view) == 96 && offsetof(pc_view, page_bytes) == 92);
+PC_ASSERT_LAYOUT(view_head, sizeof(pc_view_head) == 16 && offsetof(pc_view_head, word) == 8);
 PC_ASSERT_LAYOUT(pool_options, sizeof(pc_pool_options) == 16 && offsetof(pc_pool_options, page_bytes) == 8);
 PC_ASSERT_LAYOUT(pool_info, sizeof(pc_pool_info) == 24 && offsetof(pc_pool_info, first_page) == 16);
 PC_ASSERT_LAYOUT(ring_options, sizeof(pc_ring_options) == 24 && offsetof(pc_ring_options, wait) == 20);

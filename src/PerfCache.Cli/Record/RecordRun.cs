@@ -92,6 +92,15 @@ internal sealed class RecordRun(CliContext context, RecordRequest request)
         using FileStream keeper = OpenPipe(pipe, FileAccess.ReadWrite);
         using FileStream lines = OpenPipe(pipe, FileAccess.Read);
         context.Signals.PassOn = signal => PassOn(signal, recorder);
+        // One that came before there was anybody to pass it on to.
+        if (context.Cancellation.IsCancellationRequested)
+        {
+            context.Signals.PassOn = null;
+            return CommandLine.Fail(context, "stopped before the program began", ExitCode.Failure);
+        }
+
+        using CancellationTokenRegistration late =
+            context.Cancellation.Register(() => PassOn(PosixSignal.SIGTERM, recorder));
         Exception? failure;
         int exitCode;
         try

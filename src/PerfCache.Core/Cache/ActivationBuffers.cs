@@ -36,8 +36,7 @@ internal sealed class ActivationBuffers : IDisposable
     {
         _stripeMask = StripesFor(batch) - 1;
         _batch = batch;
-        _words = new NativeColumn<ulong>("activation buffers", (long)(_stripeMask + 1) * WordsPerStripe, meter);
-        _words.EnsureLengthExact(_words.LengthMax);
+        _words = NativeColumn<ulong>.Whole("activation buffers", (long)(_stripeMask + 1) * WordsPerStripe, meter);
         _word = _words.View;
     }
 

@@ -159,23 +159,9 @@ public sealed partial class CacheSpace
         _columns.Clear();
     }
 
-    private sealed class RuleColumn<T> : IRuleColumn where T : unmanaged
+    private sealed class RuleColumn<T>(string purpose, long length, MemoryMeter meter) : IRuleColumn where T : unmanaged
     {
-        private readonly NativeColumn<T> _column;
-
-        public RuleColumn(string purpose, long length, MemoryMeter meter)
-        {
-            _column = new NativeColumn<T>(purpose, length, meter);
-            try
-            {
-                _column.EnsureLengthExact(length);
-            }
-            catch (NativeMemoryException)
-            {
-                _column.Dispose();
-                throw;
-            }
-        }
+        private readonly NativeColumn<T> _column = NativeColumn<T>.Whole(purpose, length, meter);
 
         public NativeArray<T> View => _column.View;
 

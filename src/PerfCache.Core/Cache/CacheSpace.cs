@@ -50,15 +50,24 @@ public sealed partial class CacheSpace : IDisposable
             throw;
         }
 
-        if (shared) Pools = new NodePools(Frames, nodes ?? NodeLayout.OneNode(frameCount));
-        Pool = Pools?[0] ?? new FramePool(Frames, node: 0, first: 1, frameCount);
         Shadows = Index.Shadows;
         _firstGhost = frameCount + 1;
         GhostCountMax = shared ? 0 : extraRowCount;
-        _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
-        if (!shared) return;
-        Limbo = new FrameList(Frames, "frames in limbo");
-        _offline = [.. Enumerable.Range(0, Pools!.NodeCount).Select(_ => new FrameList(Frames, "frames offline"))];
+        try
+        {
+            if (shared) Pools = new NodePools(Frames, nodes ?? NodeLayout.OneNode(frameCount));
+            Pool = Pools?[0] ?? new FramePool(Frames, node: 0, first: 1, frameCount);
+            _ghosts = new FramePool(Frames, node: 0, _firstGhost, GhostCountMax);
+            if (!shared) return;
+            Limbo = new FrameList(Frames, "frames in limbo");
+            _offline = [.. Enumerable.Range(0, Pools!.NodeCount).Select(_ => new FrameList(Frames, "frames offline"))];
+        }
+        catch
+        {
+            Index.Dispose();
+            Frames.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The frames.</summary>

@@ -39,17 +39,7 @@ internal sealed class DirtyList : IDisposable
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     internal DirtyList(uint frameMax, MemoryMeter meter)
     {
-        _links = new NativeColumn<DirtyLink>("dirty frames", frameMax + 1L, meter);
-        try
-        {
-            _links.EnsureLengthExact(_links.LengthMax);
-        }
-        catch
-        {
-            _links.Dispose();
-            throw;
-        }
-
+        _links = NativeColumn<DirtyLink>.Whole("dirty frames", frameMax + 1L, meter);
         _link = _links.View;
     }
 

@@ -72,7 +72,15 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         _pool = _space.Pool;
         _heads = _frames.Heads;
         _rules = rules;
-        _rules.Attach(_space);
+        try
+        {
+            _rules.Attach(_space);
+        }
+        catch
+        {
+            _space.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The size of the cache in pages.</summary>

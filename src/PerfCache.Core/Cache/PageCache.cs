@@ -148,6 +148,13 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             BindNodes();
             EnsureFrames(frames);
             _pageBase = _memory.Address(FrameId.None);
+            _readsAhead = _streams is not null;
+            _frameTarget = frames;
+            _space.EvictionLog = options.Evicted is null ? null : [];
+            _partitions = [_main];
+            Place(_main, placement: null);
+            foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
+            SetWaterMarks();
         }
         catch (NativeMemoryException)
         {
@@ -158,13 +165,6 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             throw;
         }
 
-        _readsAhead = _streams is not null;
-        _frameTarget = frames;
-        _space.EvictionLog = options.Evicted is null ? null : [];
-        _partitions = [_main];
-        Place(_main, placement: null);
-        foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
-        SetWaterMarks();
         PageCacheMetrics.Add(this);
     }
 

@@ -21,17 +21,7 @@ internal sealed class ReadaheadStreams : IDisposable
 
     internal ReadaheadStreams(uint frameMax, MemoryMeter meter)
     {
-        _marks = new NativeColumn<ushort>("readahead marks", frameMax + 1L, meter);
-        try
-        {
-            _marks.EnsureLengthExact(frameMax + 1L);
-        }
-        catch (NativeMemoryException)
-        {
-            _marks.Dispose();
-            throw;
-        }
-
+        _marks = NativeColumn<ushort>.Whole("readahead marks", frameMax + 1L, meter);
         _mark = _marks.View;
     }
 

@@ -42,17 +42,7 @@ public sealed class FrameLedger : IDisposable
         ArgumentOutOfRangeException.ThrowIfZero(frameMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(frameMax, FrameId.CountMax);
         FrameMax = frameMax;
-        _column = new NativeColumn<uint>("frame ledger", (long)frameMax + 1, meter);
-        try
-        {
-            _column.EnsureLengthExact((long)frameMax + 1);
-        }
-        catch (NativeMemoryException)
-        {
-            _column.Dispose();
-            throw;
-        }
-
+        _column = NativeColumn<uint>.Whole("frame ledger", (long)frameMax + 1, meter);
         _owner = _column.View;
     }
 

@@ -95,14 +95,11 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
                 nameof(slotCount), slotCount, $"a ring has a power of two from 2 to {RingTail.SlotMax} slots");
         }
 
-        _control = new NativeColumn<RingControl>(purpose, 1, meter);
-        _turns = new NativeColumn<byte>(purpose, slotCount, meter);
-        _slots = new NativeColumn<TSlot>(purpose, slotCount, meter);
         try
         {
-            _control.EnsureLengthExact(1);
-            _turns.EnsureLengthExact(slotCount);
-            _slots.EnsureLengthExact(slotCount);
+            _control = NativeColumn<RingControl>.Whole(purpose, 1, meter);
+            _turns = NativeColumn<byte>.Whole(purpose, slotCount, meter);
+            _slots = NativeColumn<TSlot>.Whole(purpose, slotCount, meter);
         }
         catch (NativeMemoryException)
         {
@@ -159,8 +156,8 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
 
     public void Dispose()
     {
-        _control.Dispose();
-        _turns.Dispose();
-        _slots.Dispose();
+        _control?.Dispose();
+        _turns?.Dispose();
+        _slots?.Dispose();
     }
 }

@@ -136,7 +136,7 @@ public sealed unsafe partial class PageMemory
         long first = offset / (long)OsMemory.PageBytes * (long)OsMemory.PageBytes;
         long end = RoundUp(offset + bytes);
         int error = _range.Advise(first, end - first, MemoryAdvice.PopulateWrite);
-        if (error is OsMemory.InvalidArgument or OsMemory.NotSupported)
+        if (error is OsMemory.InvalidArgument or OsMemory.NotSupported or OsMemory.NotPermitted)
         {
             for (long at = first; at < end; at += (long)OsMemory.PageBytes) TouchWithoutChange(_range.Address + at);
         }

@@ -149,6 +149,16 @@ internal sealed partial class PageIndex : IDisposable
     internal bool IsPage(ObjectId owner, ulong page) =>
         owner.Value < _objectCount && _objects[owner.Value].InUse && page < _objects[owner.Value].PageCountMax;
 
+    /// <summary>The directory of a dense object, and how far it may be read; empty for all others.</summary>
+    internal NativeArray<uint> LeavesOf(ObjectId owner, out ulong length)
+    {
+        length = 0;
+        if (owner.Value >= _objectCount) return default;
+        ref ObjectRow row = ref _objects[owner.Value];
+        length = row.DirectoryLength;
+        return row.Directory;
+    }
+
     /// <summary>What a loop over pages of one object reads; valid until the index changes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal IndexView View(ObjectId owner)

@@ -38,9 +38,19 @@ internal sealed class ItemFrames : IDisposable
         _ownsPages = ownsPages;
         Classes = new SizeClasses(pages.PageBytes);
         BitmapWords = (uint)(Classes.SlotsMax + 31) / 32;
-        _rows = new NativeColumn<ItemFrame>("frames of items", pages.FrameMax + 1L, meter);
-        _usedSlots = new NativeColumn<uint>("slots of items", (pages.FrameMax + 1L) * BitmapWords, meter);
-        _written = new NativeColumn<ulong>("written frames of items", WordOf(pages.FrameMax) + 1L, meter);
+        try
+        {
+            _rows = new NativeColumn<ItemFrame>("frames of items", pages.FrameMax + 1L, meter);
+            _usedSlots = new NativeColumn<uint>("slots of items", (pages.FrameMax + 1L) * BitmapWords, meter);
+            _written = new NativeColumn<ulong>("written frames of items", WordOf(pages.FrameMax) + 1L, meter);
+        }
+        catch
+        {
+            // The pages too, if they would have been this object's.
+            Dispose();
+            throw;
+        }
+
         Rows = _rows.View;
         UsedSlots = _usedSlots.View;
     }
@@ -59,6 +69,9 @@ internal sealed class ItemFrames : IDisposable
     /// <summary>The number of frames that are in runs.</summary>
     internal uint Count { get; private set; }
 
+    /// <summary>True when no frame is left that is in no run.</summary>
+    internal bool IsUsedUp => Count == Pages.FrameMax;
+
     internal long NativeBytes => _rows.CommittedBytes + _usedSlots.CommittedBytes + _written.CommittedBytes;
 
     /// <summary>
@@ -67,7 +80,7 @@ internal sealed class ItemFrames : IDisposable
     internal long BytesPerFrame => Pages.PageBytes + ItemFrame.SizeBytes + (BitmapWords * sizeof(uint)) + 1;
 
     /// <summary>Gives a shard a run of new frames.</summary>
-    /// <returns>How many: as many as asked for, unless there are no more.</returns>
+    /// <returns>How many: as many as asked for, unless there are no more; 0 also when memory is refused.</returns>
     internal uint TakeRun(byte shard, uint count, out uint first)
     {
         lock (_lock)
@@ -144,9 +157,9 @@ internal sealed class ItemFrames : IDisposable
     {
         // A late question for a frame's shard must find none.
         lock (_lock) Count = 0;
-        _rows.Dispose();
-        _usedSlots.Dispose();
-        _written.Dispose();
+        _rows?.Dispose();
+        _usedSlots?.Dispose();
+        _written?.Dispose();
         if (_ownsPages) Pages.Dispose();
     }
 

@@ -36,7 +36,16 @@ internal sealed class ItemIndex : IDisposable
         _budget = budget;
         long bucketMax = Math.Min((budget.LimitBytes / ItemRows.RowBytes) + BucketsStep, 1L << 31);
         _column = new NativeColumn<uint>("index of items", bucketMax, meter);
-        _column.EnsureLengthExact(BucketsMin);
+        try
+        {
+            _column.EnsureLengthExact(BucketsMin);
+        }
+        catch
+        {
+            _column.Dispose();
+            throw;
+        }
+
         _budget.TrySpend(_column.CommittedBytes);
         _buckets = _column.View;
         SetBucketCount(BucketsMin);

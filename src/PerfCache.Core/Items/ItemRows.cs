@@ -36,10 +36,19 @@ internal sealed unsafe class ItemRows : IDisposable
         _budget = budget;
         long rowMax = Math.Min((budget.LimitBytes / RowBytes) + RowsStep, uint.MaxValue / 2);
         long cellMax = Math.Min((budget.LimitBytes / KeyCell.SizeBytes) + CellsStep, uint.MaxValue / 2);
-        _heads = new NativeColumn<ItemHead>("heads of items", rowMax, meter);
-        _links = new NativeColumn<ItemLink>("links of items", rowMax, meter);
-        _frameLinks = new NativeColumn<ItemLink>("links of items in frames", rowMax, meter);
-        _cells = new NativeColumn<KeyCell>("keys of items", cellMax, meter);
+        try
+        {
+            _heads = new NativeColumn<ItemHead>("heads of items", rowMax, meter);
+            _links = new NativeColumn<ItemLink>("links of items", rowMax, meter);
+            _frameLinks = new NativeColumn<ItemLink>("links of items in frames", rowMax, meter);
+            _cells = new NativeColumn<KeyCell>("keys of items", cellMax, meter);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
         Heads = _heads.View;
         Links = _links.View;
         FrameLinks = _frameLinks.View;
@@ -263,10 +272,10 @@ internal sealed unsafe class ItemRows : IDisposable
     /// <summary>Gives all memory back.</summary>
     public void Dispose()
     {
-        _heads.Dispose();
-        _links.Dispose();
-        _frameLinks.Dispose();
-        _cells.Dispose();
+        _heads?.Dispose();
+        _links?.Dispose();
+        _frameLinks?.Dispose();
+        _cells?.Dispose();
     }
 
     private uint AllocateCell()

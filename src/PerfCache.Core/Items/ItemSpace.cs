@@ -30,7 +30,16 @@ public sealed class ItemSpace : IDisposable
         AllFrames = frames;
         Budget = new ItemBudget(limitBytes);
         Rows = new ItemRows(Budget, meter);
-        Index = new ItemIndex(Rows, Budget, meter);
+        try
+        {
+            Index = new ItemIndex(Rows, Budget, meter);
+        }
+        catch
+        {
+            Rows.Dispose();
+            throw;
+        }
+
         Frames = new ShardFrames(frames, Rows, Budget, shard);
     }
 

@@ -72,11 +72,11 @@ public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct,
         _shardShift = 64 - BitOperations.Log2((uint)options.ShardCount);
         _frames = new ItemFrames(
             pages ?? new PageMemory(frameMax, options.PageBytes, meter), ownsPages: pages is null, meter);
-        _join = new ItemJoin(options.ValueBytesMax, meter);
         _shards = new ItemShard<TRule>[options.ShardCount];
         long shardBytes = (options.CapacityBytes - options.SharedBytes) / options.ShardCount;
         try
         {
+            _join = new ItemJoin(options.ValueBytesMax, meter);
             for (int shard = 0; shard < _shards.Length; shard++)
             {
                 _shards[shard] = new ItemShard<TRule>(
@@ -368,7 +368,7 @@ public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct,
         if (_disposed) return;
         _disposed = true;
         foreach (ItemShard<TRule>? shard in _shards) shard?.Dispose();
-        _join.Dispose();
+        _join?.Dispose();
         _frames.Dispose();
     }
 

@@ -25,6 +25,9 @@ namespace PerfCache.Items;
 /// </remarks>
 internal sealed class ShardFrames
 {
+    /// <summary>How often growing is not tried again after the system, or the meter, has refused memory.</summary>
+    private const int GrowthRestsAfterRefusal = 64;
+
     private const uint RunFrames = 32;
     private const uint WasRetired = 1;
 
@@ -38,6 +41,7 @@ internal sealed class ShardFrames
     private readonly uint[] _firstOfList = new uint[byte.MaxValue + 1];
     private readonly FrameId[] _one = new FrameId[1];
     private bool _supplyIsEmpty;
+    private int _growthRests;
 
     internal ShardFrames(ItemFrames all, ItemRows itemRows, ItemBudget budget, byte shard)
     {
@@ -321,11 +325,13 @@ internal sealed class ShardFrames
     private bool TryGrow()
     {
         if (RetiredCount > 0 && TryRevive()) return true;
-        if (_supplyIsEmpty) return false;
+        if (_supplyIsEmpty || _growthRests-- > 0) return false;
         uint wanted = (uint)Math.Min(RunFrames, _budget.FreeBytes / _all.BytesPerFrame);
         if (wanted == 0) return false;
         uint got = _all.TakeRun(_shard, wanted, out uint first);
-        if (got < wanted) _supplyIsEmpty = true;
+        _supplyIsEmpty = _all.IsUsedUp;
+        // A refusal is an exception on its way here, and the next one would mostly be another.
+        _growthRests = got == 0 ? GrowthRestsAfterRefusal : 0;
         if (got == 0) return false;
         _budget.TrySpend(got * _all.BytesPerFrame);
         // Last first, so that the neighbours are handed out in their order.

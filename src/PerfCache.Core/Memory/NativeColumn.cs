@@ -56,6 +56,26 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
         View = new NativeArray<T>(_address, lengthMax);
     }
 
+    /// <summary>A column whose elements are all usable.</summary>
+    /// <param name="purpose">What the memory is for, in the words of an error message.</param>
+    /// <param name="length">How many elements it has.</param>
+    /// <param name="meter">The meter to charge.</param>
+    /// <exception cref="NativeMemoryException">The memory cannot be had; nothing is kept of it.</exception>
+    internal static NativeColumn<T> Whole(string purpose, long length, MemoryMeter meter)
+    {
+        NativeColumn<T> column = new(purpose, length, meter);
+        try
+        {
+            column.EnsureLengthExact(length);
+            return column;
+        }
+        catch
+        {
+            column.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>The elements. Only those below <see cref="Length"/> may be touched.</summary>
     public NativeArray<T> View { get; private set; }
 

@@ -39,6 +39,9 @@ internal static unsafe class OsMemory
     /// <summary>The error number of "invalid argument": also how an old kernel answers advice it does not know.</summary>
     internal const int InvalidArgument = 22;
 
+    /// <summary>The error number of "not permitted": how a container's filter refuses a call.</summary>
+    internal const int NotPermitted = 1;
+
     /// <summary>The error number of "not supported here".</summary>
     internal const int NotSupported = 38;
 
@@ -59,14 +62,23 @@ internal static unsafe class OsMemory
     /// <returns>0 and the address, or an error number.</returns>
     internal static int Reserve(nuint bytes, out byte* address)
     {
+        address = null;
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
         if (!IsReal)
         {
             address = AllocateZeroed(bytes, PageBytes);
-            return address is null ? OutOfMemory : 0;
+            if (address is null) return OutOfMemory;
+            MemoryFaults.NoteReservation(1);
+            return 0;
         }
 
         address = Map(null, bytes, ProtNone, MapPrivateAnonymousNoReserve, -1, 0);
-        if (address != (byte*)-1) return 0;
+        if (address != (byte*)-1)
+        {
+            MemoryFaults.NoteReservation(1);
+            return 0;
+        }
+
         address = null;
         return Marshal.GetLastSystemError();
     }
@@ -77,14 +89,17 @@ internal static unsafe class OsMemory
     /// <param name="address">Where the range begins.</param>
     internal static int Reserve(nuint bytes, nuint alignment, out byte* address)
     {
+        address = null;
         if (!IsReal)
         {
+            if (MemoryFaults.RefuseRequest()) return OutOfMemory;
             address = AllocateZeroed(bytes, alignment);
-            return address is null ? OutOfMemory : 0;
+            if (address is null) return OutOfMemory;
+            MemoryFaults.NoteReservation(1);
+            return 0;
         }
 
         // The system aligns to its own page only: ask for more, and give both ends back.
-        address = null;
         nuint slack = alignment - PageBytes;
         int error = Reserve(checked(bytes + slack), out byte* given);
         if (error != 0) return error;
@@ -95,6 +110,7 @@ internal static unsafe class OsMemory
         {
             error = Marshal.GetLastSystemError();
             _ = Unmap(given, bytes + slack);
+            MemoryFaults.NoteReservation(-1);
             return error;
         }
 
@@ -111,6 +127,7 @@ internal static unsafe class OsMemory
     {
         file = -1;
         if (!IsReal) return NotSupported;
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
         ReadOnlySpan<byte> name = "perfcache\0"u8;
         int created;
         fixed (byte* first = name) created = MemfdCreate(first, MemfdCloseOnExecAllowSealing);
@@ -123,6 +140,7 @@ internal static unsafe class OsMemory
         }
 
         file = created;
+        MemoryFaults.NoteFile(1);
         return 0;
     }
 
@@ -131,15 +149,25 @@ internal static unsafe class OsMemory
         Fcntl(file, FcntlAddSeals, SealShrink) == 0 ? 0 : Marshal.GetLastSystemError();
 
     /// <summary>Makes a file of <see cref="MapSharedFile"/> that long; what is new is zero.</summary>
-    internal static int SetFileLength(int file, nuint bytes) =>
-        Ftruncate(file, (nint)bytes) == 0 ? 0 : Marshal.GetLastSystemError();
+    internal static int SetFileLength(int file, nuint bytes)
+    {
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
+        return Ftruncate(file, (nint)bytes) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
 
     /// <summary>Closes a file. What is mapped of it stays mapped.</summary>
-    internal static void CloseFile(int file) => _ = Close(file);
+    internal static void CloseFile(int file)
+    {
+        _ = Close(file);
+        MemoryFaults.NoteFile(-1);
+    }
 
     /// <summary>Makes a reserved range readable, writable and zero.</summary>
-    internal static int Commit(byte* address, nuint bytes) =>
-        !IsReal || Protect(address, bytes, ProtReadWrite) == 0 ? 0 : Marshal.GetLastSystemError();
+    internal static int Commit(byte* address, nuint bytes)
+    {
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
+        return !IsReal || Protect(address, bytes, ProtReadWrite) == 0 ? 0 : Marshal.GetLastSystemError();
+    }
 
     /// <summary>
     /// Puts huge pages that the system has set aside (hugetlb) behind a part that was never touched, readable, writable
@@ -150,6 +178,7 @@ internal static unsafe class OsMemory
     internal static int CommitHugePool(byte* address, nuint bytes)
     {
         if (!IsReal) return NotSupported;
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
         return Map(address, bytes, ProtReadWrite, MapPrivateAnonymousFixed | MapHugePool, -1, 0) == (byte*)-1
             ? Marshal.GetLastSystemError() : 0;
     }
@@ -159,6 +188,7 @@ internal static unsafe class OsMemory
     internal static int CommitAgain(byte* address, nuint bytes)
     {
         if (!IsReal) return NotSupported;
+        if (MemoryFaults.RefuseRequest()) return OutOfMemory;
         return Map(address, bytes, ProtReadWrite, MapPrivateAnonymousFixed | MapNoReserve, -1, 0) == (byte*)-1
             ? Marshal.GetLastSystemError() : 0;
     }
@@ -197,10 +227,13 @@ internal static unsafe class OsMemory
         if (!IsReal)
         {
             NativeMemory.Free(((void**)address)[-1]);
+            MemoryFaults.NoteReservation(-1);
             return 0;
         }
 
-        return Unmap(address, bytes) == 0 ? 0 : Marshal.GetLastSystemError();
+        if (Unmap(address, bytes) != 0) return Marshal.GetLastSystemError();
+        MemoryFaults.NoteReservation(-1);
+        return 0;
     }
 
     // Zeroed by the C runtime, which for large blocks hands out pages that the system has not backed yet. The address

@@ -8,7 +8,7 @@ namespace PerfCache.Tests.Judges;
 /// Goal: linux-6 predicts a real kernel's page cache. Method: replay each trace of the kernel judge at each size and
 /// compare the miss ratio, every single access, and the pages that are resident at the end.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 public sealed class KernelOracleTests
 {
     private const double MissRatioPointsMax = 0.2;

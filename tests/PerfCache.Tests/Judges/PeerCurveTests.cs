@@ -10,7 +10,7 @@ namespace PerfCache.Tests.Judges;
 /// Goal: the exact LRU curve counts to the miss what another simulator counts, and samples are near it on a real trace.
 /// Method: every LRU row of the judge, all sizes of a trace from one pass.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 public sealed class PeerCurveTests
 {
     private static readonly string[] s_counts = ["traces", "libcachesim-missratios.csv"];

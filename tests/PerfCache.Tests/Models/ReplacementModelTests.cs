@@ -11,7 +11,7 @@ namespace PerfCache.Tests.Models;
 /// Goal: each rule on the real cache does what its text says. Method: the real thing and a naive twin get the same
 /// seeded requests, repetitions and removals; after each, verdict, lists and counts must agree and every invariant hold.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 public sealed partial class ReplacementModelTests
 {
     private MemoryMeter _meter = null!;

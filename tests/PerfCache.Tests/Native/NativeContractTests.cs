@@ -2,6 +2,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using PerfCache.Frames;
+using PerfCache.Index;
 using PerfCache.Native;
 using PerfCache.Tests.Repository;
 
@@ -24,6 +26,7 @@ internal sealed class NativeContractTests
         ["pc_object_info"] = typeof(AbiObjectInfo),
         ["pc_lease"] = typeof(AbiLease),
         ["pc_write_lease"] = typeof(AbiLease),
+        ["pc_view"] = typeof(AbiView),
         ["pc_pool_options"] = typeof(AbiPoolOptions),
         ["pc_pool_info"] = typeof(AbiPoolInfo),
         ["pc_ring_options"] = typeof(AbiRingOptions),
@@ -80,7 +83,7 @@ internal sealed class NativeContractTests
     public void TheHeaderAssertsTheSameSizesAndOffsets()
     {
         MatchCollection asserts = Regex.Matches(
-            s_header, @"sizeof\((pc_\w+)\) == (\d+) && offsetof\(pc_\w+, (\w+)\) == (\d+)");
+            s_header, @"sizeof\((pc_(?!view_head)\w+)\) == (\d+) && offsetof\(pc_\w+, (\w+)\) == (\d+)");
         Assert.That(asserts.Select(match => match.Groups[1].Value), Is.EquivalentTo(s_structs.Keys));
         foreach (Match match in asserts)
         {
@@ -115,6 +118,33 @@ internal sealed class NativeContractTests
             string mine = Regex.Match(general, $@"Version{part} = (\d+);").Groups[1].Value;
             Assert.That(s_header, Does.Contain($"PC_VERSION_{part.ToUpperInvariant()} {mine}\n"));
         }
+    });
+
+    /// <summary>What the header's own path of a hit takes for granted is what the cache's memory looks like.</summary>
+    [Test]
+    public void TheViewsOfTheHeaderKnowTheLayoutOfTheCache() => Assert.Multiple(() =>
+    {
+        Dictionary<string, long> inHeader = Regex.Matches(s_header, @"PC_VIEW_(\w+) = (\d+)").ToDictionary(
+            match => match.Groups[1].Value, match => long.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture));
+        Assert.That(inHeader, Is.EquivalentTo(new Dictionary<string, long>
+        {
+            ["LAYOUT"] = AbiViewLayout.Version,
+            ["SLOT_BITS"] = AbiViewLayout.SlotBits,
+            ["FRAME_SHIFT"] = AbiViewLayout.FrameShift,
+            ["FRAME_TAG"] = AbiViewLayout.FrameTag,
+            ["PINS_SHIFT"] = AbiViewLayout.PinsShift,
+            ["OBJECT_SHIFT"] = AbiViewLayout.ObjectShift,
+        }));
+        Assert.That(AbiViewLayout.SlotBits, Is.EqualTo(IndexBlocks.SlotBits));
+        Assert.That(
+            SlotEntry.ForFrame(new FrameId(5)).Packed,
+            Is.EqualTo((5u << AbiViewLayout.FrameShift) | AbiViewLayout.FrameTag));
+        Assert.That(FrameState.OnePin, Is.EqualTo(1UL << AbiViewLayout.PinsShift));
+        Assert.That(new PageKey(new ObjectId(3), 7).Packed, Is.EqualTo((3UL << AbiViewLayout.ObjectShift) | 7));
+        Assert.That(Marshal.SizeOf<FrameHead>(), Is.EqualTo(AbiViewLayout.HeadBytes));
+        Assert.That((int)Marshal.OffsetOf<FrameHead>(nameof(FrameHead.Key)), Is.Zero);
+        Assert.That((int)Marshal.OffsetOf<FrameHead>(nameof(FrameHead.Word)), Is.EqualTo(8));
+        Assert.That(s_header, Does.Contain("sizeof(pc_view_head) == 16 && offsetof(pc_view_head, word) == 8"));
     });
 
     private static uint Number(Group digits) => uint.Parse(digits.ValueSpan, CultureInfo.InvariantCulture);

@@ -85,6 +85,49 @@ internal sealed class ProtocolFuzzTests
         }
     }
 
+    /// <summary>Run by name, for PERFCACHE_FUZZ_INPUTS commands (10,000,000 by default):
+    /// <c>dotnet test tests/PerfCache.Tests -c Release --filter FullyQualifiedName~ProtocolFuzzTests.TenMillion</c>.
+    /// A third is as the grammar has it, a third damaged, a third raw bytes.</summary>
+    [Test]
+    [Explicit("minutes: the number is PERFCACHE_FUZZ_INPUTS")]
+    [Category("Stress")]
+    public void TenMillionCommandsAreSurvived()
+    {
+        int inputs = FuzzInputs.Count;
+        const int Each = 300;
+        Parallel.For(0, (inputs + Each - 1) / Each, conversation =>
+        {
+            Random random = new(705 + conversation);
+            SessionTalk talk = new();
+            try
+            {
+                for (int i = 0; i < Each; i++)
+                {
+                    byte[] command = Encoding.Latin1.GetBytes(CommandMaker.Any(random));
+                    if (random.Next(3) == 0)
+                    {
+                        for (int change = 1 + random.Next(3); change > 0; change--)
+                            command[random.Next(command.Length)] = (byte)random.Next(256);
+                    }
+                    else if (random.Next(2) == 0)
+                    {
+                        random.NextBytes(command);
+                    }
+
+                    talk.Say(command);
+                    if (talk.KeptBytesMax >= 70 * 1024) Assert.Fail($"conversation {conversation} keeps {talk.KeptBytesMax}");
+                    if (!talk.IsClosed) continue;
+                    talk.Dispose();
+                    talk = new SessionTalk();
+                }
+            }
+            finally
+            {
+                talk.Dispose();
+            }
+        });
+    }
+
     [Test]
     public void ATruncatedConversationWaits()
     {

@@ -89,6 +89,7 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void AMigrationThatOverlooksLeasesIsCaught() => RunUntilViolation<NoPinsBeforeMove>(hasNodes: true);
 
+    [Test, CancelAfter(120_000)]
     public void AWaiterThatGivesUpAndKeepsItsPinIsCaught()
     {
         // A frame that stays pinned is never reused, so nobody reads a wrong byte. The other runs end with a Dispose that

@@ -9,7 +9,7 @@ namespace PerfCache.Tests.Models.Stepwise;
 /// Goal: the rings' protocol is right, and each of its orderings is needed. Method: every interleaving of each scenario
 /// on a weakly ordered machine, whole and with one thing taken out.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class FlipRingTests
 {
     [Test]

@@ -10,7 +10,7 @@ namespace PerfCache.Tests.Models.Stepwise;
 /// Goal: the protocol of lock-free hits is right, each of its orderings is needed, and we know which are not.
 /// Method: every interleaving of each scenario, whole and with one thing taken out.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class PageHitTests
 {
     [Test]

@@ -22,7 +22,7 @@ internal enum PageMoveScenario
 /// step of the protocol is needed or known not to be. Method: every interleaving of each scenario on weakly ordered
 /// machines, whole and with one thing taken out.
 /// </summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class PageMoveTests
 {
     [Test]

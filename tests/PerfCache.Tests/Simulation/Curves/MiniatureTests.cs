@@ -6,7 +6,7 @@ using PerfCache.Simulation.Traces;
 namespace PerfCache.Tests.Simulation.Curves;
 
 /// <summary>Goal: miniature caches stand for the caches that they are made from.</summary>
-[TestFixture]
+[TestFixture, Parallelizable(ParallelScope.Self)]
 public sealed class MiniatureTests
 {
     private const string Zipf = "zipf:objects=100000,alpha=0.9,requests=1000000,seed=1";

@@ -61,7 +61,9 @@ public sealed class LiveReplayTests : FolderFixture
     [TestCase("scanhot:hot=1000,alpha=0.5,scanshare=0.4,requests=60000,seed=6")]
     [TestCase("shift:objects=3000,period=20000,requests=100000,seed=7")]
     public void OneThreadThatReclaimsForItselfCountsWhatTheReplayCounts(string generator) =>
-        AssertEqualCounts(TraceSource.Parse(generator, new TraceOptions()), Options(Policies, "8,33,500,2000"));
+        AssertEqualCounts(
+            TraceSource.Parse(generator, new TraceOptions()),
+            Options(Policies, TestScale.Of("8,33,500,2000", "8,500")) with { Limit = TestScale.Of(long.MaxValue, 30_000) });
 
     [Test]
     public void SizesInPercentAndTracesThatAreReadOnceCountTheSame([Values] bool canReopen, [Values] bool hasFiles)
@@ -95,7 +97,7 @@ public sealed class LiveReplayTests : FolderFixture
         string path = JudgeFiles.Require("traces", trace);
         AssertEqualCounts(
             TraceSource.Parse(path, new TraceOptions { Format = format ?? TraceFormats.Auto }),
-            Options("linux-6,linux-3.15,fifo,clock,sieve,s3fifo", "100,3000") with { Limit = 150_000 });
+            Options("linux-6,linux-3.15,fifo,clock,sieve,s3fifo", "100,3000") with { Limit = TestScale.Of(150_000, 30_000) });
     }
 
     [Test]
@@ -108,7 +110,7 @@ public sealed class LiveReplayTests : FolderFixture
             string path = JudgeFiles.Require("kernel-oracle", "traces", rowsOfTrace.Key + ".txt.gz");
             string frames = string.Join(',', rowsOfTrace.Select(row => row["cache_pages"]));
             AssertEqualCounts(
-                TraceSource.Parse(path, new TraceOptions()), Options(policy, frames) with { Limit = 50_000 });
+                TraceSource.Parse(path, new TraceOptions()), Options(policy, frames) with { Limit = TestScale.Of(50_000, 15_000) });
         }
     }
 
@@ -116,14 +118,16 @@ public sealed class LiveReplayTests : FolderFixture
     public void SeveralThreadsServeEveryRequestOnceAndTheRightBytes(
         [Values("linux-6", "linux-3.15", "fifo", "clock", "sieve", "s3fifo")] string policy, [Values] bool background)
     {
-        ITraceSource source = TraceSource.Parse("zipf:objects=20000,alpha=0.9,requests=400000,seed=8", new TraceOptions());
+        int requests = TestScale.Of(400_000, 80_000);
+        ITraceSource source = TraceSource.Parse(
+            $"zipf:objects=20000,alpha=0.9,requests={requests},seed=8", new TraceOptions());
         ReplayOptions options = Options(policy, "100,2000");
         LiveOptions live = new() { Threads = 4, BackgroundReclaim = background, Verify = true, Touch = PageTouch.All };
         IReadOnlyList<ReplayResult> alone = LiveReplay.Run(source, options, s_alone, progress: null, default);
         IReadOnlyList<ReplayResult> results = LiveReplay.Run(source, options, live, progress: null, default);
         foreach ((ReplayResult result, ReplayResult single) in results.Zip(alone))
         {
-            Assert.That(result.Requests, Is.EqualTo(400_000));
+            Assert.That(result.Requests, Is.EqualTo(requests));
             Assert.That(result.CompulsoryMisses, Is.EqualTo(single.CompulsoryMisses));
             // Their order differs a little, so the misses do.
             Assert.That(result.MissRatio, Is.EqualTo(single.MissRatio).Within(0.03));

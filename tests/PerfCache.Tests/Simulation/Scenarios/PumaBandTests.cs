@@ -13,9 +13,10 @@ namespace PerfCache.Tests.Simulation.Scenarios;
 public sealed class PumaBandTests
 {
     private static readonly ScenarioRun s_run = new(null, default);
+    private static readonly ulong[] s_seeds = TestScale.Few([1ul, 2ul, 3ul], 1);
 
     [Test]
-    public void A_block_from_a_balloon_is_15_to_30_times_slower_and_from_lent_pages_at_most_2_9([Values(1u, 2u, 3u)] ulong seed)
+    public void A_block_from_a_balloon_is_15_to_30_times_slower_and_from_lent_pages_at_most_2_9([ValueSource(nameof(s_seeds))] ulong seed)
     {
         List<MallocOutcome> outcomes = MallocScenario.Run(Options(seed, 16), s_run).Outcomes;
         MallocOutcome One(string name) => outcomes.Single(one => one.Name == name);
@@ -38,7 +39,7 @@ public sealed class PumaBandTests
     }
 
     [Test]
-    public void A_lender_that_resumes_has_its_cache_back_in_time_if_lent_pages_stay_inactive([Values(1u, 2u, 3u)] ulong seed)
+    public void A_lender_that_resumes_has_its_cache_back_in_time_if_lent_pages_stay_inactive([ValueSource(nameof(s_seeds))] ulong seed)
     {
         List<LenderResumesOutcome> outcomes = LenderResumesScenario.Run(Options(seed, 64), s_run).Outcomes;
         (LenderResumesOutcome alone, LenderResumesOutcome inactive, LenderResumesOutcome integrated) =
@@ -52,7 +53,7 @@ public sealed class PumaBandTests
     }
 
     [Test]
-    public void A_borrower_that_resumes_gets_the_idle_memory_if_deactivation_is_forced([Values(1u, 2u, 3u)] ulong seed)
+    public void A_borrower_that_resumes_gets_the_idle_memory_if_deactivation_is_forced([ValueSource(nameof(s_seeds))] ulong seed)
     {
         List<BorrowerResumesOutcome> outcomes = BorrowerResumesScenario.Run(Options(seed, 32), s_run).Outcomes;
         Assert.That(outcomes[0].LentShare, Is.LessThanOrEqualTo(0.55), "not forced");
@@ -64,7 +65,7 @@ public sealed class PumaBandTests
     }
 
     [Test]
-    public void A_lender_beside_a_busy_borrower_keeps_its_speed_with_both_detectors([Values(1u, 2u, 3u)] ulong seed)
+    public void A_lender_beside_a_busy_borrower_keeps_its_speed_with_both_detectors([ValueSource(nameof(s_seeds))] ulong seed)
     {
         List<ConcurrentOutcome> outcomes = ConcurrentScenario.Run(Options(seed, 32), s_run, withUniform: false).Outcomes;
         ConcurrentOutcome One(string name) => outcomes.Single(one => one.Name == name);

@@ -50,6 +50,35 @@ internal sealed class TraceFuzzTests
                 ReadsOrSays(Damage(valid, random), new TraceOptions { Format = "text" }, round);
     }
 
+    /// <summary>Run by name, for PERFCACHE_FUZZ_INPUTS (10,000,000 by default):
+    /// <c>dotnet test tests/PerfCache.Tests -c Release --filter FullyQualifiedName~TraceFuzzTests.TenMillion</c>.</summary>
+    [Test]
+    [Explicit("an hour: the number is PERFCACHE_FUZZ_INPUTS")]
+    [Category("Stress")]
+    public void TenMillionDamagedTracesReadOrSayWhatIsWrong()
+    {
+        int inputs = FuzzInputs.Count;
+        (string Name, byte[] Valid)[] samples = [.. SampleTraces.Names.Select(name => (name, SampleTraces.Bytes(name)))];
+        byte[] plain = SampleTraces.Bytes("text/files");
+        byte[][] compressed = [TraceBytes.Gzip(plain), TraceBytes.Zstd(plain)];
+        int[] read = new int[Environment.ProcessorCount];
+        Parallel.For(0, read.Length, thread =>
+        {
+            Random random = new(Seed + thread);
+            for (int round = thread; round < inputs; round += read.Length)
+            {
+                (string name, byte[] valid) = samples[random.Next(samples.Length)];
+                TraceOptions options = SampleTraces.Options(name, bufferBytes: random.Next(1, 200));
+                int how = random.Next(20);
+                if (how < 4) options = new TraceOptions();
+                if (how == 4) (valid, options) = (compressed[random.Next(2)], new TraceOptions { Format = "text" });
+                if (ReadsOrSays(Damage(valid, random), options, round)) read[thread]++;
+            }
+        });
+        TestContext.Out.WriteLine($"{inputs} inputs, {read.Sum()} of them read");
+        Assert.That(read.Sum(), Is.InRange(inputs / 100, inputs * 99 / 100));
+    }
+
     private static bool ReadsOrSays(byte[] bytes, TraceOptions options, int round)
     {
         try

@@ -12,14 +12,14 @@ namespace PerfCache.Tests.Simulation.Scenarios.Flipping;
 [Parallelizable(ParallelScope.Children)]
 public sealed class FlipStoryTests
 {
-    private static readonly object[][] s_everySeedBothModels =
+    private static readonly object[][] s_everySeedBothModels = TestScale.Few<object[]>(
     [
-        [PlacementModel.Heap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul],
-        [PlacementModel.Swap, 1ul], [PlacementModel.Swap, 2ul], [PlacementModel.Swap, 3ul],
-    ];
+        [PlacementModel.Heap, 1ul], [PlacementModel.Swap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul],
+        [PlacementModel.Swap, 2ul], [PlacementModel.Swap, 3ul],
+    ], 2);
 
-    private static readonly object[][] s_everySeed =
-        [[PlacementModel.Heap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul], [PlacementModel.Swap, 1ul]];
+    private static readonly object[][] s_everySeed = TestScale.Few<object[]>(
+        [[PlacementModel.Heap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul], [PlacementModel.Swap, 1ul]], 1);
 
     [TestCaseSource(nameof(s_everySeedBothModels))]
     public void Naive_flipping_makes_a_fifth_of_the_guest_remote_and_slows_its_work(PlacementModel placement, ulong seed)
