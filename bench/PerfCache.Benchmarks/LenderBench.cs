@@ -17,7 +17,8 @@ internal static class LenderBench
     private static readonly int[] s_depths = [1, 16, 64];
 
     private const string Usage =
-        "lender [--pairs N] [--millis N] [--value BYTES] [--spin-us N] [--idle N]: needs memcached in the path";
+        "lender [--transport tcp|unix] [--verb get|set] [--depth N] [--pairs N] [--millis N] [--value BYTES] "
+        + "[--spin-us N] [--idle N]: needs memcached in the path";
 
     public static int Run(string[] args, TextWriter output, TextWriter error)
     {
@@ -26,7 +27,11 @@ internal static class LenderBench
         int valueBytes = Option(args, "--value", 4096);
         int spin = Option(args, "--spin-us", 0);
         int idle = Option(args, "--idle", 0);
-        if (pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
+        string[] transports = Choice(args, "--transport", ["tcp", "unix"]);
+        string[] verbs = Choice(args, "--verb", ["get", "set"]);
+        int only = Option(args, "--depth", 0);
+        int[] depths = only == 0 ? s_depths : [only];
+        if (transports.Length == 0 || verbs.Length == 0 || only is < 0 or > 1024 || pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
         {
             error.WriteLine(Usage);
             return 2;
@@ -40,16 +45,16 @@ internal static class LenderBench
                 $"{valueBytes} bytes, {Keys} keys, 1 connection{(idle > 0 ? $", {idle} idle ones" : "")}, "
                 + $"median of {pairs} pairs of {millis} ms, lender spins {spin} us");
             output.WriteLine("transport  verb  depth  memcached/s  lender/s  ratio   p99 us  p99 us  ratio");
-            foreach (string transport in new[] { "tcp", "unix" })
+            foreach (string transport in transports)
             {
                 using Peer memcached = Peer.Memcached(transport, folder);
                 using Peer lender = Peer.Lender(transport, folder, spin);
                 using IdleConnections idlers = new(idle, memcached.EndPoint, lender.EndPoint);
                 Warm(memcached, valueBytes);
                 Warm(lender, valueBytes);
-                foreach (string verb in new[] { "get", "set" })
+                foreach (string verb in verbs)
                 {
-                    foreach (int depth in s_depths)
+                    foreach (int depth in depths)
                     {
                         double ratio = Cell(output, memcached, lender, transport, verb, depth, pairs, millis, valueBytes);
                         if (depth > 1) deep.Add(ratio);
@@ -57,6 +62,7 @@ internal static class LenderBench
                 }
             }
 
+            if (deep.Count == 0) return 0;
             double mean = Math.Exp(deep.Average(Math.Log));
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"geometric mean of depths 16 and 64: {mean:F2}"));
             return 0;
@@ -120,6 +126,13 @@ internal static class LenderBench
     {
         double[] sorted = [.. values.Order()];
         return sorted[sorted.Length / 2];
+    }
+
+    // All of them, the one that was asked for, or nothing where it is none of them.
+    private static string[] Choice(string[] args, string name, string[] all)
+    {
+        int at = Array.IndexOf(args, name);
+        return at < 0 ? all : [.. all.Where(one => at + 1 < args.Length && args[at + 1] == one)];
     }
 
     private static int Option(string[] args, string name, int otherwise)
