@@ -334,7 +334,8 @@ internal sealed class LendingTests : FolderFixture
         for (int i = 0; i < items; i++)
         {
             if (store.Items.Get(Encoding.ASCII.GetBytes($"key-{i}"), 1, buffer, out _) != ItemRead.Hit) continue;
-            Assert.That(buffer, Has.All.EqualTo((byte)(1 + (i % 200))));
+            // Not by a constraint for every byte: 30 million of them took six seconds.
+            if (buffer.AsSpan().IndexOfAnyExcept((byte)(1 + (i % 200))) >= 0) Assert.Fail($"item {i} has other bytes");
             hits++;
         }
 
