@@ -104,16 +104,15 @@ internal sealed partial class ItemShard<TRule>
             _space.Resize(row, value.Length);
         }
 
-        uint checksum = 0;
+        head.Checksum = Crc32C.Compute(value);
         ValuePieces pieces = _space.PiecesOf(ref head);
         while (pieces.Next(out Span<byte> piece))
         {
             _space.AllFrames.MarkWritten(pieces.Frame);
-            checksum = Crc32C.Copy(checksum, value[..piece.Length], piece);
+            value[..piece.Length].CopyTo(piece);
             value = value[piece.Length..];
         }
 
-        head.Checksum = checksum;
         cas = write.NewCas != 0 ? write.NewCas : _cas += _casStep;
         head.Cas = cas;
         head.Flags = write.Flags;

@@ -47,31 +47,6 @@ public sealed class Crc32CTests
     }
 
     [Test]
-    public void ACopyIsTheSourceAndHasItsChecksum()
-    {
-        byte[] bytes = new byte[13_000];
-        TestSeed.Random(33).NextBytes(bytes);
-        byte[] copy = new byte[bytes.Length + 2];
-        int[] lengths =
-            [.. Enumerable.Range(0, 600), .. Enumerable.Range(4070, 40), .. Enumerable.Range(8150, 20), 12_240, 12_900];
-        foreach (int length in lengths)
-        {
-            ReadOnlySpan<byte> some = bytes.AsSpan(length % 9, length);
-            uint expected = Crc32C.Append(77, some);
-            foreach (bool byLanes in (bool[])[false, true])
-            {
-                copy.AsSpan().Fill(0xA5);
-                uint crc = byLanes
-                    ? Crc32C.CopyBy<PlainCrc32CSteps>(77, some, copy.AsSpan(1, length))
-                    : Crc32C.Copy(77, some, copy.AsSpan(1));
-                Assert.That(crc, Is.EqualTo(expected), $"length {length}");
-                Assert.That(copy.AsSpan(1, length).SequenceEqual(some), Is.True, $"length {length}");
-                Assert.That((copy[0], copy[1 + length]), Is.EqualTo(((byte)0xA5, (byte)0xA5)), "nothing beside it");
-            }
-        }
-    }
-
-    [Test]
     public void AppendingPartsIsTheSameAsTheWhole()
     {
         Random random = TestSeed.Random(32);
