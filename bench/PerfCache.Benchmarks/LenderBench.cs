@@ -17,7 +17,8 @@ internal static class LenderBench
     private static readonly int[] s_depths = [1, 16, 64];
 
     private const string Usage =
-        "lender [--pairs N] [--millis N] [--value BYTES] [--spin-us N] [--idle N]: needs memcached in the path";
+        "lender [--transport tcp|unix] [--verb get|set] [--depth N] [--pairs N] [--millis N] [--value BYTES] "
+        + "[--spin-us N] [--idle N] [--against HOST:PORT]: needs memcached in the path, or a server to compare with";
 
     public static int Run(string[] args, TextWriter output, TextWriter error)
     {
@@ -26,7 +27,14 @@ internal static class LenderBench
         int valueBytes = Option(args, "--value", 4096);
         int spin = Option(args, "--spin-us", 0);
         int idle = Option(args, "--idle", 0);
-        if (pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
+        int at = Array.IndexOf(args, "--against");
+        IPEndPoint? rival = null;
+        bool isRival = at < 0 || (at + 1 < args.Length && IPEndPoint.TryParse(args[at + 1], out rival));
+        string[] transports = Choice(args, "--transport", ["tcp", "unix"]);
+        string[] verbs = Choice(args, "--verb", ["get", "set"]);
+        int only = Option(args, "--depth", 0);
+        int[] depths = only == 0 ? s_depths : [only];
+        if (!isRival || transports.Length == 0 || verbs.Length == 0 || only is < 0 or > 1024 || pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
         {
             error.WriteLine(Usage);
             return 2;
@@ -37,19 +45,19 @@ internal static class LenderBench
         {
             List<double> deep = [];
             output.WriteLine(
-                $"{valueBytes} bytes, {Keys} keys, 1 connection{(idle > 0 ? $", {idle} idle ones" : "")}, "
+                $"{valueBytes} bytes, {Keys} keys, 1 connection{(idle > 0 ? $", {idle} mostly idle ones" : "")}, "
                 + $"median of {pairs} pairs of {millis} ms, lender spins {spin} us");
-            output.WriteLine("transport  verb  depth  memcached/s  lender/s  ratio   p99 us  p99 us  ratio");
-            foreach (string transport in new[] { "tcp", "unix" })
+            output.WriteLine($"transport  verb  depth  {(rival is null ? "memcached" : "    rival")}/s  lender/s  ratio   p99 us  p99 us  ratio");
+            foreach (string transport in transports)
             {
-                using Peer memcached = Peer.Memcached(transport, folder);
+                using Peer memcached = rival is null ? Peer.Memcached(transport, folder) : Peer.Running(rival);
                 using Peer lender = Peer.Lender(transport, folder, spin);
                 using IdleConnections idlers = new(idle, memcached.EndPoint, lender.EndPoint);
                 Warm(memcached, valueBytes);
                 Warm(lender, valueBytes);
-                foreach (string verb in new[] { "get", "set" })
+                foreach (string verb in verbs)
                 {
-                    foreach (int depth in s_depths)
+                    foreach (int depth in depths)
                     {
                         double ratio = Cell(output, memcached, lender, transport, verb, depth, pairs, millis, valueBytes);
                         if (depth > 1) deep.Add(ratio);
@@ -57,6 +65,7 @@ internal static class LenderBench
                 }
             }
 
+            if (deep.Count == 0) return 0;
             double mean = Math.Exp(deep.Average(Math.Log));
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"geometric mean of depths 16 and 64: {mean:F2}"));
             return 0;
@@ -122,6 +131,13 @@ internal static class LenderBench
         return sorted[sorted.Length / 2];
     }
 
+    // All of them, the one that was asked for, or nothing where it is none of them.
+    private static string[] Choice(string[] args, string name, string[] all)
+    {
+        int at = Array.IndexOf(args, name);
+        return at < 0 ? all : [.. all.Where(one => at + 1 < args.Length && args[at + 1] == one)];
+    }
+
     private static int Option(string[] args, string name, int otherwise)
     {
         int at = Array.IndexOf(args, name);
@@ -129,28 +145,58 @@ internal static class LenderBench
         return at + 1 < args.Length && int.TryParse(args[at + 1], CultureInfo.InvariantCulture, out int value) ? value : -1;
     }
 
+    /// <summary>
+    /// Connections to each server that say something once a second, one after another: idle for nearly all of the time,
+    /// and yet each of them is one that a server must not forget or walk through.
+    /// </summary>
     private sealed class IdleConnections : IDisposable
     {
         private readonly List<Socket> _sockets = [];
+        private readonly Thread _thread;
+        private volatile bool _stops;
 
         public IdleConnections(int count, params EndPoint[] peers)
         {
-            foreach (EndPoint peer in peers)
+            // In turns, so that both servers are spoken to at any time.
+            for (int i = 0; i < count; i++)
             {
-                for (int i = 0; i < count; i++) _sockets.Add(LenderLoad.Connect(peer));
+                foreach (EndPoint peer in peers) _sockets.Add(LenderLoad.Connect(peer));
             }
+
+            _thread = new Thread(Speak) { IsBackground = true };
+            if (count > 0) _thread.Start();
         }
 
         public void Dispose()
         {
+            _stops = true;
+            if (_sockets.Count > 0) _thread.Join();
             foreach (Socket socket in _sockets) socket.Dispose();
+        }
+
+        private void Speak()
+        {
+            const int RoundsASecond = 50;
+            byte[] answer = new byte[64];
+            int each = (_sockets.Count + RoundsASecond - 1) / RoundsASecond;
+            for (int next = 0; !_stops; next += each)
+            {
+                for (int i = 0; i < each; i++)
+                {
+                    Socket socket = _sockets[(next + i) % _sockets.Count];
+                    socket.Send("mn\r\n"u8);
+                    _ = socket.Receive(answer);
+                }
+
+                Thread.Sleep(1000 / RoundsASecond);
+            }
         }
     }
 
     /// <summary>A server in a process of its own.</summary>
     private sealed class Peer : IDisposable
     {
-        private readonly Process _process;
+        private readonly Process? _process;
 
         private Peer(string program, IEnumerable<string> arguments, EndPoint endPoint)
         {
@@ -165,13 +211,18 @@ internal static class LenderBench
             Await();
         }
 
+        private Peer(EndPoint endPoint) => EndPoint = endPoint;
+
         public EndPoint EndPoint { get; }
+
+        /// <summary>One that somebody else has started.</summary>
+        public static Peer Running(EndPoint endPoint) => new(endPoint);
 
         public static Peer Memcached(string transport, string folder)
         {
             (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "memcached"));
             string[] user = Environment.UserName == "root" ? ["-u", "root"] : [];
-            return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", .. user, .. address], endPoint);
+            return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", "-c", "4096", .. user, .. address], endPoint);
         }
 
         public static Peer Lender(string transport, string folder, int spin)
@@ -180,16 +231,16 @@ internal static class LenderBench
             string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
             return new Peer(
                 "dotnet",
-                [program, "lend", "-m", "1024", "-t", "1", "--ignore-pressure", "--spin-us",
+                [program, "lend", "-m", "1024", "-t", "1", "-c", "4096", "--ignore-pressure", "--spin-us",
                     spin.ToString(CultureInfo.InvariantCulture), .. address],
                 endPoint);
         }
 
         public void Dispose()
         {
-            _process.Kill();
-            _process.WaitForExit();
-            _process.Dispose();
+            _process?.Kill();
+            _process?.WaitForExit();
+            _process?.Dispose();
         }
 
         private static (EndPoint, string[]) Address(string transport, string path)
@@ -212,7 +263,7 @@ internal static class LenderBench
                     using Socket socket = LenderLoad.Connect(EndPoint);
                     return;
                 }
-                catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(20) && !_process.HasExited)
+                catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(20) && !_process!.HasExited)
                 {
                     Thread.Sleep(20);
                 }

@@ -12,6 +12,7 @@ namespace PerfCache.Benchmarks;
 /// </summary>
 internal sealed class LenderLoad : IDisposable
 {
+    private const int FillDepth = 16;
     private const int LatencySamplesMax = 1 << 20;
 
     private readonly Socket _socket;
@@ -35,10 +36,11 @@ internal sealed class LenderLoad : IDisposable
         for (int key = 0; key < keys; key++)
             stores[key] = [.. Encoding.ASCII.GetBytes($"ms key-{key:D8} {valueBytes}\r\n"), .. value, .. "\r\n"u8];
         _incoming = new byte[256 * 1024];
-        foreach (byte[] store in stores)
+        for (int key = 0; key < keys; key += FillDepth)
         {
-            _socket.Send(store);
-            if (_socket.Receive(_incoming) != 4) throw new IOException("a store was not answered with HD");
+            int count = Math.Min(FillDepth, keys - key);
+            for (int i = 0; i < count; i++) _socket.Send(stores[key + i]);
+            for (int answered = 0; answered < 4 * count;) answered += Answered(4 * count - answered);
         }
 
         _requests = reads
@@ -105,6 +107,14 @@ internal sealed class LenderLoad : IDisposable
     }
 
     public void Dispose() => _socket.Dispose();
+
+    private int Answered(int bytes)
+    {
+        int received = _socket.Receive(_incoming.AsSpan(0, bytes));
+        if (received == 0 || _incoming.AsSpan(0, received).IndexOfAnyExcept("HD\r\n"u8) >= 0)
+            throw new IOException("a store was not answered with HD");
+        return received;
+    }
 
     private void Send(int count, ref long sent)
     {

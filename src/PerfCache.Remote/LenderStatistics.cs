@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Items;
+using PerfCache.Policies.Puma;
 using PerfCache.Remote.Lending;
 
 namespace PerfCache.Remote;
@@ -50,7 +51,7 @@ public sealed record LenderStatistics
     public TimeSpan? SuspendedFor { get; init; }
 
     /// <summary>Why it is suspended, or was last.</summary>
-    public LendingSignal Reason { get; init; }
+    public PumaCause Reason { get; init; }
 
     /// <summary>Bytes received.</summary>
     public long BytesRead { get; init; }

@@ -26,6 +26,10 @@ public readonly record struct ActivitySignals(
 /// sign: <see cref="ActivitySignals.LowScans"/> does not count it.
 /// </para>
 /// <para>
+/// A real system has more signs than the lists of its cache: tasks that wait, limits that are reached. Whoever reads them
+/// says so (<see cref="Note"/>), and they suspend for the same time.
+/// </para>
+/// <para>
 /// A flaw that we found in simulation: #2 does not ask who caused the reclaim. A lender that stops with more active than
 /// inactive pages is set off by each put of its borrower. <see cref="DetectorOptions.IsIdleAware"/> is the cure.
 /// </para>
@@ -61,6 +65,18 @@ public sealed class ActivityDetector
     /// suspended.</summary>
     public long ResumeAtTicks { get; private set; } = long.MaxValue;
 
+    /// <summary>When the suspension began, or the last one.</summary>
+    public long SuspendedAtTicks { get; private set; }
+
+    /// <summary>The sign that began the suspension, or the last one.</summary>
+    public PumaCause SuspendedBy { get; private set; }
+
+    /// <summary>The last sign.</summary>
+    public PumaCause LastSign { get; private set; }
+
+    /// <summary>How many signs there were.</summary>
+    public long SignCount { get; private set; }
+
     /// <summary>Looks at the signals.</summary>
     /// <returns>True when <see cref="IsSuspended"/> has changed.</returns>
     public bool Observe(in ActivitySignals signals, long nowTicks)
@@ -78,6 +94,14 @@ public sealed class ActivityDetector
             changed |= Suspend(PumaCause.Pressure, (signals.Inactive, signals.Active), nowTicks);
         return changed;
     }
+
+    /// <summary>Takes note of a sign that somebody else has seen.</summary>
+    /// <param name="cause">What it is.</param>
+    /// <param name="evidence">The numbers that it was seen by, for the journal.</param>
+    /// <param name="nowTicks">The time.</param>
+    /// <returns>True when <see cref="IsSuspended"/> has changed.</returns>
+    public bool Note(PumaCause cause, (long First, long Second) evidence, long nowTicks) =>
+        Suspend(cause, evidence, nowTicks);
 
     /// <summary>Resumes lending if its time has come.</summary>
     /// <returns>True when it is resumed now.</returns>
@@ -98,6 +122,9 @@ public sealed class ActivityDetector
         bool changes = !IsSuspended;
         _journal.Add(
             nowTicks, changes ? PumaEventKind.Suspended : PumaEventKind.Rearmed, cause, evidence: evidence);
+        if (changes) (SuspendedBy, SuspendedAtTicks) = (cause, nowTicks);
+        LastSign = cause;
+        SignCount++;
         IsSuspended = true;
         ResumeAtTicks = nowTicks + _suspendTicks;
         return changes;

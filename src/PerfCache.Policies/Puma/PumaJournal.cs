@@ -94,6 +94,15 @@ public enum PumaCause
 
     /// <summary>Answers take too long on average.</summary>
     Average,
+
+    /// <summary>Tasks of the owner wait for memory; only a real system tells.</summary>
+    Stall,
+
+    /// <summary>A control group has reached a limit; only a real system tells.</summary>
+    Limit,
+
+    /// <summary>Less memory is available than is never lent; only a real system tells.</summary>
+    Floor,
 }
 
 /// <summary>One decision, or a run of equal ones close to one another.</summary>
@@ -120,7 +129,7 @@ public readonly record struct PumaEvent(
 public sealed class PumaJournal(long ticksPerSecond, int eventsMax = 200_000)
 {
     private const int KindCount = (int)PumaEventKind.LatencyResumed + 1;
-    private const int CauseCount = (int)PumaCause.Average + 1;
+    private const int CauseCount = (int)PumaCause.Floor + 1;
 
     private readonly List<PumaEvent> _events = [];
     private readonly long[] _totals = new long[KindCount * CauseCount];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Policies.Puma;
 using PerfCache.Remote.Protocol;
 
 namespace PerfCache.Remote.Lending;
@@ -31,7 +32,7 @@ internal sealed class LendingKeeper : IDisposable
         _clock = clock;
         _options = options;
         _governor = new LendingGovernor(options.Governor);
-        if (options.WatchesPressure) _reader = new PressureReader(options.SystemRoot);
+        if (options.WatchesPressure) _reader = new PressureReader(options.SystemRoot, options.Governor.GateFreeShare);
         if (options.LogPath is { } path) _log = new StreamWriter(path, append: true) { AutoFlush = true };
         _thread = new Thread(Run) { IsBackground = true, Name = "lender keeper" };
     }
@@ -40,7 +41,7 @@ internal sealed class LendingKeeper : IDisposable
     internal long Suspensions => Volatile.Read(ref _suspensions);
 
     /// <summary>Why lending is suspended, or was last.</summary>
-    internal LendingSignal Reason => _governor.Reason;
+    internal PumaCause Reason => _governor.Reason;
 
     /// <summary>For how long lending has been suspended.</summary>
     internal TimeSpan? SuspendedFor =>
@@ -114,7 +115,7 @@ internal sealed class LendingKeeper : IDisposable
         bool moved = _logged is null || sample.ActivatingRefaults != _logged.ActivatingRefaults
             || sample.Deactivations != _logged.Deactivations || sample.StallMicros != _logged.StallMicros
             || sample.LimitEvents != _logged.LimitEvents;
-        if (!moved && !decision.Changed && decision.Signal == LendingSignal.None) return;
+        if (!moved && !decision.Changed && decision.Sign == PumaCause.None) return;
         _logged = sample;
         try
         {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
+using PerfCache.Policies.Puma;
 
 namespace PerfCache.Remote.Lending;
 
@@ -9,7 +10,7 @@ namespace PerfCache.Remote.Lending;
 /// <remarks>
 /// A line is written when a decision changes or a counter moved. Columns: time in ticks, available, free and total
 /// bytes, activating refaults, deactivations, stall microseconds, limit events (a dash for what is unknown), then
-/// <c>lent</c> or <c>suspended</c> and the signal.
+/// <c>lent</c> or <c>suspended</c> and the sign.
 /// </remarks>
 public static class LendingLog
 {
@@ -21,16 +22,16 @@ public static class LendingLog
             CultureInfo.InvariantCulture,
             $"{sample.NowTicks} {Text(sample.AvailableBytes)} {Text(sample.FreeBytes)} {Text(sample.TotalBytes)} "
             + $"{Text(sample.ActivatingRefaults)} {Text(sample.Deactivations)} {Text(sample.StallMicros)} "
-            + $"{Text(sample.LimitEvents)} {(decision.IsSuspended ? "suspended" : "lent")} {decision.Signal}");
+            + $"{Text(sample.LimitEvents)} {(decision.IsSuspended ? "suspended" : "lent")} {decision.Sign}");
     }
 
     /// <summary>Reads a line back.</summary>
     /// <exception cref="FormatException">It is none of this log.</exception>
-    public static (PressureSample Sample, bool IsSuspended, LendingSignal Signal) Parse(string line)
+    public static (PressureSample Sample, bool IsSuspended, PumaCause Sign) Parse(string line)
     {
         ArgumentNullException.ThrowIfNull(line);
         string[] words = line.Split(' ');
-        if (words.Length != 10 || !Enum.TryParse(words[9], out LendingSignal signal)
+        if (words.Length != 10 || !Enum.TryParse(words[9], out PumaCause sign)
             || words[8] is not ("suspended" or "lent"))
         {
             throw new FormatException($"not a line of a lending log: '{line}'");
@@ -47,7 +48,7 @@ public static class LendingLog
             StallMicros = Number(words[6]),
             LimitEvents = Number(words[7]),
         };
-        return (sample, words[8] == "suspended", signal);
+        return (sample, words[8] == "suspended", sign);
     }
 
     private static string Text(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "-";

@@ -14,8 +14,9 @@ namespace PerfCache.Remote.Lending;
 /// limits        memory.events            -                       high, max, oom; memory.failcnt in version 1
 /// sizes         memory.max, .current     /proc/meminfo           MemAvailable, MemFree, MemTotal
 /// </code>
-/// Counters of the control group and of the machine are added: pressure on either takes memory from the owner. A kernel
-/// with multi-generation lists counts no deactivations; refaults and stalls then speak alone. Older kernels name the
+/// Counters of the control group and of the machine are added: pressure on either takes memory from the owner. But a
+/// group that is full says nothing of the machine: what the machine's counters grow by while it has plenty free is
+/// somebody else's business and is left out. A kernel with multi-generation lists counts no deactivations; refaults and stalls then speak alone. Older kernels name the
 /// refault counter without its ending.
 /// </remarks>
 internal sealed class PressureReader : IDisposable
@@ -29,11 +30,16 @@ internal sealed class PressureReader : IDisposable
     private readonly CounterFile? _groupStalls;
     private readonly CounterFile? _groupMax;
     private readonly CounterFile? _groupCurrent;
+    private readonly double _gateFreeShare;
+    private GatedCount _machineRefaults;
+    private GatedCount _machineDeactivations;
 
     /// <summary>Opens what there is.</summary>
     /// <param name="root">The folder that has proc and sys.</param>
-    internal PressureReader(string root = "/")
+    /// <param name="gateFreeShare">The machine's counters count while less than this part of its memory is free.</param>
+    internal PressureReader(string root = "/", double gateFreeShare = 0.10)
     {
+        _gateFreeShare = gateFreeShare;
         string proc = Path.Combine(root, "proc");
         _vmstat = CounterFile.TryOpen(Path.Combine(proc, "vmstat"));
         _meminfo = CounterFile.TryOpen(Path.Combine(proc, "meminfo"));
@@ -64,7 +70,7 @@ internal sealed class PressureReader : IDisposable
         {
             List<string> missing = [];
             if (_vmstat is null && _groupStat is null) missing.Add("no refault and deactivation counters");
-            else if (Deactivations is null) missing.Add("no deactivation counter (multi-generation lists)");
+            else if (Deactivations(_vmstat) is null && Deactivations(_groupStat) is null) missing.Add("no deactivation counter (multi-generation lists)");
             if (_stalls is null && _groupStalls is null) missing.Add("no stall times (PSI)");
             if (_groupEvents is null && _groupFailures is null) missing.Add("no events of a control group");
             if (_meminfo is null) missing.Add("no sizes: the floor of free memory is not watched");
@@ -79,6 +85,9 @@ internal sealed class PressureReader : IDisposable
         long? total = Kibibytes("MemTotal"u8);
         long? available = Kibibytes("MemAvailable"u8);
         long? free = Kibibytes("MemFree"u8);
+        bool isTight = free is null || total is null || free < total * _gateFreeShare;
+        _machineRefaults.Take(Refaults(_vmstat), isTight);
+        _machineDeactivations.Take(Deactivations(_vmstat), isTight);
         if (_groupMax?.Single is { } limit && _groupCurrent?.Single is { } used && limit < (total ?? long.MaxValue))
         {
             // What a group may still have counts as free there; file pages that it could drop make up the rest.
@@ -95,8 +104,8 @@ internal sealed class PressureReader : IDisposable
             TotalBytes = total,
             AvailableBytes = available,
             FreeBytes = free,
-            ActivatingRefaults = Sum(Refaults(_vmstat), Refaults(_groupStat)),
-            Deactivations = Deactivations,
+            ActivatingRefaults = Sum(_machineRefaults.Count, Refaults(_groupStat)),
+            Deactivations = Sum(_machineDeactivations.Count, Deactivations(_groupStat)),
             StallMicros = Sum(SomeTotal(_stalls), SomeTotal(_groupStalls)),
             LimitEvents = Sum(
                 Sum(_groupEvents?.Find("high"u8), _groupEvents?.Find("max"u8)),
@@ -115,7 +124,7 @@ internal sealed class PressureReader : IDisposable
         _vmstat, _meminfo, _stalls, _groupStat, _groupEvents, _groupFailures, _groupStalls, _groupMax, _groupCurrent,
     ];
 
-    private long? Deactivations => Sum(_vmstat?.Find("pgdeactivate"u8), _groupStat?.Find("pgdeactivate"u8));
+    private static long? Deactivations(CounterFile? file) => file?.Find("pgdeactivate"u8);
 
     private static long? Refaults(CounterFile? file) =>
         file?.Find("workingset_activate_file"u8) ?? file?.Find("workingset_activate"u8);
@@ -151,5 +160,21 @@ internal sealed class PressureReader : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>A counter that grows only while somebody listens to it.</summary>
+    private struct GatedCount
+    {
+        private long? _seen;
+
+        internal long? Count { get; private set; }
+
+        internal void Take(long? now, bool listens)
+        {
+            if (now is null) return;
+            if (Count is null) Count = now;
+            else if (listens && _seen is { } before) Count += Math.Max(0, now.Value - before);
+            _seen = now;
+        }
     }
 }

@@ -58,8 +58,10 @@ internal sealed partial class EventLoop
     {
         MemcachedSession session = connection.Session;
         int done = 0;
-        // Half of the first piece of a long batch is answered before the rest is looked at.
-        int first = input.Length > 2 * FirstFlushBytes ? FirstFlushBytes : input.Length;
+        // Half of the first piece of a long batch is answered before the rest is looked at; not in the middle of a
+        // command, of which the session has seen more already.
+        bool isCut = input.Length > 2 * FirstFlushBytes && session.WantedBytes <= FirstFlushBytes;
+        int first = isCut ? FirstFlushBytes : input.Length;
         int end = first;
         _reply.FlushAt = FirstFlushBytes;
         while (true)

@@ -116,6 +116,7 @@ internal sealed partial class MemcachedServer : IServerFacts
         add("lender_frames_used", Text(items.UsedFrames));
         add("lender_frames_free", Text(items.FreeFrames));
         add("lender_frames_given_back", Text(items.WithdrawnFrames));
+        add("lender_frames_given_back_total", Text(store.GivenBackFrames));
         add("lender_metadata_bytes", Text(items.MetadataBytes));
         add("lender_items_taken", Text(items.Lost));
         add("lender_checksum_failures", Text(items.ChecksumFailures));

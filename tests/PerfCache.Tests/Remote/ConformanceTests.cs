@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace PerfCache.Tests.Remote;
@@ -82,7 +81,6 @@ internal sealed class ConformanceTests(string kind)
     {
         if (script.Contains("{1048577}", StringComparison.Ordinal)) return;
         using TextPeer peer = _server.Connect();
-        if (peer.Socket.AddressFamily != AddressFamily.Unix) peer.Socket.NoDelay = true;
         Play(peer, script, byteByByte: true);
     }
 

@@ -13,7 +13,8 @@ internal sealed class SessionTalk : IDisposable
     private readonly MemoryMeter _meter = new();
     private readonly ReplyBuffer _reply = new(1024);
     private readonly HeldTime _time = new();
-    private byte[] _waiting = [];
+    private byte[] _input = new byte[1024];
+    private int _length;
 
     internal SessionTalk(int flushAt = int.MaxValue, int itemBytesMax = 64 * 1024)
     {
@@ -50,13 +51,16 @@ internal sealed class SessionTalk : IDisposable
 
     internal byte[] Say(ReadOnlySpan<byte> bytes)
     {
+        // What waits is not copied for every byte that comes alone.
+        if (_length + bytes.Length > _input.Length) Array.Resize(ref _input, Math.Max(2 * _input.Length, _length + bytes.Length));
+        bytes.CopyTo(_input.AsSpan(_length));
+        _length += bytes.Length;
         using MemoryStream answer = new();
-        byte[] input = [.. _waiting, .. bytes];
         int done = 0;
         while (!IsClosed)
         {
             _reply.FlushAt = FlushAt;
-            SessionVerdict verdict = Session.Process(input.AsSpan(done), _reply, out int consumed);
+            SessionVerdict verdict = Session.Process(_input.AsSpan(done, _length - done), _reply, out int consumed);
             done += consumed;
             answer.Write(_reply.Written);
             _reply.Clear();
@@ -64,9 +68,10 @@ internal sealed class SessionTalk : IDisposable
             if (verdict == SessionVerdict.NeedsInput) break;
         }
 
-        _waiting = input[done..];
-        KeptBytesMax = Math.Max(KeptBytesMax, _waiting.Length);
-        return answer.ToArray();
+        if (done > 0) _input.AsSpan(done, _length - done).CopyTo(_input);
+        _length -= done;
+        KeptBytesMax = Math.Max(KeptBytesMax, _length);
+        return answer.Length == 0 ? [] : answer.ToArray();
     }
 
     public void Dispose()

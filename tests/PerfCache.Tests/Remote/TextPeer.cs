@@ -21,6 +21,8 @@ internal sealed class TextPeer : IDisposable
             ReceiveTimeout = 10_000,
             SendTimeout = 10_000,
         };
+        // Or every second small piece waits for the other side's delayed acknowledgement.
+        if (server is IPEndPoint) Socket.NoDelay = true;
         Socket.Connect(server);
     }
 
@@ -55,6 +57,21 @@ internal sealed class TextPeer : IDisposable
         List<string> lines = [];
         while (Line() is { } line && line != "MN") lines.Add(line);
         return lines;
+    }
+
+    /// <summary>As <see cref="Ask"/> for several requests that are under way together.</summary>
+    internal List<List<string>> AskAll(IReadOnlyList<string> requests)
+    {
+        Send(string.Concat(requests.Select(request => request + "mn\r\n")));
+        List<List<string>> answers = [];
+        foreach (string _ in requests)
+        {
+            List<string> lines = [];
+            while (Line() is { } line && line != "MN") lines.Add(line);
+            answers.Add(lines);
+        }
+
+        return answers;
     }
 
     public void Dispose() => Socket.Dispose();
