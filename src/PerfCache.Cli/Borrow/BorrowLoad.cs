@@ -147,8 +147,8 @@ internal sealed class BorrowLoad : IFleetListener, IAsyncDisposable
     private void AwaitPuts(CancellationToken cancellation)
     {
         long begun = Stopwatch.GetTimestamp();
-        while (Servers.Sum(server => server.SendBuffersUsed) > 0 && Stopwatch.GetElapsedTime(begun).TotalSeconds < 5
-            && !cancellation.IsCancellationRequested)
+        while (Volatile.Read(ref Counts.Put) > Volatile.Read(ref Counts.Stored) + Volatile.Read(ref Counts.NotStored)
+            && Stopwatch.GetElapsedTime(begun).TotalSeconds < 5 && !cancellation.IsCancellationRequested)
         {
             Thread.Sleep(1);
         }
