@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Borrow;
 using PerfCache.Cli.Completion;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Lend;
@@ -36,6 +37,7 @@ internal static class CommandLine
         perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
         perfcache completion bash                         a script that makes a shell complete all this
+        perfcache borrow-bench 127.0.0.1:11211            pages put to servers and verified when they come back
         perfcache replay --help                           all options of a command
         """;
 
@@ -62,6 +64,7 @@ internal static class CommandLine
         root.Add(new PumaCommand(context, args));
         root.Add(new LendCommand(context));
         root.Add(new CompletionCommand(context));
+        root.Add(new BorrowBenchCommand(context));
         CommandHelp.Install(root, Name, Examples);
         return root;
     }
