@@ -21,7 +21,7 @@ public enum PutChoice
 /// <param name="IsFiltered">The sequential filter keeps it back.</param>
 /// <param name="HasLender">Some lender takes pages.</param>
 /// <param name="HasRoom">A page of the send pool is free.</param>
-public readonly record struct EvictedPage(
+public readonly record struct LeavingPage(
     bool IsDirty, bool IsPresent, bool LendsItself, bool IsFiltered, bool HasLender, bool HasRoom);
 
 /// <summary>
@@ -34,7 +34,7 @@ public static class BorrowRules
     /// <param name="page">The page.</param>
     /// <param name="strategy">Whether lenders keep what they have given back.</param>
     /// <param name="cause">Why it is dropped.</param>
-    public static PutChoice ForEvicted(in EvictedPage page, LendingStrategy strategy, out PumaCause cause)
+    public static PutChoice ForEvicted(in LeavingPage page, LendingStrategy strategy, out PumaCause cause)
     {
         cause = PumaCause.None;
         if (!page.IsDirty && page.IsPresent && strategy == LendingStrategy.Keep) return PutChoice.Skip;

@@ -125,7 +125,7 @@ public sealed class Borrower
     {
         CatalogueEntry entry = _catalogue[page];
         int chosen = lendsItself ? -1 : ChooseLender();
-        EvictedPage evicted = new(
+        LeavingPage evicted = new(
             isDirty, entry.IsPresent, lendsItself, entry.IsSequential && _filter.Drops(_catalogue.Score(page)),
             HasLender: chosen >= 0, HasRoom: PoolFree > 0);
         PutChoice choice = BorrowRules.ForEvicted(in evicted, _options.Strategy, out PumaCause cause);

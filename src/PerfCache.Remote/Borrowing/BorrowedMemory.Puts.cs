@@ -30,7 +30,7 @@ public sealed partial class BorrowedMemory
         Note(Count.Evicted);
         bool isPresent = _catalogue.TryFind(page, out _);
         int server = isPresent ? -1 : _fleet.ServerOf(page.ObjectId.Value, page.Page);
-        EvictedPage evicted = new(
+        LeavingPage evicted = new(
             IsDirty: false, isPresent, LendsItself: false, isSequential && _filter.Drops(default),
             HasLender: server >= 0, HasRoom: _pool!.HasRoom);
         PutChoice choice = BorrowRules.ForEvicted(in evicted, LendingStrategy.Keep, out PumaCause cause);
