@@ -148,7 +148,7 @@ internal static class LenderBench
     }
 
     /// <summary>A server in a process of its own.</summary>
-    private sealed class Peer : IDisposable
+    internal sealed class Peer : IDisposable
     {
         private readonly Process _process;
 
@@ -174,13 +174,13 @@ internal static class LenderBench
             return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", .. user, .. address], endPoint);
         }
 
-        public static Peer Lender(string transport, string folder, int spin)
+        public static Peer Lender(string transport, string folder, int spin, int mebibytes = 1024)
         {
             (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "lender"));
             string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
             return new Peer(
                 "dotnet",
-                [program, "lend", "-m", "1024", "-t", "1", "--ignore-pressure", "--spin-us",
+                [program, "lend", "-m", mebibytes.ToString(CultureInfo.InvariantCulture), "-t", "1", "--ignore-pressure", "--spin-us",
                     spin.ToString(CultureInfo.InvariantCulture), .. address],
                 endPoint);
         }

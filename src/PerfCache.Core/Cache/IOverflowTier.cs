@@ -23,7 +23,7 @@ public struct OverflowRead
 /// <remarks>
 /// <code>
 /// evict        the page is dead, its frame not yet free     OnEvicted: copy the bytes, or let it be
-/// miss         the load is noted, the lock left             Knows? then Read or ReadAsync; what is not filled: the source
+/// miss         the load is noted, the lock left             Knows, IsWorthAsking? Read or ReadAsync; what is not filled: the source
 /// write        the page is locked, not yet changed          Forget
 /// invalidate   before the lock is left                      Forget
 /// </code>
@@ -72,19 +72,21 @@ public interface IOverflowTier
     /// <summary>As <see cref="Forget(PageKey)"/>, for the pages of a range.</summary>
     void Forget(ObjectId owner, ulong firstPage, ulong lastPage);
 
-    /// <summary>True when it is worth asking for a page; without asking anybody.</summary>
-    /// <param name="page">Which.</param>
+    /// <summary>True when the tier has a page, as far as it knows without asking anybody.</summary>
+    bool Knows(PageKey page);
+
+    /// <summary>True when it is worth asking, once for each request some of whose pages the tier knows.</summary>
     /// <param name="requestPages">The pages that the source would be asked for in one request.</param>
-    bool Knows(PageKey page, int requestPages);
+    bool IsWorthAsking(int requestPages);
 
     /// <summary>Reads pages; what is not there in time is left.</summary>
     /// <param name="reads">At most <see cref="ReadMax"/>.</param>
-    /// <param name="requestPages">As for <see cref="Knows"/>.</param>
+    /// <param name="requestPages">As for <see cref="IsWorthAsking"/>; of several requests, the largest.</param>
     void Read(Memory<OverflowRead> reads, int requestPages);
 
     /// <summary>The same without a thread that waits.</summary>
     /// <param name="reads">At most <see cref="ReadMax"/>.</param>
-    /// <param name="requestPages">As for <see cref="Knows"/>.</param>
+    /// <param name="requestPages">As for <see cref="IsWorthAsking"/>; of several requests, the largest.</param>
     ValueTask ReadAsync(Memory<OverflowRead> reads, int requestPages);
 
     /// <summary>A source has answered: how long it takes decides whether the tier is worth its trouble.</summary>

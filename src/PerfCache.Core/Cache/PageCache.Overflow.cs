@@ -44,7 +44,7 @@ public partial class PageCache<TRules, TProbe> : IEvictionTaker
         PageKey key = load.Key;
         bool isOwn = ReferenceEquals(source, SourceOf(key.ObjectId));
         if (!isOwn) _tier!.Forget(key);
-        else if (_tier!.Knows(key, requestPages: 1) && ReadOne(load)) return bytes.Length;
+        else if (_tier!.Knows(key) && _tier.IsWorthAsking(1) && ReadOne(load)) return bytes.Length;
         long started = Stopwatch.GetTimestamp();
         int valid = source.Read(key.Page, bytes);
         if (isOwn) _tier.OnSourceRead(1, Stopwatch.GetTimestamp() - started);
@@ -108,10 +108,10 @@ public partial class PageCache<TRules, TProbe> : IEvictionTaker
         {
             PageKey key = request.Load(i).Key;
             if (!isOwn) _tier!.Forget(key);
-            else if (_tier!.Knows(key, request.Count)) known |= 1u << i;
+            else if (_tier!.Knows(key)) known |= 1u << i;
         }
 
-        return known;
+        return known != 0 && _tier!.IsWorthAsking(request.Count) ? known : 0;
     }
 
     private async Task RunAsync(TierRound round)

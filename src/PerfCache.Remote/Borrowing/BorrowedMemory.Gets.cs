@@ -12,7 +12,7 @@ namespace PerfCache.Remote.Borrowing;
 public sealed partial class BorrowedMemory
 {
     /// <inheritdoc/>
-    public bool Knows(PageKey page, int requestPages)
+    public bool Knows(PageKey page)
     {
         if (_isDisposed || _catalogue is null) return false;
         RemoteState state = _catalogue.TryFind(page, out RemoteEntry entry) ? entry.State : RemoteState.None;
@@ -25,8 +25,14 @@ public sealed partial class BorrowedMemory
                 // A real miss does not wait: the source has the page now.
                 Note(Count.OnTheirWay);
                 return false;
+            default:
+                return true;
         }
+    }
 
+    /// <inheritdoc/>
+    public bool IsWorthAsking(int requestPages)
+    {
         if (_races[(int)ReadsOf(requestPages)] is not { } race) return true;
         bool asks;
         lock (_raceLock) asks = race.Asks(Stopwatch.GetTimestamp());
@@ -126,8 +132,7 @@ public sealed partial class BorrowedMemory
         if (missing > 0) Note(Count.Missing, missing);
         if (expired > 0) Note(Count.Expired, expired);
         if (wrong > 0) Note(Count.Wrong, wrong);
-        // A server that has nothing answers fast and is of no use: only pages that came, or were waited for in vain, count.
-        if (hits + expired > 0) NoteTime(requestPages, Stopwatch.GetTimestamp() - started, ofSource: false);
+        NoteTime(requestPages, Stopwatch.GetTimestamp() - started, ofSource: false, isInVain: hits < gets.Length);
     }
 
     /// <summary>One question to the servers. Pooled, with all that it needs.</summary>

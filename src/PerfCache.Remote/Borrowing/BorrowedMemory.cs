@@ -37,7 +37,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
 
     private readonly BorrowedMemoryOptions _options;
     private readonly SequentialFilter _filter;
-    private readonly IPageFleet _fleet;
+    private IPageFleet _fleet = null!;
     private readonly PageFingerprint _fingerprint = new();
     private readonly byte[] _sealKey = new byte[PageSeal.KeyBytes];
     private readonly long[] _counts = new long[(int)Count.Length];
@@ -52,7 +52,8 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
     private int _pageBytes;
     private volatile bool _isDisposed;
 
-    /// <summary>Begins to connect to the servers; none needs to be there.</summary>
+    /// <summary>Gets ready; the cache that is made with it begins to connect to the servers, none of which needs to be
+    /// there.</summary>
     /// <param name="options">Which, and how.</param>
     /// <exception cref="ArgumentException">An option makes no sense.</exception>
     public BorrowedMemory(BorrowedMemoryOptions options) : this(options, null)
@@ -71,7 +72,8 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         System.Security.Cryptography.RandomNumberGenerator.Fill(_sealKey);
         _servers = [.. options.Servers.Select(_ => new ServerCounts())];
         _rounds = new DefaultObjectPool<GetRound>(new GetRound.Policy(this));
-        _fleet = makeFleet is null ? MakeFleet() : makeFleet(this);
+        if (makeFleet is null) _ = Parse(options.Servers);
+        else _fleet = makeFleet(this);
     }
 
     /// <summary>The name, in metrics and messages.</summary>
@@ -124,8 +126,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
                     SourceTime = TimeOf(single?.SourceTicks),
                     CataloguePages = _catalogue?.Count ?? 0,
                     CatalogueBytes = _catalogue?.Bytes ?? 0,
-                    Servers = [.. _servers.Select((counts, server) => counts.Describe(
-                        _options.Servers[server], _isDisposed ? TimeSpan.Zero : _fleet.DeadlineOf(server)))],
+                    Servers = [.. Enumerable.Range(0, _servers.Length).Select(Describe)],
                 };
             }
         }
@@ -152,6 +153,8 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         byte[] seed = System.Security.Cryptography.RandomNumberGenerator.GetBytes(sizeof(ulong));
         _pool = new PutPool(_options.PutPoolPages, pageBytes + (_options.Encrypts ? PageSeal.ExtraBytes : 0));
         _catalogue = new RemoteCatalogue(Math.Max(64, _options.CapacityBytes / pageBytes), BitConverter.ToUInt64(seed));
+        _fleet ??= MakeFleet();
+        BorrowedMemoryMetrics.Add(this);
         if (!_options.HasSender) return;
         _sender = new Thread(SendAll) { IsBackground = true, Name = $"{Name} sender" };
         _sender.Start();
@@ -163,9 +166,10 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
     {
         if (_isDisposed) return;
         _isDisposed = true;
+        BorrowedMemoryMetrics.Remove(this);
         _pool?.Ring();
         if (_sender is not null) await Task.Run(_sender.Join).ConfigureAwait(false);
-        await _fleet.DisposeAsync().ConfigureAwait(false);
+        if (_fleet is not null) await _fleet.DisposeAsync().ConfigureAwait(false);
         _pool?.Dispose();
         _putSeal?.Dispose();
         System.Security.Cryptography.CryptographicOperations.ZeroMemory(_sealKey);
@@ -194,7 +198,11 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         return decision;
     }
 
-    private void NoteTime(int requestPages, long elapsedTicks, bool ofSource)
+    /// <param name="requestPages">Tells single pages from runs.</param>
+    /// <param name="elapsedTicks">What it took.</param>
+    /// <param name="ofSource">Whether it was the source.</param>
+    /// <param name="isInVain">Some pages did not come: whoever asked waits for the source as well.</param>
+    private void NoteTime(int requestPages, long elapsedTicks, bool ofSource, bool isInVain = false)
     {
         BorrowReads reads = ReadsOf(requestPages);
         if (_races[(int)reads] is not { } race) return;
@@ -202,6 +210,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         BorrowDecision? decision = null;
         lock (_raceLock)
         {
+            if (isInVain && !double.IsNaN(race.SourceTicks)) elapsedTicks += (long)race.SourceTicks;
             bool changed = ofSource ? race.OnSource(elapsedTicks, now) : race.OnTier(elapsedTicks, now);
             if (changed) decision = Decide(reads);
         }
@@ -215,24 +224,5 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         Evicted, Kept, DroppedSequential, DroppedNoServer, DroppedNoRoom, DroppedSourceFaster, Sent, Stored, NotStored,
         KnownMisses, OnTheirWay, SourceFaster, Gets, Hits, Missing, Expired, Wrong, Forgotten, Displaced, Lost,
         SwitchedOff, Length,
-    }
-
-    /// <summary>What is counted of each server.</summary>
-    private sealed class ServerCounts
-    {
-        public long Gets;
-        public long Hits;
-        public long Wrong;
-        public long Puts;
-
-        public BorrowedServerStatistics Describe(string address, TimeSpan deadline) => new()
-        {
-            Address = address,
-            Gets = Volatile.Read(ref Gets),
-            Hits = Volatile.Read(ref Hits),
-            Wrong = Volatile.Read(ref Wrong),
-            Puts = Volatile.Read(ref Puts),
-            Deadline = deadline,
-        };
     }
 }

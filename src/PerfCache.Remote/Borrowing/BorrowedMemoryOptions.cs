@@ -37,6 +37,10 @@ public sealed record BorrowedMemoryOptions
     /// <summary>The least time that a get is given, however fast the source.</summary>
     public TimeSpan GetTimeoutMin { get; init; } = TimeSpan.FromMicroseconds(500);
 
+    /// <summary>Changes how the servers are spoken with: time limits, buffers, TLS; null for <see cref="FleetOptions"/> as
+    /// they are. The length of a value is set afterwards.</summary>
+    public Func<FleetOptions, FleetOptions>? Fleet { get; init; }
+
     /// <summary>Called for each decision to leave the servers alone or to use them again, on whatever thread noticed. It must
     /// not throw or wait.</summary>
     public Action<BorrowDecision>? Decided { get; init; }

@@ -37,7 +37,8 @@ public readonly record struct BorrowedMemoryStatistics
     /// <summary>Misses for pages that are still on their way out.</summary>
     public required long OnTheirWay { get; init; }
 
-    /// <summary>Misses that went to the source because it is faster, although a server has the page.</summary>
+    /// <summary>Requests that went to the source because it is faster, or to time it, although a server has their pages.
+    /// </summary>
     public required long SourceFaster { get; init; }
 
     /// <summary>Pages that were asked for.</summary>
@@ -74,7 +75,8 @@ public readonly record struct BorrowedMemoryStatistics
     /// <summary>True while runs of neighbours do.</summary>
     public required bool IsOffForRuns { get; init; }
 
-    /// <summary>How long a get of a single page takes on average; 0 before the first.</summary>
+    /// <summary>How long who asks for a single page waits on average, for the source as well where the page did not come; 0
+    /// before the first.</summary>
     public required TimeSpan ServerTime { get; init; }
 
     /// <summary>How long the source takes for a single page on average; 0 before the first.</summary>
@@ -110,4 +112,7 @@ public readonly record struct BorrowedServerStatistics
 
     /// <summary>The time that a get is worth waiting for.</summary>
     public required TimeSpan Deadline { get; init; }
+
+    /// <summary>Its connections: state, losses, latencies. Null once the borrowed memory was disposed.</summary>
+    public ServerStatistics? Link { get; init; }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Policies.Puma;
@@ -22,11 +23,11 @@ public sealed class BorrowedMemoryTests
         await using Bench bench = new(new() { Servers = ["a"] }, fleet => new FakeFleet(fleet, 1) { IsPrompt = false });
         byte[] page = PageFingerprintTests.Noise(PageBytes, 1);
         bench.Tier.OnEvicted(s_page, page, isSequential: false);
-        Assert.That(bench.Tier.Knows(s_page, 1), Is.False, "queued");
+        Assert.That(bench.Tier.Knows(s_page), Is.False, "queued");
         Assert.That(bench.Tier.SendOne());
-        Assert.That(bench.Tier.Knows(s_page, 1), Is.False, "sent");
+        Assert.That(bench.Tier.Knows(s_page), Is.False, "sent");
         bench.Fleet.Deliver();
-        Assert.That(bench.Tier.Knows(s_page, 1));
+        Assert.That(bench.Tier.Knows(s_page));
         Assert.That(bench.Read(s_page), Is.EqualTo(page));
         Assert.That(bench.Tier.Statistics, Has.Property("OnTheirWay").EqualTo(2));
         // Kept there: the same page need not be sent again.
@@ -39,7 +40,7 @@ public sealed class BorrowedMemoryTests
     public async Task AKnownMissCostsNoMessage()
     {
         await using Bench bench = new(new() { Servers = ["a"] });
-        Assert.That(bench.Tier.Knows(s_page, 1), Is.False);
+        Assert.That(bench.Tier.Knows(s_page), Is.False);
         Assert.That(bench.Read(s_page), Is.Null);
         Assert.That(bench.Fleet.GetCalls, Is.Zero);
         Assert.That(bench.Tier.Statistics.KnownMisses, Is.EqualTo(1));
@@ -59,7 +60,7 @@ public sealed class BorrowedMemoryTests
             bench.Put(s_page, 3);
             bench.Fleet.LieEvery = 1;
             Assert.That(bench.Read(s_page), Is.Null);
-            Assert.That(bench.Tier.Knows(s_page, 1), Is.False);
+            Assert.That(bench.Tier.Knows(s_page), Is.False);
             BorrowedMemoryStatistics counts = bench.Tier.Statistics;
             Assert.That(counts.Wrong, Is.EqualTo(lie is FleetLie.Late or FleetLie.Denied ? 0 : 1));
             Assert.That(counts.Expired, Is.EqualTo(lie == FleetLie.Late ? 1 : 0));
@@ -133,7 +134,7 @@ public sealed class BorrowedMemoryTests
         for (int i = 0; i < 200; i++)
         {
             bench.Tier.OnSourceRead(1, Stopwatch.Frequency / 100);
-            if (bench.Tier.Knows(s_page, 1)) bench.Read(s_page);
+            if (bench.Tier.IsWorthAsking(1)) bench.Read(s_page);
         }
 
         Assert.That(bench.Tier.Statistics.IsOffForSingle, Is.False);
@@ -156,7 +157,8 @@ public sealed class BorrowedMemoryTests
                 bench.Tier.OnEvicted(key, page, isSequential: false);
                 bench.Tier.SendOne();
                 bench.Tier.OnSourceRead(1, 1000);
-                bench.Tier.Knows(key, 1);
+                bench.Tier.Knows(key);
+                bench.Tier.IsWorthAsking(1);
                 reads[i] = new OverflowRead { Page = key, Destination = back.AsMemory(i * PageBytes, PageBytes) };
             }
 
@@ -171,6 +173,39 @@ public sealed class BorrowedMemoryTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
         Assert.That(isSync);
         Assert.That(bench.Tier.Statistics.Hits, Is.EqualTo(600 * 2 * reads.Length));
+    }
+
+    [Test]
+    public async Task MetricsAreTheStatistics()
+    {
+        await using Bench bench = new(new() { Servers = ["a"], Name = "measured" });
+        bench.Put(s_page, 1);
+        bench.Read(s_page);
+        Dictionary<string, double> seen = [];
+        using MeterListener listener = new()
+        {
+            InstrumentPublished = (instrument, mine) =>
+            {
+                if (instrument.Meter.Name == BorrowedMemoryMetrics.MeterName) mine.EnableMeasurementEvents(instrument);
+            },
+        };
+        void Note<T>(Instrument instrument, T value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
+            where T : struct
+        {
+            if (tags[0].Value as string != "measured") return;
+            string outcome = tags.Length > 1 ? $" {tags[1].Value}" : "";
+            seen[instrument.Name + outcome] = Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        listener.SetMeasurementEventCallback<long>(Note);
+        listener.SetMeasurementEventCallback<double>(Note);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.That(seen["borrowed.evictions sent"], Is.EqualTo(1));
+        Assert.That(seen["borrowed.gets hit"], Is.EqualTo(1));
+        Assert.That(seen["borrowed.gets wrong"], Is.Zero);
+        Assert.That(seen["borrowed.pages"], Is.EqualTo(1));
+        Assert.That(seen["borrowed.get_time"], Is.GreaterThan(0));
     }
 
     [Test]
