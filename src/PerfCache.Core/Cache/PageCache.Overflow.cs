@@ -116,8 +116,16 @@ public partial class PageCache<TRules, TProbe> : IEvictionTaker
 
     private async Task RunAsync(TierRound round)
     {
-        await _tier!.ReadAsync(round.Reads, round.RequestPages).ConfigureAwait(false);
-        round.Distribute();
+        try
+        {
+            await _tier!.ReadAsync(round.Reads, round.RequestPages).ConfigureAwait(false);
+            round.Distribute();
+        }
+        // It should not throw; if it does, it has not got the pages, and those who wait for them must not wait for ever.
+        catch (Exception)
+        {
+        }
+
         for (int i = 0; i < round.RequestCount; i++) Start(round.Request(i));
         round.Clear();
         _roundPool.Return(round);

@@ -76,8 +76,7 @@ public sealed partial class BorrowedMemory
     /// <inheritdoc/>
     public void OnSourceRead(int requestPages, long elapsedTicks) => NoteTime(requestPages, elapsedTicks, ofSource: true);
 
-    private bool IsBusy(RemoteState state) =>
-        state is RemoteState.Queued || (state is RemoteState.Sent && !Omits(BorrowCheck.Acknowledgement));
+    private static bool IsBusy(RemoteState state) => state is RemoteState.Queued or RemoteState.Sent;
 
     /// <summary>How long these pages are worth waiting for: as long as the slowest of their servers may take, but no longer
     /// than reading them would.</summary>
@@ -161,7 +160,7 @@ public sealed partial class BorrowedMemory
             {
                 reads[i].IsFilled = false;
                 PageKey page = reads[i].Page;
-                if (!owner._catalogue!.TryFind(page, out RemoteEntry entry) || owner.IsBusy(entry.State)) continue;
+                if (!owner._catalogue!.TryFind(page, out RemoteEntry entry) || IsBusy(entry.State)) continue;
                 _checksums[_count] = entry.Checksum;
                 _places[_count] = (byte)i;
                 _gets[_count] = new FleetGet

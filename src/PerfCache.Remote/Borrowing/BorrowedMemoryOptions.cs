@@ -114,7 +114,4 @@ internal enum BorrowCheck
 
     /// <summary>A page that is told to be forgotten is.</summary>
     Forget = 4,
-
-    /// <summary>Only pages that were acknowledged are asked for.</summary>
-    Acknowledgement = 8,
 }

@@ -12,7 +12,7 @@ namespace PerfCache.Tests.Remote.Borrowing;
 
 /// <summary>Goal: what is put, asked for, waited for and left alone, with servers that a test steers.</summary>
 [TestFixture]
-public sealed class BorrowedMemoryTests
+internal sealed class BorrowedMemoryTests
 {
     private const int PageBytes = 4096;
     private static readonly PageKey s_page = new(new ObjectId(1), 5);
@@ -163,7 +163,7 @@ public sealed class BorrowedMemoryTests
             }
 
             bench.Tier.Read(reads, 1);
-            isSync &= bench.Tier.ReadAsync(reads, 1).IsCompletedSuccessfully;
+            isSync &= bench.Tier.ReadAsync(reads, 1).AsTask().IsCompletedSuccessfully;
             foreach (ref OverflowRead read in reads.AsSpan()) bench.Tier.Forget(read.Page);
         }
 

@@ -79,7 +79,9 @@ public sealed class BorrowedModelTests
             },
             listener => fleet = new FakeFleet(listener, random.Next(), servers: 3)
             {
-                IsPrompt = false, LieEvery = lieEvery, RefuseEvery = 20,
+                IsPrompt = false,
+                LieEvery = lieEvery,
+                RefuseEvery = 20,
             }));
         PageCacheOptions options = PageCacheOptions.ForFrames(Frames) with
         {
@@ -99,7 +101,7 @@ public sealed class BorrowedModelTests
                 case 0 or 1:
                     using (WriteLease lease = cache.GetForWrite(owner, (ulong)page))
                     {
-                        if (!Is(lease.Span, page, last[page])) wrong++;
+                        if (!HasVersion(lease.Span, page, last[page])) wrong++;
                         MemoryMarshal.Cast<byte, ulong>(lease.Span).Fill(Word(page, ++last[page]));
                     }
 
@@ -126,7 +128,7 @@ public sealed class BorrowedModelTests
                     break;
                 default:
                     using (PageLease lease = cache.Get(owner, (ulong)page))
-                        if (!Is(lease.Span, page, last[page])) wrong++;
+                        if (!HasVersion(lease.Span, page, last[page])) wrong++;
                     break;
             }
         }
@@ -146,7 +148,7 @@ public sealed class BorrowedModelTests
         int wrong = 0;
         for (int i = 0; i < pages.Length; i++)
         {
-            if (!Is(leases[i].Span, (int)pages[i], last[pages[i]])) wrong++;
+            if (!HasVersion(leases[i].Span, (int)pages[i], last[pages[i]])) wrong++;
             leases[i].Dispose();
         }
 
@@ -155,7 +157,7 @@ public sealed class BorrowedModelTests
 
     private static ulong Word(int page, uint version) => version == 0 ? 0 : ((ulong)page << 32) | version;
 
-    private static bool Is(ReadOnlySpan<byte> bytes, int page, uint version) =>
+    private static bool HasVersion(ReadOnlySpan<byte> bytes, int page, uint version) =>
         !MemoryMarshal.Cast<byte, ulong>(bytes).ContainsAnyExcept(Word(page, version));
 
     /// <summary>A cache that changes pages without a word to the tier.</summary>
