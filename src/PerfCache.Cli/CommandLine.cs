@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using PerfCache.Cli.Bench;
+using PerfCache.Cli.Borrow;
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
@@ -33,6 +34,7 @@ internal static class CommandLine
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
+        perfcache borrow-bench 127.0.0.1:11211            pages put to servers and verified when they come back
         perfcache replay --help                           all options of a command
         """;
 
@@ -56,6 +58,7 @@ internal static class CommandLine
         root.Add(new FlipCommand(context, args));
         root.Add(new PumaCommand(context, args));
         root.Add(new LendCommand(context));
+        root.Add(new BorrowBenchCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
         ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };

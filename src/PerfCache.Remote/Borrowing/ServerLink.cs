@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
 using System.Net.Sockets;
+using PerfCache.Memory;
 
 namespace PerfCache.Remote.Borrowing;
 
@@ -98,7 +99,8 @@ internal sealed partial class ServerLink : IDisposable
                 if (_isUp) ServeOnce();
                 else if (!TryConnect()) WaitToRetry();
             }
-            catch (Exception failure) when (failure is IOException or SocketException or ObjectDisposedException)
+            catch (Exception failure) when (failure is IOException or SocketException or ObjectDisposedException
+                or OperationCanceledException)
             {
                 TakeDown(failure.Message);
             }
@@ -181,8 +183,9 @@ internal sealed partial class ServerLink : IDisposable
             Volatile.Write(ref _isUp, true);
             return true;
         }
-        catch (Exception failure) when (failure is IOException or SocketException or OperationCanceledException)
+        catch (Exception failure) when (failure is not (OutOfMemoryException or InvariantException))
         {
+            // Also what TLS and name look-ups throw: a server that cannot be spoken with is down, whatever the reason.
             Interlocked.Increment(ref _connectFailures);
             _lastFailure = failure.Message;
             CloseConnections();

@@ -49,17 +49,33 @@ internal static class TlsBridge
 
     private static async Task CarryBothAsync(Socket inner, SslStream stream)
     {
-        NetworkStream plain = new(inner, ownsSocket: true);
+        using (inner)
         await using (stream.ConfigureAwait(false))
-        await using (plain.ConfigureAwait(false))
         {
-            // The first one that ends ends the other: its streams are closed under it.
-            Task first = await Task.WhenAny(CarryAsync(plain, stream), CarryAsync(stream, plain)).ConfigureAwait(false);
-            await first.ConfigureAwait(false);
+            // The first one that ends ends the other: its socket and stream are closed under it.
+            await Task.WhenAny(CarryOutAsync(inner, stream), CarryInAsync(stream, inner)).ConfigureAwait(false);
         }
     }
 
-    private static async Task CarryAsync(Stream from, Stream to)
+    private static async Task CarryOutAsync(Socket from, SslStream to)
+    {
+        byte[] buffer = new byte[BufferBytes];
+        try
+        {
+            while (true)
+            {
+                int count = await from.ReceiveAsync(buffer, SocketFlags.None).ConfigureAwait(false);
+                if (count == 0) return;
+                await to.WriteAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);
+            }
+        }
+        catch (Exception failure) when (IsEnd(failure))
+        {
+            // The end shows at the other side as the end of a connection.
+        }
+    }
+
+    private static async Task CarryInAsync(SslStream from, Socket to)
     {
         byte[] buffer = new byte[BufferBytes];
         try
@@ -68,14 +84,18 @@ internal static class TlsBridge
             {
                 int count = await from.ReadAsync(buffer).ConfigureAwait(false);
                 if (count == 0) return;
-                await to.WriteAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);
+                for (int sent = 0; sent < count;)
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), SocketFlags.None).ConfigureAwait(false);
             }
         }
-        catch (Exception failure) when (failure is IOException or ObjectDisposedException or SocketException)
+        catch (Exception failure) when (IsEnd(failure))
         {
-            // Either side has gone; the end shows at the other as the end of a connection.
+            // As above.
         }
     }
+
+    private static bool IsEnd(Exception failure) =>
+        failure is IOException or ObjectDisposedException or SocketException or InvalidOperationException;
 
     [DllImport("libc", EntryPoint = "socketpair")]
     private static extern int SocketPair(int family, int type, int protocol, [Out] int[] pair);
