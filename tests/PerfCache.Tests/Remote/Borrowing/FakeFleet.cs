@@ -169,20 +169,24 @@ internal sealed class FakeFleet(IFleetListener listener, int seed, int servers =
         get.Outcome = has ? FleetOutcome.Found : FleetOutcome.Missing;
         if (has) value.CopyTo(destination);
         if (LieEvery == 0 || _random.Next(LieEvery) != 0 || _ever.Count == 0) return;
-        LiesTold++;
         RemotePageKey key = get.Key;
+        // Something else than what was asked for, from where the search begins by chance.
+        int start = _random.Next(_ever.Count), other = start;
+        do other = (other + 1) % _ever.Count;
+        while (other != start && _ever[other].Key == key);
         FleetLie lie = Lies.Length > 0 ? Lies[_random.Next(Lies.Length)] : (FleetLie)_random.Next(1, (int)FleetLie.Denied + 1);
-        byte[] other = _ever[_random.Next(_ever.Count)].Value;
+        byte[] wrong = _ever[other].Value;
         if (lie == FleetLie.Stale)
-            other = _ever.FirstOrDefault(one => one.Key.ObjectId == key.ObjectId && one.Key.Page == key.Page).Value ?? other;
+            wrong = _ever.FirstOrDefault(one => one.Key.ObjectId == key.ObjectId && one.Key.Page == key.Page).Value ?? wrong;
+        LiesTold++;
         get.Outcome = lie switch
         {
             FleetLie.Late => FleetOutcome.NoAnswer,
             FleetLie.Denied => FleetOutcome.Missing,
             _ => FleetOutcome.Found,
         };
-        if (lie is FleetLie.Stale or FleetLie.Swapped or FleetLie.Late) other.CopyTo(destination);
-        else if (lie == FleetLie.Torn) other.AsSpan(0, destination.Length / 2).CopyTo(destination);
+        if (lie is FleetLie.Stale or FleetLie.Swapped or FleetLie.Late) wrong.CopyTo(destination);
+        else if (lie == FleetLie.Torn) wrong.AsSpan(0, destination.Length / 2).CopyTo(destination);
         else if (lie == FleetLie.Flipped) destination[_random.Next(destination.Length)] ^= (byte)(1 << _random.Next(8));
         else if (lie == FleetLie.Poisoned) destination.Fill((byte)_random.Next(2));
     }
