@@ -43,10 +43,12 @@ internal static class BorrowCommand
         {
             MakeFile(path, settings.Mebibytes);
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{settings.Mebibytes} MiB, cache {settings.CacheMebibytes} MiB, lender {settings.LenderMebibytes} MiB over a Unix "
-                + $"socket, {settings.Threads} threads, {settings.Seconds} s a cell{(settings.Encrypts ? ", encrypted" : "")}"));
+                $"{settings.Mebibytes} MiB, cache {settings.CacheMebibytes} MiB, lender {settings.LenderMebibytes} MiB "
+                + $"over a Unix socket, {settings.Threads} threads, {settings.Seconds} s a cell"
+                + (settings.Encrypts ? ", encrypted" : "")));
             output.WriteLine(
-                "| file | reads | from | thousand reads/s | cache hits | lender hits | source reads | p50 us | p99 us | p99.9 us |");
+                "| file | reads | from | thousand reads/s | cache hits | lender hits | source reads "
+                + "| p50 us | p99 us | p99.9 us |");
             output.WriteLine("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
             bool right = true;
             foreach (bool direct in (bool[])[true, false])
@@ -78,7 +80,8 @@ internal static class BorrowCommand
         for (int i = 0; i < args.Length; i += args[i] == "--encrypt" ? 1 : 2)
         {
             string value = i + 1 < args.Length ? args[i + 1] : "";
-            bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0;
+            bool isNumber =
+                int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0;
             switch (args[i])
             {
                 case "--mib" when isNumber: settings = settings with { Mebibytes = number }; break;
@@ -103,7 +106,11 @@ internal static class BorrowCommand
         for (int i = 0; i < mebibytes; i++)
         {
             for (int page = 0; page < chunk.Length / PageBytes; page++)
-                MemoryMarshal.Cast<byte, ulong>(chunk.AsSpan(page * PageBytes, PageBytes)).Fill(((ulong)i << 8) + (ulong)page);
+            {
+                Span<byte> bytes = chunk.AsSpan(page * PageBytes, PageBytes);
+                MemoryMarshal.Cast<byte, ulong>(bytes).Fill(((ulong)i << 8) + (ulong)page);
+            }
+
             file.Write(chunk);
         }
 
@@ -164,8 +171,8 @@ internal static class BorrowCommand
     {
         BorrowedMemoryStatistics counts = borrowed.Statistics;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  [{counts.CataloguePages} pages there, {counts.Stored} stored, {counts.DroppedNoRoom} dropped, {counts.Wrong} wrong, "
-            + $"{counts.Missing} missing, {counts.Expired} expired; {counts.ServerTime.TotalMicroseconds:0} us a get, "
+            $"  [{counts.CataloguePages} pages there, {counts.Stored} stored, {counts.DroppedNoRoom} dropped, "
+            + $"{counts.Wrong} wrong, {counts.Missing} missing, {counts.Expired} expired; {counts.ServerTime.TotalMicroseconds:0} us a get, "
             + $"{counts.SourceTime.TotalMicroseconds:0} us from the source]"));
         foreach (BorrowDecision decision in borrowed.Decisions.TakeLast(3)) output.WriteLine($"  [{decision}]");
     }

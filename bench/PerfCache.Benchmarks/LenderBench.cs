@@ -180,8 +180,8 @@ internal static class LenderBench
             string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
             return new Peer(
                 "dotnet",
-                [program, "lend", "-m", mebibytes.ToString(CultureInfo.InvariantCulture), "-t", "1", "--ignore-pressure", "--spin-us",
-                    spin.ToString(CultureInfo.InvariantCulture), .. address],
+                [program, "lend", "-m", mebibytes.ToString(CultureInfo.InvariantCulture), "-t", "1", "--ignore-pressure",
+                    "--spin-us", spin.ToString(CultureInfo.InvariantCulture), .. address],
                 endPoint);
         }
 
