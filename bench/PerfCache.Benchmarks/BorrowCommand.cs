@@ -45,7 +45,7 @@ internal static class BorrowCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{settings.Mebibytes} MiB, cache {settings.CacheMebibytes} MiB, lender {settings.LenderMebibytes} MiB "
                 + $"over a Unix socket, {settings.Threads} threads, {settings.Seconds} s a cell"
-                + (settings.Encrypts ? ", encrypted" : "")));
+                + $"{(settings.Encrypts ? ", encrypted" : "")}"));
             output.WriteLine(
                 "| file | reads | from | thousand reads/s | cache hits | lender hits | source reads "
                 + "| p50 us | p99 us | p99.9 us |");
