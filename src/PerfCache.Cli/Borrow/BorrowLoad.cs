@@ -34,6 +34,7 @@ internal sealed record BorrowLoadOptions
 internal sealed class BorrowLoad : IFleetListener, IAsyncDisposable
 {
     private const ulong ObjectId = 1;
+    private const int AttemptsMax = 6;
 
     private readonly BorrowLoadOptions _options;
     private readonly PageFleet _fleet;
@@ -67,13 +68,14 @@ internal sealed class BorrowLoad : IFleetListener, IAsyncDisposable
     public IReadOnlyList<ServerStatistics> Servers => _fleet.Statistics;
 
     /// <summary>Waits until all servers are in service.</summary>
-    /// <returns>False when some are not after that time.</returns>
+    /// <returns>False when some are not after that time, or after several attempts.</returns>
     public async Task<bool> AwaitServersAsync(TimeSpan limit, CancellationToken cancellation)
     {
         long begun = Stopwatch.GetTimestamp();
         while (Servers.Any(server => server.State != ServerState.InService))
         {
-            if (Stopwatch.GetElapsedTime(begun) > limit) return false;
+            bool isRefused = Servers.Any(server => server.State == ServerState.Down && server.ConnectFailures >= AttemptsMax);
+            if (isRefused || Stopwatch.GetElapsedTime(begun) > limit) return false;
             await Task.Delay(10, cancellation).ConfigureAwait(false);
         }
 

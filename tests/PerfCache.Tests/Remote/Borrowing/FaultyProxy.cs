@@ -9,37 +9,37 @@ namespace PerfCache.Tests.Remote.Borrowing;
 internal sealed record ReplyFaults
 {
     /// <summary>Closes the connection in the middle of the reply.</summary>
-    internal double Cut { get; init; }
+    public double Cut { get; init; }
 
     /// <summary>Sends half of the reply, and the rest and all that follows never.</summary>
-    internal double Stall { get; init; }
+    public double Stall { get; init; }
 
     /// <summary>Holds the reply, and with it those behind it, back.</summary>
-    internal double Delay { get; init; }
+    public double Delay { get; init; }
 
     /// <summary>How long.</summary>
-    internal TimeSpan DelayTime { get; init; } = TimeSpan.FromMilliseconds(5);
+    public TimeSpan DelayTime { get; init; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Turns one bit round, anywhere in the reply.</summary>
-    internal double FlipBit { get; init; }
+    public double FlipBit { get; init; }
 
     /// <summary>Sends the reply after the next one.</summary>
-    internal double Swap { get; init; }
+    public double Swap { get; init; }
 
     /// <summary>Sends the reply twice.</summary>
-    internal double Duplicate { get; init; }
+    public double Duplicate { get; init; }
 
     /// <summary>Sends nothing of the reply.</summary>
-    internal double Omit { get; init; }
+    public double Omit { get; init; }
 
     /// <summary>Sends the reply without its last bytes.</summary>
-    internal double Truncate { get; init; }
+    public double Truncate { get; init; }
 
     /// <summary>Says another length than the value's.</summary>
-    internal double WrongLength { get; init; }
+    public double WrongLength { get; init; }
 
     /// <summary>Sends an earlier value in the place of this one.</summary>
-    internal double Replay { get; init; }
+    public double Replay { get; init; }
 }
 
 /// <summary>

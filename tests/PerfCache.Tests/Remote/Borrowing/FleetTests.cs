@@ -32,7 +32,7 @@ internal sealed class FleetTests : FolderFixture
             await FleetRig.AllUp(load.Fleet);
             load.Fill(CancellationToken.None);
             Assert.That(load.Counts.Stored, Is.EqualTo(400));
-            await FleetRig.RunAsync(load, TimeSpan.FromMilliseconds(250));
+            await FleetRig.RunAsync(load, TimeSpan.FromMilliseconds(120));
             Assert.That(load.Counts.Wrong, Is.Zero);
             Assert.That(load.Counts.Missing + load.Counts.NoAnswer, Is.Zero, "nothing was lost");
             Assert.That(load.Counts.Verified, Is.GreaterThan(100));
