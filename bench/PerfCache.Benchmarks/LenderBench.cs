@@ -194,7 +194,7 @@ internal static class LenderBench
     }
 
     /// <summary>A server in a process of its own.</summary>
-    private sealed class Peer : IDisposable
+    internal sealed class Peer : IDisposable
     {
         private readonly Process? _process;
 
@@ -225,14 +225,14 @@ internal static class LenderBench
             return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", "-c", "4096", .. user, .. address], endPoint);
         }
 
-        public static Peer Lender(string transport, string folder, int spin)
+        public static Peer Lender(string transport, string folder, int spin, int mebibytes = 1024)
         {
             (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "lender"));
             string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
             return new Peer(
                 "dotnet",
-                [program, "lend", "-m", "1024", "-t", "1", "-c", "4096", "--ignore-pressure", "--spin-us",
-                    spin.ToString(CultureInfo.InvariantCulture), .. address],
+                [program, "lend", "-m", mebibytes.ToString(CultureInfo.InvariantCulture), "-t", "1", "-c", "4096",
+                    "--ignore-pressure", "--spin-us", spin.ToString(CultureInfo.InvariantCulture), .. address],
                 endPoint);
         }
 

@@ -19,6 +19,7 @@ if (args is ["curves", .. string[] curves]) return CurvesCommand.Run(curves, Con
 if (args is ["numa", .. string[] numa]) return NumaCommand.Run(numa, Console.Out, Console.Error);
 if (args is ["lender", .. string[] lender]) return LenderBench.Run(lender, Console.Out, Console.Error);
 if (args is ["lender-malloc", .. string[] malloc]) return LenderMalloc.Run(malloc, Console.Out, Console.Error);
+if (args is ["borrow", .. string[] borrow]) return BorrowCommand.Run(borrow, Console.Out, Console.Error);
 if (args is ["extensions", .. string[] extensions])
     return ExtensionsCommand.Run(extensions, Console.Out, Console.Error);
 if (args is ["abi-hits", .. string[] native]) return NativeHitsCommand.Run(native, Console.Out, Console.Error);

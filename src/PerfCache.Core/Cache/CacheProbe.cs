@@ -81,6 +81,9 @@ public enum CacheCheck
 
     /// <summary>X4, X7: pins, before the old frame of a page that moves is reused.</summary>
     PinsBeforeMove,
+
+    /// <summary>The overflow tier forgets a page before its bytes change.</summary>
+    ForgetBeforeWrite,
 }
 
 /// <summary>

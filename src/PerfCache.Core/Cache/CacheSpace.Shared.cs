@@ -57,6 +57,9 @@ public sealed partial class CacheSpace
     /// <summary>Told of every page that is evicted or removed, when somebody wants to know.</summary>
     internal List<(PageKey Key, EvictionReason Reason)>? EvictionLog { get; set; }
 
+    /// <summary>Offered each frame whose page reclaim has evicted, before the frame is free; of the whole.</summary>
+    internal IEvictionTaker? EvictionTaker { get; set; }
+
     /// <summary>Frames that are not free and not in the rule's hands.</summary>
     internal uint OutsideCount
     {
@@ -168,6 +171,7 @@ public sealed partial class CacheSpace
             return false;
         }
 
+        if (_whole!.EvictionTaker is not null) _whole.EvictionTaker.TakeEvicted(victim);
         uint address = Frames.Slot(victim);
         if (shadow.IsNone) Index.ClearFrame(address);
         else Index.ReplaceByShadow(address, shadow);
@@ -188,6 +192,7 @@ public sealed partial class CacheSpace
                 continue;
             }
 
+            if (whole.EvictionTaker is not null) whole.EvictionTaker.TakeEvicted(victim);
             Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
             whole.EvictionLog?.Add((Frames.Key(victim), whole.ReasonOfReclaim));
             if (whole.UsesLimbo) whole.Limbo.PushHead(victim);

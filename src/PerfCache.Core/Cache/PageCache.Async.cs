@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PerfCache.Cache.Nodes;
 using PerfCache.Frames;
@@ -128,7 +129,9 @@ public partial class PageCache<TRules, TProbe>
     /// <summary>Carries out a request. Never fails: what goes wrong is told to those who wait.</summary>
     private async Task ReadAsync(ReadRequest request)
     {
-        Exception? failure = await FillAsync(request, 0, request.Count).ConfigureAwait(false);
+        Exception? failure = request.IsPartlyFilled
+            ? await FillRestAsync(request).ConfigureAwait(false)
+            : await FillAsync(request, 0, request.Count).ConfigureAwait(false);
         if (failure is not null && request.Count > 1)
         {
             await ReadOneByOneAsync(request, failure).ConfigureAwait(false);
@@ -149,8 +152,8 @@ public partial class PageCache<TRules, TProbe>
         for (int i = 0; i < request.Count; i++)
         {
             PageLoad load = request.Load(i);
-            if (EndUnlessWanted(load, failure)) continue;
-            Exception? own = await FillAsync(request, i, 1).ConfigureAwait(false);
+            if (!request.IsFilled(i) && EndUnlessWanted(load, failure)) continue;
+            Exception? own = request.IsFilled(i) ? null : await FillAsync(request, i, 1).ConfigureAwait(false);
             EndLoad(load, own);
         }
 
@@ -165,11 +168,13 @@ public partial class PageCache<TRules, TProbe>
         {
             IPageSource source = request.Source;
             IReadOnlyList<Memory<byte>> buffers =
-                count == request.Count ? request : new Memory<byte>[] { request[first] };
+                count == request.Count ? request : Part(request, first, count);
             // B1. Neighbours go in one request, also where the source takes a thread for it: this one is the pool's.
+            long started = _tier is null ? 0 : Stopwatch.GetTimestamp();
             long valid = count == 1 && !source.IsAsync
                 ? ReadHere(request, first)
                 : await source.ReadAsync(request.FirstPage + (ulong)first, buffers, _shutdown.Token).ConfigureAwait(false);
+            _tier?.OnSourceRead(count, Stopwatch.GetTimestamp() - started);
             CheckValid(valid, (long)count * PageBytes);
             for (int i = (int)(valid / PageBytes); i < count; i++)
                 buffers[i].Span[(int)Math.Max(0, valid - ((long)i * PageBytes))..].Clear();
@@ -180,6 +185,13 @@ public partial class PageCache<TRules, TProbe>
         {
             return e;
         }
+    }
+
+    private static Memory<byte>[] Part(ReadRequest request, int first, int count)
+    {
+        Memory<byte>[] part = new Memory<byte>[count];
+        for (int i = 0; i < count; i++) part[i] = request[first + i];
+        return part;
     }
 
     private void EndLoads(ReadRequest request, Exception? failure)

@@ -82,6 +82,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             CheckPage(owner, page);
             DrainActivations();
             if (IsKnown(key, out uint address)) return false;
+            _tier?.Forget(key);
             uint leavesRemoved = _index.LeavesRemoved;
             FrameId frame = AllocateFrame(NeedOf(PartitionOf(owner), key), out bool leftLock);
             if (leftLock && !IsStillMissing(key))
@@ -342,7 +343,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         try
         {
             Span<byte> bytes = _memory.Page(load.Frame);
-            int valid = source.Read(load.Key.Page, bytes); // B1
+            int valid = _tier is null ? source.Read(load.Key.Page, bytes) : ReadThroughTier(load, source, bytes); // B1
             CheckValid(valid, bytes.Length);
             bytes[valid..].Clear();
         }

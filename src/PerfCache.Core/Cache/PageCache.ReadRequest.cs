@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Collections;
+using System.Numerics;
 using Microsoft.Extensions.ObjectPool;
 using PerfCache.Cache.Sources;
 using PerfCache.Frames;
@@ -24,6 +25,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         private readonly PageLoad[] _loads = new PageLoad[PageMax];
         private readonly NativePage?[] _buffers = new NativePage?[PageMax];
         private PageCache<TRules, TProbe> _cache = null!;
+        private uint _filled;
 
         /// <summary>The source that is asked.</summary>
         internal IPageSource Source { get; private set; } = null!;
@@ -46,6 +48,21 @@ public unsafe partial class PageCache<TRules, TProbe>
                 return _buffers[index]!.Memory;
             }
         }
+
+        /// <summary>The cache, if pages may come from its overflow tier.</summary>
+        internal PageCache<TRules, TProbe>? TieredCache => _cache._tier is null ? null : _cache;
+
+        /// <summary>True when some page was filled by the overflow tier.</summary>
+        internal bool IsPartlyFilled => _filled != 0;
+
+        /// <summary>True when all pages were.</summary>
+        internal bool IsComplete => BitOperations.PopCount(_filled) == Count;
+
+        /// <summary>True when the overflow tier has filled a page.</summary>
+        internal bool IsFilled(int index) => ((_filled >> index) & 1) != 0;
+
+        /// <summary>The overflow tier has filled a page.</summary>
+        internal void SetFilled(int index) => _filled |= 1u << index;
 
         /// <summary>Room for how each load of the request ends.</summary>
         internal LoadEnd[] Ends { get; } = new LoadEnd[PageMax];
@@ -84,6 +101,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             Array.Clear(_loads, 0, Count);
             Array.Clear(Ends, 0, Count);
             Count = 0;
+            _filled = 0;
             Next = null;
             Source = null!;
             _cache = null!;
@@ -127,12 +145,17 @@ public unsafe partial class PageCache<TRules, TProbe>
         {
             ReadRequest? request = _first;
             _first = _last = null;
+            if (request?.TieredCache is { } cache)
+            {
+                cache.StartThroughTier(request);
+                return;
+            }
+
             while (request is not null)
             {
                 // It may be over, and serve somebody else, as soon as it has been started.
                 ReadRequest? next = request.Next;
-                if (request.Source.IsAsync) request.Execute();
-                else ThreadPool.UnsafeQueueUserWorkItem(request, preferLocal: false);
+                Start(request);
                 request = next;
             }
         }

@@ -128,6 +128,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             Math.Max(1, PartitionOf(owner).FrameCount / 8));
         ulong end = Math.Min(first.Page + (ulong)size, pageEnd);
         PageLoad? marker = null;
+        bool isSequential = _tier is not null && IsSequential(first, size);
         for (ulong page = first.Page; page < end; page++)
         {
             if (StartAhead(owner, page, source, ref ahead, out PageLoad? load))
@@ -139,9 +140,15 @@ public unsafe partial class PageCache<TRules, TProbe>
             }
 
             marker ??= load;
+            if (isSequential && load is not null) load.Mark = load.Mark.Sequentially();
         }
 
-        if (marker is not null) marker.Mark = ReadaheadMark.Marker((int)(end - marker.Key.Page));
+        if (marker is not null)
+        {
+            ReadaheadMark mark = ReadaheadMark.Marker((int)(end - marker.Key.Page));
+            marker.Mark = isSequential ? mark.Sequentially() : mark;
+        }
+
         // Where the reader comes to the end of the window and nothing has been read behind it.
         if (end > 0 && end < pageEnd) _streams!.Expect(new PageKey(owner, end), size);
     }
@@ -151,15 +158,16 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void NoteFirstUse(FrameId frame)
     {
         // Looked at before it is exchanged: mostly there is none, and the exchange would take the line away from others.
-        if (!_streams!.Mark(frame).IsUnread) return;
-        NoteFirstUse(_frames.Key(frame), _streams.Exchange(frame, default));
+        ReadaheadMark mark = _streams!.Mark(frame);
+        if (!mark.IsUnread) return;
+        NoteFirstUse(_frames.Key(frame), _streams.Exchange(frame, mark.Read()));
     }
 
     /// <summary>Under the lock: somebody asked for a page that is still being read ahead.</summary>
     private void NoteFirstUse(PageLoad load)
     {
         ReadaheadMark mark = load.Mark;
-        load.Mark = default;
+        load.Mark = mark.Read();
         if (_readsAhead) NoteFirstUse(load.Key, mark);
     }
 

@@ -75,6 +75,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private long InvalidateCore(ObjectId owner, ulong firstPage, ulong lastPage)
     {
         DrainActivations();
+        _tier?.Forget(owner, firstPage, lastPage);
         foreach ((ulong packed, PageLoad load) in _loads)
         {
             PageKey key = new(packed);

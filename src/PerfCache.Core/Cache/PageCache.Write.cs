@@ -84,6 +84,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IPageWriter
         Enter();
         bool mine = (Volatile.Read(ref word) & LiveAndLocked) == FrameState.Live;
         if (mine) Interlocked.Or(ref word, FrameState.Locked); // W1
+        if (mine && _tier is not null) ForgetBeforeWrite(frame);
         (FrameId, uint)[] twins = mine && _twins.Count > 0 ? TwinsOf(frame) : [];
         _lock.Exit();
         // W2 too: leases of a frame that the page had for a moment while it was moved.

@@ -104,6 +104,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
         _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
+        _tier = options.Overflow;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         CapacityBytes = options.CapacityBytes;
@@ -151,12 +152,15 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _readsAhead = _streams is not null;
             _frameTarget = frames;
             _space.EvictionLog = options.Evicted is null ? null : [];
+            _space.EvictionTaker = _tier is null ? null : this;
             _partitions = [_main];
             Place(_main, placement: null);
             foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
             SetWaterMarks();
+            // Last: a tier belongs to the first cache that it is attached to, which must be one that exists.
+            _tier?.Attach(_pageBytes);
         }
-        catch (NativeMemoryException)
+        catch
         {
             _streams?.Dispose();
             _activations?.Dispose();

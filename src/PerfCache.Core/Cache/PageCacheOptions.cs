@@ -58,6 +58,10 @@ public sealed record PageCacheOptions
     /// <summary>When and how changed pages go to their source.</summary>
     public WriteBackOptions WriteBack { get; init; } = new();
 
+    /// <summary>Memory beyond the cache's own into which clean pages overflow, and which is asked before their source; null
+    /// for none. It belongs to this cache alone; dispose it after the cache.</summary>
+    public IOverflowTier? Overflow { get; init; }
+
     /// <summary>Called for each page that leaves, after the fact and without a lock; it must not throw.</summary>
     public Action<ObjectId, ulong, EvictionReason>? Evicted { get; init; }
 

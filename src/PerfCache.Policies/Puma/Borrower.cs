@@ -123,25 +123,18 @@ public sealed class Borrower
     /// <param name="nowTicks">The time.</param>
     public void OnEvicted(PageKey page, bool isDirty, bool lendsItself, long nowTicks)
     {
-        if (isDirty)
-        {
-            Drop(page, PumaCause.Dirty, nowTicks);
-            return;
-        }
-
         CatalogueEntry entry = _catalogue[page];
-        if (entry.IsPresent && _options.Strategy == LendingStrategy.Keep)
-        {
-            Journal.Add(nowTicks, PumaEventKind.PutSkipped, PumaCause.None, entry.Lender);
-            return;
-        }
-
         int chosen = lendsItself ? -1 : ChooseLender();
-        if (lendsItself) Drop(page, PumaCause.Role, nowTicks);
-        else if (entry.IsSequential && _filter.Drops(_catalogue.Score(page))) Drop(page, PumaCause.Sequential, nowTicks);
-        else if (chosen < 0) Drop(page, PumaCause.NoLender, nowTicks);
-        else if (PoolFree == 0) Drop(page, PumaCause.PoolEmpty, nowTicks);
-        else Send(page, entry, chosen, nowTicks);
+        LeavingPage evicted = new(
+            isDirty, entry.IsPresent, lendsItself, entry.IsSequential && _filter.Drops(_catalogue.Score(page)),
+            HasLender: chosen >= 0, HasRoom: PoolFree > 0);
+        PutChoice choice = BorrowRules.ForEvicted(in evicted, _options.Strategy, out PumaCause cause);
+        if (choice == PutChoice.Skip)
+            Journal.Add(nowTicks, PumaEventKind.PutSkipped, PumaCause.None, entry.Lender);
+        else if (choice == PutChoice.Drop)
+            Drop(page, cause, nowTicks);
+        else
+            Send(page, entry, chosen, nowTicks);
     }
 
     /// <summary>A pass of reclaim has ended: what waits for a full message goes as it is.</summary>
@@ -180,17 +173,20 @@ public sealed class Borrower
     {
         CatalogueEntry entry = _catalogue[page];
         lender = entry.Lender;
-        if (!entry.IsPresent || _lenders[lender].Latency.IsSuspended)
+        // A page that is not present has lender 0, which need not exist.
+        bool isSuspended = entry.IsPresent && _lenders[lender].Latency.IsSuspended;
+        MissSource source = BorrowRules.ForMiss(entry.IsPresent, entry.IsBusy, isSuspended);
+        if (source == MissSource.Disk)
         {
             if (_lenders.Count > 0) Journal.Add(nowTicks, PumaEventKind.MissAvoided);
-            return MissSource.Disk;
+            return source;
         }
 
-        if (entry.IsBusy)
+        if (source == MissSource.Wait)
         {
             // Still in our own batch: no use to wait for what has not even left.
             Flush(lender);
-            return MissSource.Wait;
+            return source;
         }
 
         Journal.Add(nowTicks, PumaEventKind.GetSent, PumaCause.None, lender);
