@@ -7,6 +7,7 @@ using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Puma;
 using PerfCache.Cli.Record;
+using PerfCache.Cli.Study;
 using PerfCache.Cli.Trace;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Traces;
@@ -22,6 +23,7 @@ internal static class CommandLine
     private const string Name = "perfcache";
 
     private const string Examples = """
+        perfcache study --quick                           everything at a glance, into study.html
         perfcache replay                                  a built-in workload, four policies, four sizes
         perfcache replay disk.vscsi --size 1%,10%         a trace of your own
         perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
@@ -40,6 +42,10 @@ internal static class CommandLine
     public static string Version { get; } =
         $"{Name} {typeof(CommandLine).Assembly.GetName().Version?.ToString(3)}";
 
+    /// <summary>How arguments are taken apart.</summary>
+    public static ParserConfiguration Parser { get; } =
+        new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+
     /// <summary>Runs a command line.</summary>
     public static int Run(string[] args, CliContext context)
     {
@@ -47,6 +53,7 @@ internal static class CommandLine
         {
             HelpName = Name,
         };
+        root.Add(new StudyCommand(context, args));
         root.Add(new ReplayCommand(context, args));
         root.Add(new MrcCommand(context, args));
         root.Add(new BenchCommand());
@@ -58,8 +65,7 @@ internal static class CommandLine
         root.Add(new LendCommand(context));
         CommandHelp.Install(root, Name, Examples);
 
-        ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        ParseResult result = root.Parse(args, parser);
+        ParseResult result = root.Parse(args, Parser);
         string command = NameOf(result.CommandResult);
         try
         {
