@@ -20,7 +20,7 @@ internal readonly record struct PlotSpan(string Name, double Low, double High, s
 internal sealed class SpanPlot(string title, string xTitle, double middle)
 {
     private const double Top = 30;
-    private const double CharWidth = 6.9;
+    private const double CharWidth = 8.1;
     private const string Square = "M-4-4H4V4H-4Z";
     private const string Circle = "M4.4 0A4.4 4.4 0 1 1-4.4 0A4.4 4.4 0 1 1 4.4 0Z";
 
@@ -34,7 +34,7 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
     public (string Low, string High) Settings { get; init; } = ("", "");
 
     /// <summary>Writes a value.</summary>
-    public Func<double, string> Format { get; init; } = value => value.ToString("0.###", CultureInfo.InvariantCulture);
+    public Func<double, string> Format { get; init; } = value => value.ToString("#,0.###", CultureInfo.InvariantCulture);
 
     /// <summary>Adds a row below the others.</summary>
     public void Add(PlotSpan span) => _spans.Add(span);
@@ -44,7 +44,7 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
     {
         _svg.Clear();
         if (_spans.Count == 0) return "";
-        Draw("wide", 820, 26, Math.Min((_spans.Max(span => span.Name.Length) * CharWidth) + 18, 340));
+        Draw("wide", 820, 26, Math.Min((_spans.Max(span => span.Name.Length) * CharWidth) + 14, 380));
         Draw("narrow", 400, 40, 14);
         return _svg.ToString();
     }
@@ -126,16 +126,17 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
             double low = candidates.Last(one => one <= Math.Max(min, 1e-4));
             double high = candidates.First(one => one >= Math.Min(max, 5e4) && one > low);
             double[] inside = [.. candidates.Where(one => one >= low && one <= high)];
-            int every = (inside.Length + count) / (count + 1);
-            return (low, high, [.. inside.Where((_, i) => i % Math.Max(1, every) == 0)]);
+            int every = Math.Max(1, (inside.Length + count) / (count + 1));
+            int first = Math.Max(0, Array.FindIndex(inside, one => one >= middle)) % every;
+            return (low, high, [.. inside.Where((_, i) => i % every == first)]);
         }
 
         double span = Math.Max(max - min, Math.Max(Math.Abs(max) * 0.02, 1e-9));
         double step = SvgPlot.RoundStep(span / count);
-        double first = Math.Floor((min / step) + 1e-9) * step;
+        double least = Math.Floor((min / step) + 1e-9) * step;
         double last = Math.Ceiling((max / step) - 1e-9) * step;
-        if (last <= first) last = first + step;
-        return (first, last, [.. Enumerable.Range(0, (int)Math.Round((last - first) / step) + 1).Select(i => first + (i * step))]);
+        if (last <= least) last = least + step;
+        return (least, last, [.. Enumerable.Range(0, (int)Math.Round((last - least) / step) + 1).Select(i => least + (i * step))]);
     }
 
     private void AddText(string style, double x, double y, string anchor, string text) =>

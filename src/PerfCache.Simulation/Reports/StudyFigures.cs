@@ -97,7 +97,7 @@ internal static class StudyFigures
     private static void Stream(StudyWriter writer, StudyPart part, FlipResult run, string model)
     {
         string title = $"STREAM before and after, {run.Remedy.Name}, {model} model";
-        SvgPlot plot = new(title, "", "MB/s");
+        SvgPlot plot = new(title, "", "MB/s") { FormatY = FlipText.Number };
         foreach (StreamResult one in run.Stream)
         {
             foreach ((string when, double rate) in new[] { ("before", one.BeforeMegabytes), ("after", one.AfterMegabytes) })

@@ -161,7 +161,11 @@ internal static class StudyPumaFigures
         const string Title = "The borrower's speed with PUMA, as a multiple of its speed without";
         ScenarioTable table = report.Tables[0];
         int at = table.Columns.Index().First(column => column.Item.Name == "gain").Index;
-        SpanPlot plot = new(Title, "Times the I/Os per second; right of 1 PUMA pays", 1) { IsLogarithmic = true };
+        SpanPlot plot = new(Title, "Times the I/Os per second; right of 1 PUMA pays", 1)
+        {
+            IsLogarithmic = true,
+            Format = value => value.ToString("0.##", CultureInfo.InvariantCulture),
+        };
         foreach (IReadOnlyList<object?> row in table.Rows.Where(row => Equals(row[0], table.Rows[0][0])))
         {
             double gain = row[at] is double value ? value : double.NaN;
@@ -176,7 +180,7 @@ internal static class StudyPumaFigures
 
     /// <summary>A scenario's table.</summary>
     public static void WriteTable(StudyWriter writer, ScenarioTable table, string commandLine) =>
-        writer.Table(table.Title, table.Columns.Select(column => column.Heading),
+        writer.Table(table.Title, table.Columns.Select((column, i) => column.Heading + (table.Rows.Any(row => row[i] is string) ? "|" : "")),
             table.Rows.Select(row => row.Select((value, i) => ScenarioText.Cell(table.Columns[i], value))), commandLine);
 
     private static string MemoryPlot(string title, MachineTimeline timeline)

@@ -50,7 +50,13 @@ public sealed record StudyReport
         }
 
         writer.Write($"<pre>{Escape(CommandLine)}</pre>\n<section id=\"summary\">\n<h2>In short</h2>\n<ul class=\"summary\">\n");
-        foreach (string sentence in StudySummary.Sentences(Parts)) writer.Write($"<li>{Escape(sentence)}</li>\n");
+        foreach (string sentence in StudySummary.Sentences(Parts))
+        {
+            // What stands before the colon is what the sentence is about.
+            int colon = sentence.IndexOf(':', StringComparison.Ordinal);
+            writer.Write($"<li><strong>{Escape(sentence[..(colon + 1)])}</strong>{Escape(sentence[(colon + 1)..])}</li>\n");
+        }
+
         writer.Write("</ul>\n<p class=\"muted\">PUMA and flipping are simulated in virtual time with the production cache and policies; "
             + "their costs are parameters, and those without a source are marked as assumed.</p>\n</section>\n");
         writer.Write("<nav aria-label=\"Contents\">\n<ol>\n");

@@ -56,7 +56,7 @@ internal static class StudySensitivity
             if (at < 0 || table.Rows.Count == 0 || table.Rows[0][at] is not double given) continue;
             var variants = table.Rows.Skip(1).Where(row => row[at] is double).Select(row =>
                 ((string)row[0]!, (double)row[1]!, (double)row[at]!));
-            Tornado(writer, title, given, variants, report.Parameters, value => value.ToString("0.###", CultureInfo.InvariantCulture), part);
+            Tornado(writer, title, given, variants, report.Parameters, value => value.ToString("#,0.###", CultureInfo.InvariantCulture), part);
         }
 
         StudyPumaFigures.WriteTable(writer, table, part.CommandLine);
@@ -87,7 +87,7 @@ internal static class StudySensitivity
         IEnumerable<(string Name, double Setting, double Result)> variants, ParameterSet parameters, Func<double, string> format,
         StudyPart part)
     {
-        const double Matters = 0.005;
+        const double Matters = 0.01;
         SpanPlot plot = new("Sensitivity: " + title, title, given) { Settings = s_settings, Format = format };
         var rows = variants.Where(one => double.IsFinite(one.Result)).GroupBy(one => one.Name).Select(group =>
         {
@@ -102,9 +102,9 @@ internal static class StudySensitivity
                 $"{row.Parameter.Name}: {format(row.Low)} halved, {format(row.High)} doubled, {format(given)} as given"));
         }
 
-        string rest = rows.Length > RowsMax ? $" {rows.Length - RowsMax} more change it by 0.5 % or more." : " All others change it by less than 0.5 %.";
+        string rest = rows.Length > RowsMax ? $" {rows.Length - RowsMax} more change it by 1 % or more." : " All others change it by less than 1 %.";
         writer.Figure("Sensitivity: " + title, plot.RenderBoth(), $"The line in the middle is the result as given, {format(given)}, at this "
             + "smaller scale." + rest, part.CommandLine);
-        if (rows.Length == 0) writer.Paragraphs($"{title}: no parameter changes it by 0.5 % ({format(given)}).");
+        if (rows.Length == 0) writer.Paragraphs($"{title}: no parameter changes it by 1 % ({format(given)}).");
     }
 }

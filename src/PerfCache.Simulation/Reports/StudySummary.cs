@@ -89,9 +89,9 @@ public static class StudySummary
     {
         double lent = rows.Number("malloc", MallocScenario.PumaDirect, "slowdown");
         double balloon = rows.Number("malloc", MallocScenario.Balloon, "slowdown");
-        return $"Lending memory instead of ballooning (PUMA): when a server needs memory that a neighbour uses, a block of 8 "
-            + $"MiB takes {balloon:0.#} times as long as from free memory if a balloon must move it, and {lent:0.0} times if "
-            + $"the memory was lent, even where the server takes back every page itself: {Verdict(lent < balloon, "lending", "ballooning")}.";
+        return "Lending memory instead of ballooning (PUMA): when a server needs memory that a neighbour uses, a block of 8 "
+            + $"MiB takes {Number(balloon)} times as long as from free memory if a balloon must move it, and {Number(lent)} times if "
+            + $"the memory was lent, even where the server takes back every page itself. {Verdict(lent < balloon, "Lending", "Ballooning")}.";
     }
 
     private static string MallocForLong(ScenarioRows rows)
@@ -101,9 +101,9 @@ public static class StudySummary
         double client = rows.Number("mallocLong", CrashScenario.Steps, "recoverySeconds");
         double pumaClient = rows.Number("mallocLong", "PUMA", "recoverySeconds");
         string killed = rows.Flag("mallocLong", CrashScenario.LittleSwap, "killed")
-            ? " With little swap and balloons that come too late, the server's program is killed." : "";
+            ? " With little swap and balloons that come too late, the server's program is killed and does not recover." : "";
         return $"Over minutes: with ballooning by pressure the server is slow for {Seconds(steps)} and its neighbour "
-            + $"{Recovered(client)}; with lent memory the server is slow for {Seconds(puma)} and the neighbour "
+            + $"{Recovered(client)}; with lent memory the server is {(puma == 0 ? "never slow" : "slow for " + Seconds(puma))} and the neighbour "
             + $"{Recovered(pumaClient)}.{killed}";
     }
 
@@ -111,9 +111,10 @@ public static class StudySummary
     {
         double inactive = rows.Number("lenderResumes", "inactive-only", "overAlone");
         double integrated = rows.Number("lenderResumes", "integrated", "overAlone");
-        string before = integrated < 0 || inactive < 0 ? "not within the run" : $"{integrated:0.00} times as long";
-        return $"Who lends is not slowed: a lender that comes back to work has its cache again after {inactive:0.00} times the "
-            + $"time that it takes without lending; were lent pages treated as its own, it would take {before}.";
+        string before = integrated < 0 || inactive < 0 ? "longer than the run" : $"{Number(integrated)} times as long";
+        return $"Who lends is {(inactive is > 0 and < 1.05 ? "not slowed" : "slowed")}: a lender that comes back to work has its cache "
+            + $"again after {Number(inactive)} times the time that it takes without lending; were lent pages treated as its own, it "
+            + $"would take {before}.";
     }
 
     private static string BorrowerResumes(ScenarioRows rows)
@@ -152,7 +153,7 @@ public static class StudySummary
         FlipResult[] heap = [.. parts.SelectMany(part => part.Flips).Where(one => one.Placement == PlacementModel.Heap)];
         if (heap.FirstOrDefault(one => one.Remedy.Name == "naive") is not { } naive) return;
         string text = "Exchanging pages between virtual machines (flipping): handing received pages over without a copy moves "
-            + $"{Percent(naive.RemoteShare)} of a virtual machine's memory ({CurveText.Size((long)(naive.RemoteShare * naive.GuestFrames), 4096)}) "
+            + $"{Percent(naive.RemoteShare)} of a virtual machine's memory ({CurveText.Size((long)(naive.RemoteShare * naive.GuestFrames), 4096)} of {CurveText.Size(naive.GuestFrames, 4096)}) "
             + $"to another NUMA node, and its memory-bound work loses {Percent(naive.LossAtEnd)} of its speed at the end";
         // A copy is no cure of flipping but its rival, and what is set up to fail is none either.
         FlipResult? cure = heap.Where(one => one.Remedy is { IsAblation: false, Delivery: DeliveryKindFlip } && one != naive)
@@ -187,6 +188,8 @@ public static class StudySummary
         double change = (factor - 1) * 100;
         return string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(change):0.0} % {(change <= 0 ? "fewer" : "more")} misses");
     }
+
+    private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 
     private static string Percent(double share) => (share * 100).ToString("0.#", CultureInfo.InvariantCulture) + " %";
 }

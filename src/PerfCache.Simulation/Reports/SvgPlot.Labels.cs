@@ -19,7 +19,7 @@ public sealed partial class SvgPlot
             double at = right + 26;
             Add($"<g style=\"--c:{Colour(order[k])}\"><path class=\"leader\" d=\"M{x(end.X) + 7:0.#} {y(end.Y):0.#}");
             Add($"H{right + 2:0.#}L{right + 13:0.#} {places[k]:0.#}H{at - 8:0.#}\"/>");
-            Add($"<path class=\"mark\" transform=\"translate({at:0.#} {places[k]:0.#})\" d=\"{Marker(order[k])}\"/>");
+            Add($"<path class=\"{MarkStyle(order[k])}\" transform=\"translate({at:0.#} {places[k]:0.#})\" d=\"{Marker(order[k])}\"/>");
             AddText("name", at + 10, places[k] + 4, "start", _series[order[k]].Name);
             _svg.Append("</g>\n");
         }
@@ -61,7 +61,7 @@ public sealed partial class SvgPlot
 
     /// <summary>The names below a narrow plot: two in a row where they are short.</summary>
     private int LegendColumns =>
-        _series.Max(series => series.Name.Length) * CharWidth > (_width / 2) - 34 ? 1 : 2;
+        _series.Max(series => series.Name.Length) * BoldWidth > (_width / 2) - 38 ? 1 : 2;
 
     private double LegendHeight() =>
         (((_series.Count + LegendColumns - 1) / LegendColumns) * (LabelHeight + 3)) + 8;
@@ -74,20 +74,20 @@ public sealed partial class SvgPlot
             double x = 18 + (i % columns * (_width / 2));
             double y = _height + 4 + (i / columns * (LabelHeight + 3));
             Add($"<g style=\"--c:{Colour(i)}\"><path class=\"line\" d=\"M{x - 10:0.#} {y:0.#}H{x + 10:0.#}\"/>");
-            Add($"<path class=\"mark\" transform=\"translate({x:0.#} {y:0.#})\" d=\"{Marker(i)}\"/>");
+            Add($"<path class=\"{MarkStyle(i)}\" transform=\"translate({x:0.#} {y:0.#})\" d=\"{Marker(i)}\"/>");
             AddText("name", x + 16, y + 4, "start", _series[i].Name);
             _svg.Append("</g>\n");
         }
     }
 
-    /// <summary>A bar for each series; on a narrow drawing its name stands above it.</summary>
+    /// <summary>A bar for each series, all of one colour, because each has its name beside it; on a narrow drawing its name stands above it.</summary>
     private void RenderBars()
     {
         double pitch = IsNarrow ? 44 : 32;
         double height = Top + (_series.Count * pitch) + Bottom - 14;
         Begin(height);
         const double ValueWidth = 84;
-        double left = IsNarrow ? 10 : Math.Min((_series.Max(series => series.Name.Length) * CharWidth) + 24, _width * 0.45);
+        double left = IsNarrow ? 10 : Math.Min((_series.Max(series => series.Name.Length) * BoldWidth) + 20, _width * 0.45);
         (_, double top, double step) = RangeY(fromZero: true);
         if (IsNarrow) step *= 2;
         double X(double y) => left + (y / top * (_width - left - ValueWidth));
@@ -104,7 +104,7 @@ public sealed partial class SvgPlot
         {
             double middle = Top + ((i + 0.5) * pitch) + (IsNarrow ? 9 : 0);
             PlotPoint point = _series[i].Points[0];
-            Add($"<g style=\"--c:{Colour(i)}\"><title>{Escape(point.Tip)}</title>");
+            Add($"<g style=\"--c:{Colour(0)}\"><title>{Escape(point.Tip)}</title>");
             Add($"<rect class=\"bar\" x=\"{left:0.#}\" y=\"{middle - (BarHeight / 2):0.#}\" rx=\"2\" ");
             Add($"width=\"{Math.Max(1, X(point.Y) - left):0.#}\" height=\"{BarHeight:0}\"/>");
             if (IsNarrow) AddText("name", left, middle - 15, "start", _series[i].Name);

@@ -18,7 +18,7 @@ public sealed record PlotSeries(string Name, IReadOnlyList<PlotPoint> Points);
 /// Draws series as inline SVG: lines with markers, or, where all points share one x, a bar for each series.
 /// The only plot writer of the project; a page that holds plots includes <see cref="Css"/> once.
 /// <para>
-/// Series are told apart three ways (colour, marker shape, and a dash pattern once the colours repeat), and
+/// Series are told apart three ways (colour, marker shape, and dashes with open markers once the colours repeat), and
 /// each line is labelled at its end, so that a plot survives grey printing and colour blindness. The colours
 /// are CSS variables with a light and a dark set. Labels that would overlap are moved apart and joined to
 /// their line by a thin leader. The same input gives the same bytes.
@@ -34,6 +34,9 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
     private const double Bottom = 64;
     private const double LabelHeight = 17;
     private const double CharWidth = 6.9;
+
+    /// <summary>A bold letter in the widest of the usual fonts.</summary>
+    private const double BoldWidth = 8.1;
     private const int ColourCount = 7;
     private const int MarkedPointsMax = 40;
     private const int MarksOfLongLine = 6;
@@ -72,7 +75,8 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         .plot .sub{fill:var(--muted);font-size:11px}.plot .axis{fill:var(--muted);font-weight:600}
         .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
         .plot .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
-        .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}.plot .bar{fill:var(--c)}
+        .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}
+        .plot .open{fill:var(--surface);stroke:var(--c);stroke-width:1.8}.plot .bar{fill:var(--c)}
         .plot .shade{fill:var(--s4);opacity:.22}
         .plot .hit{fill:transparent}.plot .point:hover .mark{stroke:var(--ink)}
         .plot .leader{fill:none;stroke:var(--c);stroke-width:1;opacity:.55}
@@ -80,11 +84,11 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         """;
 
     /// <summary>Writes a value of the y axis, for example as percent.</summary>
-    public Func<double, string> FormatY { get; init; } = value => value.ToString("0.###", CultureInfo.InvariantCulture);
+    public Func<double, string> FormatY { get; init; } = value => value.ToString("#,0.###", CultureInfo.InvariantCulture);
 
     /// <summary>Writes a round value beside a gridline of the y axis.</summary>
     public Func<double, string> FormatTickY { get; init; } =
-        value => value.ToString("0.######", CultureInfo.InvariantCulture);
+        value => value.ToString("#,0.######", CultureInfo.InvariantCulture);
 
     /// <summary>Writes a value of the x axis.</summary>
     public Func<double, string> FormatX { get; init; } = value => value.ToString("N0", CultureInfo.InvariantCulture);
@@ -137,7 +141,7 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
     private void RenderLines(List<double> xs)
     {
         Begin(_height + (IsNarrow ? LegendHeight() : 0));
-        double labelWidth = (_series.Max(series => series.Name.Length) * CharWidth) + 44;
+        double labelWidth = (_series.Max(series => series.Name.Length) * BoldWidth) + 40;
         double right = IsNarrow ? _width - 14 : _width - Math.Max(24, Math.Min(labelWidth, _width / 3));
         (double bottomY, double topY, double step) = RangeY();
         double left = 40 + (CharWidth * Math.Max(FormatTickY(topY).Length, FormatTickY(bottomY + step).Length));
@@ -234,7 +238,7 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
             if (IsNarrow && !isMarked) continue;
             Add($"<g class=\"point\" transform=\"translate({x(point.X):0.#} {y(point.Y):0.#})\">");
             if (!IsNarrow) Add($"<title>{Escape(point.Tip)}</title><circle class=\"hit\" r=\"9\"/>");
-            if (isMarked) Add($"<path class=\"mark\" d=\"{Marker(index)}\"/>");
+            if (isMarked) Add($"<path class=\"{MarkStyle(index)}\" d=\"{Marker(index)}\"/>");
             _svg.Append("</g>\n");
         }
 
@@ -276,6 +280,9 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
     private void Add(FormattableString text) => _svg.Append(text.ToString(CultureInfo.InvariantCulture));
 
     private static string Colour(int index) => $"var(--s{index % ColourCount})";
+
+    /// <summary>Where colours and shapes repeat, markers are open.</summary>
+    private static string MarkStyle(int index) => index / ColourCount % 2 == 0 ? "mark" : "mark open";
 
     private static string Marker(int index) => s_markers[index % s_markers.Length];
 

@@ -47,15 +47,17 @@ internal sealed class StudyCommandTests : FolderFixture
     [Test]
     public void TheSameSeedGivesTheSameLinesHoweverManyPartsRunSideBySide()
     {
-        CliRun again = CliRun.Of([.. StudyReportFile.Arguments, "--json", "--jobs", "1"]);
-        Assert.That((again.ExitCode, again.Error), Is.EqualTo((0, "")));
-        Assert.That(again.Out.ReplaceLineEndings("\n"), Is.EqualTo(StudyReportFile.Lines));
+        CliRun alone = Run(context => context, jobs: 1, report: null);
+        CliRun together = Run(context => context, jobs: 3, report: null);
+        Assert.That((alone.ExitCode, alone.Error), Is.EqualTo((0, "")));
+        Assert.That(together.Out, Is.EqualTo(alone.Out));
         Assert.That(StudyReportFile.Run.Out, Does.Not.Contain("{"), "lines only where they were asked for");
     }
 
     /// <summary>
     /// Goal: the command below a figure is true. Method: each part's command is run as it stands, with --json added, and
-    /// must print the study's lines of that part.
+    /// must print the study's lines of that part. The sweep of parameters, half of the time, is only read; it is the same
+    /// command with one option more.
     /// </summary>
     [Test]
     public void TheCommandOfEachPartPrintsThePartsLines()
@@ -73,6 +75,8 @@ internal sealed class StudyCommandTests : FolderFixture
         foreach ((string command, List<string> lines) in parts)
         {
             Assert.That(command, Does.StartWith("perfcache "));
+            Assert.That(lines, Is.Not.Empty, command);
+            if (command.EndsWith(" --sensitivity", StringComparison.Ordinal)) continue;
             CliRun run = CliRun.Of([.. command.Split(' ')[1..], "--json"]);
             Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")), command);
             string[] printed = [.. run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(WithoutTimes)];
@@ -87,7 +91,7 @@ internal sealed class StudyCommandTests : FolderFixture
             Assert.That(() => step.Read(new CliContext { Out = TextWriter.Null, Error = TextWriter.Null }), Throws.Nothing, step.CommandLine);
     }
 
-    /// <summary>Method: the first replay stops the study, when PUMA's and flipping's parts are finished.</summary>
+    /// <summary>Method: the replay stops the study, when PUMA's part is finished.</summary>
     [Test]
     public void AStudyThatIsStoppedNamesWhatIsFinishedAndItsReportSaysThatItIsIncomplete()
     {
@@ -98,14 +102,14 @@ internal sealed class StudyCommandTests : FolderFixture
             return [];
         }
 
-        CliRun run = CliRun.Of(
-            context => context with { Cancellation = stop.Token, Replay = (_, _, _, _) => Stop() },
-            [.. StudyReportFile.Arguments, "--jobs", "1", "--report", PathOf("stopped.html")]);
+        CliRun run = Run(
+            context => context with { Cancellation = stop.Token, Replay = (_, _, _, _) => Stop() }, jobs: 1, PathOf("stopped.html"));
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Error, Does.StartWith("perfcache: stopped; finished: PUMA: malloc, ").And.Contain("missing: replay: zipf, "));
+        Assert.That(run.Error.TrimEnd(), Is.EqualTo("perfcache: stopped; finished: PUMA: lender resumes; missing: replay: zipf, "
+            + "miss ratio curve; the report says that it is incomplete"));
         string html = File.ReadAllText(PathOf("stopped.html"));
-        Assert.That(html, Does.Contain("Incomplete: the study was stopped. Missing are replay: zipf, "));
-        Assert.That(html, Does.Contain("id=\"puma-malloc\"").And.Not.Contain("id=\"policies\""));
+        Assert.That(html, Does.Contain("Incomplete: the study was stopped. Missing are replay: zipf, miss ratio curve;"));
+        Assert.That(html, Does.Contain("id=\"puma-lender-resumes\"").And.Not.Contain("id=\"policies\""));
         Assert.That(Directory.GetFiles(Folder), Has.Length.EqualTo(1), "nothing half is left behind");
     }
 
@@ -122,12 +126,21 @@ internal sealed class StudyCommandTests : FolderFixture
     [Test]
     public void APartThatFailsEndsTheStudyWithItsReasonAndWithoutAReport()
     {
-        CliRun run = CliRun.Of(
-            context => context with { MakeCurves = (_, _, _, _) => throw new IOException("the disk is gone") },
-            [.. StudyReportFile.Arguments, "--report", PathOf("none.html")]);
-        Assert.That((run.ExitCode, run.Out), Is.EqualTo((1, "")));
-        Assert.That(run.Error.TrimEnd(), Is.EqualTo("perfcache: the disk is gone"));
+        Assert.That(
+            () => Run(context => context with { MakeCurves = (_, _, _, _) => throw new IOException("the disk is gone") }, jobs: 2,
+                PathOf("none.html")),
+            Throws.TypeOf<IOException>().With.Message.EqualTo("the disk is gone"), "the command line makes one line of it");
         Assert.That(Directory.GetFiles(Folder), Is.Empty);
+    }
+
+    /// <summary>For people who wait: the bar names the parts under way, and goes away at the end.</summary>
+    [Test]
+    public void ATerminalSeesWhichPartsRun()
+    {
+        CliRun run = Run(context => context with { ErrorIsTerminal = true }, jobs: 1, report: null);
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Error, Does.Contain("of 3 done; now PUMA: lender resumes"));
+        Assert.That(run.Out, Does.StartWith("{").And.Not.Contain("of 3 done"));
     }
 
     /// <summary>Long: the promise of <c>--quick</c>, under a minute on two cores; run it on a machine that does nothing
@@ -140,6 +153,24 @@ internal sealed class StudyCommandTests : FolderFixture
         CliRun run = CliRun.Of("study", "--quick", "--report", PathOf("quick.html"));
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(TimeProvider.System.GetElapsedTime(began), Is.LessThan(TimeSpan.FromMinutes(1)));
+    }
+
+    /// <summary>Three parts of the study, with JSON on standard output where no report is asked for.</summary>
+    private static CliRun Run(Func<CliContext, CliContext> change, int jobs, string? report)
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+        CliContext context = change(new CliContext { Out = output, Error = error });
+        string[] names = ["PUMA: lender resumes", "replay: zipf", "miss ratio curve"];
+        int exitCode = new StudyRun(context, new StudyRequest
+        {
+            Steps = [.. StudyPlan.Of(64, isQuick: true, 3).Where(step => names.Contains(step.Name)).Select(step => step.Read(context))],
+            Jobs = jobs,
+            Report = report,
+            Json = report is null,
+            CommandLine = "perfcache study",
+        }).Run();
+        return new CliRun(exitCode, output.ToString(), error.ToString());
     }
 
     private static string WithoutTimes(string line)

@@ -115,8 +115,8 @@ internal sealed class StudyReportTests
 
         string Number(string row, string column, double factor, string format) =>
             (runs[row].GetProperty(column).GetDouble() * factor).ToString(format, CultureInfo.InvariantCulture);
-        Assert.That(summary, Does.Contain(Number("malloc/ballooning", "slowdown", 1, "0.#") + " times as long"));
-        Assert.That(summary, Does.Contain(Number("malloc/PUMA, own reclaim only", "slowdown", 1, "0.0") + " times if"));
+        Assert.That(summary, Does.Contain(Number("malloc/ballooning", "slowdown", 1, "0.##") + " times as long"));
+        Assert.That(summary, Does.Contain(Number("malloc/PUMA, own reclaim only", "slowdown", 1, "0.##") + " times if"));
         Assert.That(summary, Does.Contain($"gets {Number("borrowerResumes/forced", "lentShare", 100, "0.#")} % of the idle memory"));
         Assert.That(Regex.Count(summary, @"\d"), Is.GreaterThan(30));
         Assert.That(summary, Does.Not.Contain("NaN").And.Not.Contain("Infinity").And.Not.Contain("∞"));
