@@ -94,7 +94,8 @@ internal sealed class StudyCommand : CliCommand
         return new StudyRequest
         {
             Steps = [.. StudyPlan.Of(scale, isQuick, seed).Select(step => step.Read(_context))],
-            Jobs = result.GetValue(_jobs) is { } jobs ? (int)WholeNumber("--jobs", jobs, 1, 1024) : Environment.ProcessorCount,
+            Jobs = result.GetValue(_jobs) is { } jobs
+                ? (int)WholeNumber("--jobs", jobs, 1, 1024) : Environment.ProcessorCount,
             Report = report ?? (json ? null : DefaultReport),
             Folder = folder,
             Json = json,

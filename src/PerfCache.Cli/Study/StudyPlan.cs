@@ -57,9 +57,15 @@ internal static class StudyPlan
             Step("sensitivity: malloc", 7, $"puma malloc {pumaSmall}") with { IsSensitivity = true },
         ];
         if (isQuick) return steps;
-        foreach ((string scenario, int weight) in new[] { ("concurrent", 47), ("borrower-resumes", 15), ("lender-resumes", 14) })
-            steps.Insert(0, Step("sensitivity: " + scenario, weight, $"puma {scenario} {pumaSmall}") with { IsSensitivity = true });
-        StudyStep flipping = Step("sensitivity: flipping", 18, $"flip --remedy naive --placement heap --scale {Text(FlipScaleMax)} --seed {seed}");
+        (string Scenario, int Weight)[] sweeps = [("concurrent", 47), ("borrower-resumes", 15), ("lender-resumes", 14)];
+        foreach ((string scenario, int weight) in sweeps)
+        {
+            StudyStep sweep = Step("sensitivity: " + scenario, weight, $"puma {scenario} {pumaSmall}");
+            steps.Insert(0, sweep with { IsSensitivity = true });
+        }
+
+        StudyStep flipping = Step("sensitivity: flipping", 18,
+            $"flip --remedy naive --placement heap --scale {Text(FlipScaleMax)} --seed {seed}");
         steps.Add(flipping with { IsSensitivity = true });
         return steps;
     }

@@ -39,8 +39,9 @@ internal sealed class StudyRun(CliContext context, StudyRequest request)
         RunParts();
         _failure?.Throw();
         StudyPart[] finished = [.. _parts.OfType<StudyPart>()];
-        string[] missing = [.. request.Steps.Index().Where(step => _parts[step.Index] is null).Select(step => step.Item.Name)];
-        if (finished.Length == 0) return CommandLine.Fail(context, "stopped before the first part was finished", ExitCode.Failure);
+        string[] missing = [.. request.Steps.Where((_, i) => _parts[i] is null).Select(step => step.Name)];
+        if (finished.Length == 0) return CommandLine.Fail(context, "stopped before the first part was finished",
+            ExitCode.Failure);
         OutputFiles.Write(lines, writer =>
         {
             foreach (string line in StudyLines.Of(finished)) writer.Write(line + "\n");
@@ -126,7 +127,8 @@ internal sealed class StudyRun(CliContext context, StudyRequest request)
                     do
                     {
                         task.Description = Stage();
-                        task.Value = request.Steps.Index().Sum(step => step.Item.Weight * Volatile.Read(ref _fractions[step.Index]));
+                        task.Value = request.Steps.Index().Sum(step =>
+                            step.Item.Weight * Volatile.Read(ref _fractions[step.Index]));
                     }
                     while (!worker.Join(RefreshMilliseconds));
                 }
@@ -138,7 +140,8 @@ internal sealed class StudyRun(CliContext context, StudyRequest request)
     {
         int begun;
         lock (_gate) begun = Math.Min(_next, request.Steps.Count);
-        string[] running = [.. Enumerable.Range(0, begun).Where(i => Volatile.Read(ref _fractions[i]) < 1).Select(i => request.Steps[i].Name)];
+        string[] running = [.. request.Steps.Take(begun).Where((_, i) => Volatile.Read(ref _fractions[i]) < 1)
+            .Select(step => step.Name)];
         string done = $"{begun - running.Length} of {request.Steps.Count} done";
         return Markup.Escape(running.Length == 0 ? done : $"{done}; now {string.Join(", ", running)}");
     }

@@ -67,14 +67,16 @@ internal sealed record StudyStep
         {
             // The parts run side by side, so each has one thread.
             Replays = [.. request.Traces.SelectMany(trace => context.Replay(
-                context.OpenTrace(trace, request.TraceOptions), request.Options with { Jobs = 1 }, Fraction(progress), cancellation))],
+                context.OpenTrace(trace, request.TraceOptions), request.Options with { Jobs = 1 }, Fraction(progress),
+                    cancellation))],
         };
 
     private Func<Action<double>, CancellationToken, StudyPart> Curves(CliContext context, MrcRequest request) =>
         (progress, cancellation) => Empty with
         {
             Curves = context.MakeCurves(
-                context.OpenTrace(request.Trace, request.TraceOptions), request.Options with { Jobs = 1 }, Fraction(progress), cancellation),
+                context.OpenTrace(request.Trace, request.TraceOptions), request.Options with { Jobs = 1 },
+                    Fraction(progress), cancellation),
         };
 
     private Func<Action<double>, CancellationToken, StudyPart> Puma(PumaRequest request) => (progress, cancellation) =>
@@ -100,7 +102,15 @@ internal sealed record StudyStep
     private static double ExpectedRuns(string scenario, ScenarioOptions options)
     {
         const int MallocForLong = 4;
-        int runs = scenario switch { "malloc" => 9, "lender-resumes" => 3, "borrower-resumes" => 4, "concurrent" => 10, _ => 42 };
+        const int Gain = 42;
+        int runs = scenario switch
+        {
+            "malloc" => 9,
+            "lender-resumes" => 3,
+            "borrower-resumes" => 4,
+            "concurrent" => 10,
+            _ => Gain,
+        };
         int own = (scenario == "malloc" ? runs + MallocForLong : runs) * options.Profiles.Count;
         return own + (options.ShowsSensitivity ? runs * (options.Parameters.Variants().Count() + 1) : 0);
     }

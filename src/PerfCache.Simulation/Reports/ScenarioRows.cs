@@ -3,7 +3,8 @@ using PerfCache.Simulation.Scenarios;
 
 namespace PerfCache.Simulation.Reports;
 
-/// <summary>Looks cells of a scenario's tables up by name; rows of the first kernel come first and are the ones found.</summary>
+/// <summary>Looks cells of a scenario's tables up by name; rows of the first kernel come first and are the ones
+/// found.</summary>
 internal sealed class ScenarioRows(ScenarioReport report)
 {
     /// <summary>A number; a scenario that has no such cell is a mistake of the caller.</summary>

@@ -30,7 +30,8 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
     /// <summary>True where equal factors are equally far apart.</summary>
     public bool IsLogarithmic { get; init; }
 
-    /// <summary>What <see cref="PlotSpan.Low"/> and <see cref="PlotSpan.High"/> are, for the legend; empty for none.</summary>
+    /// <summary>What <see cref="PlotSpan.Low"/> and <see cref="PlotSpan.High"/> are, for the legend; empty for
+    /// none.</summary>
     public (string Low, string High) Settings { get; init; } = ("", "");
 
     /// <summary>Writes a value.</summary>
@@ -53,14 +54,17 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
     {
         bool isNarrow = variant == "narrow";
         double bottom = Top + (_spans.Count * pitch);
-        double[] values = [.. _spans.SelectMany(span => (double[])[span.Low, span.High]).Append(middle).Where(double.IsFinite)];
+        double[] values =
+            [.. _spans.SelectMany(span => (double[])[span.Low, span.High]).Append(middle).Where(double.IsFinite)];
         (double low, double high, double[] ticks) = Axis(values.Min(), values.Max(), isNarrow ? 3 : 5);
         double Place(double value) => IsLogarithmic ? Math.Log(value) : value;
         double room = isNarrow ? 26 : 64;
         double X(double value) =>
             left + room + ((Place(value) - Place(low)) / (Place(high) - Place(low)) * (width - left - (2 * room)));
 
-        Add($"<svg class=\"plot {variant}\" viewBox=\"0 0 {width:0} {bottom + 46:0}\" role=\"img\" ");
+        string[] titleLines = Lines(IsLogarithmic ? $"{xTitle}, logarithmic" : xTitle, (int)((width - 20) / CharWidth));
+        double height = bottom + 30 + (16 * titleLines.Length);
+        Add($"<svg class=\"plot {variant}\" viewBox=\"0 0 {width:0} {height:0}\" role=\"img\" ");
         Add($"aria-label=\"{Escape(title)}\">\n");
         foreach (double tick in ticks)
         {
@@ -70,7 +74,8 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
 
         for (int i = 0; i < _spans.Count; i++) DrawRow(_spans[i], Top + ((i + 0.5) * pitch), isNarrow, left, X);
         Add($"<line class=\"base\" x1=\"{X(middle):0.#}\" y1=\"{Top - 4:0.#}\" x2=\"{X(middle):0.#}\" y2=\"{bottom:0.#}\"/>\n");
-        AddText("axis", (left + width) / 2, bottom + 38, "middle", IsLogarithmic ? $"{xTitle}, logarithmic" : xTitle);
+        for (int i = 0; i < titleLines.Length; i++)
+            AddText("axis", width / 2, bottom + 38 + (16 * i), "middle", titleLines[i]);
         DrawLegend(left);
         _svg.Append("</svg>\n");
     }
@@ -87,7 +92,8 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
         {
             // Values stand outside the bars; of two on one side the outer one is told.
             double[] ends = [.. ((double[])[span.Low, span.High]).Where(double.IsFinite)];
-            if (ends.Length > 0 && ends.Max() > middle) AddText("value", x(ends.Max()) + 8, y + 4, "start", Format(ends.Max()));
+            if (ends.Length > 0 && ends.Max() > middle) AddText("value", x(ends.Max()) + 8, y + 4, "start",
+                Format(ends.Max()));
             if (ends.Length > 0 && ends.Min() < middle) AddText("value", x(ends.Min()) - 8, y + 4, "end", Format(ends.Min()));
         }
 
@@ -136,7 +142,21 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
         double least = Math.Floor((min / step) + 1e-9) * step;
         double last = Math.Ceiling((max / step) - 1e-9) * step;
         if (last <= least) last = least + step;
-        return (least, last, [.. Enumerable.Range(0, (int)Math.Round((last - least) / step) + 1).Select(i => least + (i * step))]);
+        int steps = (int)Math.Round((last - least) / step);
+        return (least, last, [.. Enumerable.Range(0, steps + 1).Select(i => least + (i * step))]);
+    }
+
+    /// <summary>A text in lines of at most so many letters.</summary>
+    private static string[] Lines(string text, int lettersMax)
+    {
+        List<string> lines = [""];
+        foreach (string word in text.Split(' '))
+        {
+            if (lines[^1].Length > 0 && lines[^1].Length + 1 + word.Length > lettersMax) lines.Add("");
+            lines[^1] += lines[^1].Length == 0 ? word : " " + word;
+        }
+
+        return [.. lines];
     }
 
     private void AddText(string style, double x, double y, string anchor, string text) =>

@@ -28,7 +28,8 @@ internal static class StudyFigures
                     writer.Table($"Miss ratio by policy and cache size in frames, {kind}",
                         ["policy", .. sizes.Select(Number)],
                         results.GroupBy(result => result.Policy).Select(policy => (IEnumerable<string>)[policy.Key,
-                            .. sizes.Select(size => policy.FirstOrDefault(one => one.Frames == size) is { } one ? Percent(one.MissRatio) : "")]),
+                            .. sizes.Select(size => policy.FirstOrDefault(one => one.Frames == size) is { } one
+                                ? Percent(one.MissRatio) : "")]),
                         part.CommandLine);
                 }
             }
@@ -68,7 +69,8 @@ internal static class StudyFigures
     {
         FlipResult first = runs[0];
         writer.Figure($"Memory of the guests by node, {first.Remedy.Name}, {model} model", FlipReport.NodesPlot(first),
-            "The last guest gets the load. This is the slides' picture: its memory moves to the driver domain's node.", part.CommandLine);
+            "The last guest gets the load. This is the slides' picture: its memory moves to the driver domain's node.",
+                part.CommandLine);
         FlipResult[] shown = [.. runs.Where(run => !run.Remedy.IsAblation)];
         Timeline(writer, part, $"Remote memory of the loaded guest by remedy, {model} model", "Part of its pages", shown,
             sample => sample.RemoteShare, Percent, "Ablations, which are set up to fail, are in the table only.");
@@ -78,7 +80,8 @@ internal static class StudyFigures
             FormatTickY = Percent,
         };
         foreach (FlipResult run in runs)
-            bars.Add(new PlotSeries(run.Remedy.Name, [new PlotPoint(1, run.LossMean, $"{run.Remedy.Name}: {Percent(run.LossMean)}")]));
+            bars.Add(new PlotSeries(run.Remedy.Name,
+                [new PlotPoint(1, run.LossMean, $"{run.Remedy.Name}: {Percent(run.LossMean)}")]));
         writer.Figure($"Speed lost on average by remedy, {model} model", bars.RenderBoth(),
             "The remedy's own processor time is in it.", part.CommandLine);
         Stream(writer, part, first, model);
@@ -88,7 +91,8 @@ internal static class StudyFigures
         Timeline(writer, part, $"What bringing pages home costs, {model} model", "Part of a processor",
             [.. shown.Where(run => run.Migrated > 0)], sample => sample.RemedyShare, Percent, "Since the sample before.");
         writer.Table($"Remedies, {model} model: {CurveText.Size(first.GuestFrames, 4096)}, {FlipText.Number(first.Packets)} packets, "
-            + $"{FlipText.Number(first.DurationNanos / 1e9)} s of virtual time", FlipText.Columns, runs.Select(FlipText.Row), part.CommandLine);
+            + $"{FlipText.Number(first.DurationNanos / 1e9)} s of virtual time", FlipText.Columns,
+                runs.Select(FlipText.Row), part.CommandLine);
         writer.Table($"What the remedies are, {model} model", ["remedy", "what it does|"],
             runs.Select(run => (string[])[run.Remedy.Name, run.Remedy.Meaning]));
         writer.Paragraphs(FlipText.Notes.Select(note => note + "."));
@@ -101,10 +105,12 @@ internal static class StudyFigures
         foreach (StreamResult one in run.Stream)
         {
             foreach ((string when, double rate) in new[] { ("before", one.BeforeMegabytes), ("after", one.AfterMegabytes) })
-                plot.Add(new PlotSeries($"{one.Kernel}, {when}", [new PlotPoint(1, rate, $"{one.Kernel}, {when}: {FlipText.Number(rate)} MB/s")]));
+                plot.Add(new PlotSeries($"{one.Kernel}, {when}",
+                    [new PlotPoint(1, rate, $"{one.Kernel}, {when}: {FlipText.Number(rate)} MB/s")]));
         }
 
-        writer.Figure(title, plot.RenderBoth(), "The benchmark of memory speed in the loaded guest: new arrays take the pages that are free then.",
+        writer.Figure(title, plot.RenderBoth(),
+            "The benchmark of memory speed in the loaded guest: new arrays take the pages that are free then.",
             part.CommandLine);
         writer.Table(title, FlipText.StreamColumns, FlipText.StreamRows(run), part.CommandLine);
     }
@@ -118,8 +124,10 @@ internal static class StudyFigures
         {
             FlipSample[] own = [.. run.Samples.Where(sample => sample.Guest == run.Samples.Max(one => one.Guest))];
             int step = Math.Max(1, (own.Length + PointsMax - 1) / PointsMax);
-            plot.Add(new PlotSeries(run.Remedy.Name, [.. own.Where((_, i) => i % step == 0 || i == own.Length - 1).Select(sample =>
-                new PlotPoint(sample.AtNanos / 1e9, value(sample), $"{run.Remedy.Name}, {FlipText.Number(sample.AtNanos / 1e9)} s: {format(value(sample))}"))]));
+            plot.Add(new PlotSeries(run.Remedy.Name,
+                [.. own.Where((_, i) => i % step == 0 || i == own.Length - 1).Select(sample =>
+                new PlotPoint(sample.AtNanos / 1e9, value(sample),
+                    $"{run.Remedy.Name}, {FlipText.Number(sample.AtNanos / 1e9)} s: {format(value(sample))}"))]));
         }
 
         writer.Figure(title, plot.RenderBoth(), caption, part.CommandLine);
@@ -129,11 +137,13 @@ internal static class StudyFigures
     public static void WriteDelivery(StudyWriter writer, StudyPart part)
     {
         DeliveryCosts costs = new(part.Flipping!.Parameters);
-        writer.Section("delivery", "Copy or flip", "The sources disagree: Xen went back to copying, the slides praise flipping.", () =>
+        writer.Section("delivery", "Copy or flip",
+            "The sources disagree: Xen went back to copying, the slides praise flipping.", () =>
         {
             writer.Figure("Throughput of copy and flip by payload", FlipReport.DeliveryPlot(costs),
                 FlipText.Crossover(costs.CrossoverBytes()) + ".", part.CommandLine);
-            writer.Table("Throughput by payload", ["payload, bytes", "copy, Gb/s", "flip, Gb/s"], costs.Points().Select(point => (string[])
+            writer.Table("Throughput by payload", ["payload, bytes", "copy, Gb/s", "flip, Gb/s"],
+                costs.Points().Select(point => (string[])
                 [Number(point.Bytes), point.CopyGigabits.ToString("0.00", CultureInfo.InvariantCulture),
                     point.FlipGigabits.ToString("0.00", CultureInfo.InvariantCulture)]), part.CommandLine);
         });

@@ -5,7 +5,8 @@ using PerfCache.Simulation.Scenarios;
 
 namespace PerfCache.Simulation.Reports;
 
-/// <summary>The study's sections on PUMA: for each of the slides' problems a question, the slides' kind of plots, a table.</summary>
+/// <summary>The study's sections on PUMA: for each of the slides' problems a question, the slides' kind of plots, a
+/// table.</summary>
 internal static class StudyPumaFigures
 {
     private const int PointsMax = 60;
@@ -48,7 +49,8 @@ internal static class StudyPumaFigures
         foreach (IReadOnlyList<object?> row in table.Rows.Where(row => Equals(row[0], table.Rows[0][0])))
         {
             if (row[at] is not double milliseconds || !double.IsFinite(milliseconds)) continue;
-            bars.Add(new PlotSeries((string)row[1]!, [new PlotPoint(1, milliseconds, Invariant($"{row[1]}: {milliseconds:0.000} ms"))]));
+            bars.Add(new PlotSeries((string)row[1]!,
+                [new PlotPoint(1, milliseconds, Invariant($"{row[1]}: {milliseconds:0.000} ms"))]));
         }
 
         writer.Figure("Time to allocate a block of 8 MiB, by where the memory comes from", bars.RenderBoth(),
@@ -56,10 +58,12 @@ internal static class StudyPumaFigures
             part.CommandLine);
         WriteLongRun(writer, part, report);
         foreach ((string run, string machine, string who) in new[]
-            { ("PUMA, long", "lender", "with lent memory"), (CrashScenario.Steps + ", long", "server", "with ballooning by pressure") })
+            { ("PUMA, long", "lender", "with lent memory"),
+                (CrashScenario.Steps + ", long", "server", "with ballooning by pressure") })
         {
             if (Find(report, run, machine) is not { } timeline) continue;
-            writer.Figure($"The server's memory over time, {who}", MemoryPlot($"The server's memory over time, {who}", timeline),
+            writer.Figure($"The server's memory over time, {who}",
+                MemoryPlot($"The server's memory over time, {who}", timeline),
                 "The program begins to allocate at 420 s and ends after its last block.", part.CommandLine);
         }
     }
@@ -68,13 +72,15 @@ internal static class StudyPumaFigures
     {
         const string Title = "Each block's time while the server allocates nearly all its memory";
         (string Run, string Name)[] runs =
-            [(CrashScenario.Steps + ", long", "ballooning by pressure"), (CrashScenario.Goal + ", long", "ballooning by a goal"), ("PUMA, long", "lent memory")];
+            [(CrashScenario.Steps + ", long", "ballooning by pressure"),
+                (CrashScenario.Goal + ", long", "ballooning by a goal"), ("PUMA, long", "lent memory")];
         SvgPlot blocks = new(Title, "Seconds", "Milliseconds a block") { LinearX = true };
         SvgPlot speed = new("The neighbour's speed over time", "Seconds", "I/Os per second") { LinearX = true };
         foreach ((string run, string name) in runs)
         {
             if (report.Mallocs.FirstOrDefault(one => one.Run == run) is { Points.Count: > 0 } malloc)
-                blocks.Add(new PlotSeries(name, Bucketed(malloc.Points, one => one.Seconds, points => points.Max(one => one.Milliseconds),
+                blocks.Add(new PlotSeries(name,
+                    Bucketed(malloc.Points, one => one.Seconds, points => points.Max(one => one.Milliseconds),
                     (seconds, value) => Invariant($"{name}, {seconds:0} s: {value:0.0} ms"))));
             MachineTimeline? client = Find(report, run, "client") ?? Find(report, run, "borrower");
             if (client is not null) speed.Add(new PlotSeries(name, SpeedPoints(client, name)));
@@ -99,7 +105,8 @@ internal static class StudyPumaFigures
             FormatTickY = Percent,
         };
         foreach ((string run, string name) in new[]
-            { ("alone", "never lent"), ("inactive-only", "lent pages stay inactive"), ("integrated", "lent pages like its own") })
+            { ("alone", "never lent"), ("inactive-only", "lent pages stay inactive"),
+                ("integrated", "lent pages like its own") })
         {
             if (Find(report, run, "lender") is not { } timeline) continue;
             plot.Add(new PlotSeries(name, Bucketed([.. timeline.Samples.Where(one => one.Pages > 0)], one => one.Seconds,
@@ -123,7 +130,8 @@ internal static class StudyPumaFigures
                 (seconds, value) => Invariant($"{timeline.Run}, {seconds:0} s: {value:0} MiB"))));
         }
 
-        writer.Figure(Title, plot.RenderBoth(), "The lender has read until 250 s and left active pages behind; then the borrower reads.",
+        writer.Figure(Title, plot.RenderBoth(),
+            "The lender has read until 250 s and left active pages behind; then the borrower reads.",
             part.CommandLine);
         if (Find(report, "forced, detector #3", "lender") is { } detector)
         {
@@ -139,7 +147,12 @@ internal static class StudyPumaFigures
         SvgPlot plot = new(Title, "Seconds", "I/Os per second") { LinearX = true };
         foreach (MachineTimeline timeline in FirstKernel(report).Where(one => one.Machine == "lender"))
         {
-            string name = timeline.Run switch { "alone" => "alone", "none" => "no detector", _ => "detector " + timeline.Run };
+            string name = timeline.Run switch
+            {
+                "alone" => "alone",
+                "none" => "no detector",
+                _ => "detector " + timeline.Run,
+            };
             plot.Add(new PlotSeries(name, SpeedPoints(timeline, name)));
         }
 
@@ -150,8 +163,10 @@ internal static class StudyPumaFigures
         {
             if (Find(report, run, "lender") is { } timeline)
             {
-                writer.Figure($"The lender's memory by kind, {name}", MemoryPlot($"The lender's memory by kind, {name}", timeline),
-                    timeline.Suspended.Count == 0 ? "Lending is never suspended here." : "Shaded: lending is suspended.", part.CommandLine);
+                writer.Figure($"The lender's memory by kind, {name}",
+                    MemoryPlot($"The lender's memory by kind, {name}", timeline),
+                    timeline.Suspended.Count == 0 ? "Lending is never suspended here." : "Shaded: lending is suspended.",
+                        part.CommandLine);
             }
         }
     }
@@ -180,7 +195,8 @@ internal static class StudyPumaFigures
 
     /// <summary>A scenario's table.</summary>
     public static void WriteTable(StudyWriter writer, ScenarioTable table, string commandLine) =>
-        writer.Table(table.Title, table.Columns.Select((column, i) => column.Heading + (table.Rows.Any(row => row[i] is string) ? "|" : "")),
+        writer.Table(table.Title, table.Columns.Select((column, i) => column.Heading
+            + (table.Rows.Any(row => row[i] is string) ? "|" : "")),
             table.Rows.Select(row => row.Select((value, i) => ScenarioText.Cell(table.Columns[i], value))), commandLine);
 
     private static string MemoryPlot(string title, MachineTimeline timeline)
@@ -189,7 +205,8 @@ internal static class StudyPumaFigures
         (string Name, Func<MachineSample, long> Pages)[] kinds =
         [
             ("programs", one => one.Programs), ("own active", one => one.OwnActive), ("own inactive", one => one.OwnInactive),
-            ("lent", one => one.Lent), ("free", one => one.Free), ("balloon", one => one.Balloon), ("swapped", one => one.Swapped),
+            ("lent", one => one.Lent), ("free", one => one.Free), ("balloon", one => one.Balloon),
+                ("swapped", one => one.Swapped),
         ];
         foreach ((string name, Func<MachineSample, long> pages) in kinds)
         {
@@ -212,7 +229,8 @@ internal static class StudyPumaFigures
 
     /// <summary>Neighbours together, so that a line has points that can be told apart.</summary>
     private static List<PlotPoint> Bucketed<TItem>(
-        IReadOnlyList<TItem> items, Func<TItem, double> seconds, Func<IReadOnlyList<TItem>, double> value, Func<double, double, string> tip)
+        IReadOnlyList<TItem> items, Func<TItem, double> seconds, Func<IReadOnlyList<TItem>, double> value,
+        Func<double, double, string> tip)
     {
         int size = Math.Max(1, (items.Count + PointsMax - 1) / PointsMax);
         List<PlotPoint> points = [];

@@ -82,7 +82,8 @@ public sealed record StudyReport
             "What ran where. In a clone of the repository, perfcache is: " + Prefix, () =>
             {
                 study.Table("The machine", ["what|", "which|"], Machine.Select(fact => (string[])[fact.Name, fact.Value]));
-                study.Table("The parts of the study; several ran side by side", ["part|", "seconds", "command|"], Parts.Select(part => (string[])
+                study.Table("The parts of the study; several ran side by side", ["part|", "seconds", "command|"],
+                    Parts.Select(part => (string[])
                     [part.Name, part.Seconds.ToString("0.0", CultureInfo.InvariantCulture), part.CommandLine]));
             });
     }

@@ -56,7 +56,8 @@ internal static class StudySensitivity
             if (at < 0 || table.Rows.Count == 0 || table.Rows[0][at] is not double given) continue;
             var variants = table.Rows.Skip(1).Where(row => row[at] is double).Select(row =>
                 ((string)row[0]!, (double)row[1]!, (double)row[at]!));
-            Tornado(writer, title, given, variants, report.Parameters, value => value.ToString("#,0.###", CultureInfo.InvariantCulture), part);
+            Tornado(writer, title, given, variants, report.Parameters,
+                value => value.ToString("#,0.###", CultureInfo.InvariantCulture), part);
         }
 
         StudyPumaFigures.WriteTable(writer, table, part.CommandLine);
@@ -74,18 +75,21 @@ internal static class StudySensitivity
         ];
         foreach ((string title, Func<FlipSensitivity, double> value) in figures)
         {
-            Tornado(writer, title, value(given), varied.Select(one => (one.Name, one.Value, value(one))), part.Flipping!.Parameters,
+            Tornado(writer, title, value(given), varied.Select(one => (one.Name, one.Value, value(one))),
+                part.Flipping!.Parameters,
                 FlipText.Percent, part);
         }
 
-        writer.Table("Flipping: each parameter halved and doubled", FlipText.SensitivityColumns, part.FlipSensitivities.Select(
-            one => FlipText.SensitivityRow(one, one.Name.Length == 0 ? 0 : part.Flipping!.Parameters.Value(one.Name))), part.CommandLine);
+        writer.Table("Flipping: each parameter halved and doubled", FlipText.SensitivityColumns,
+            part.FlipSensitivities.Select(
+            one => FlipText.SensitivityRow(one, one.Name.Length == 0 ? 0 : part.Flipping!.Parameters.Value(one.Name))),
+                part.CommandLine);
     }
 
     /// <summary>The parameters that move a result most, the widest on top.</summary>
     private static void Tornado(StudyWriter writer, string title, double given,
-        IEnumerable<(string Name, double Setting, double Result)> variants, ParameterSet parameters, Func<double, string> format,
-        StudyPart part)
+        IEnumerable<(string Name, double Setting, double Result)> variants, ParameterSet parameters,
+        Func<double, string> format, StudyPart part)
     {
         const double Matters = 0.01;
         SpanPlot plot = new("Sensitivity: " + title, title, given) { Settings = s_settings, Format = format };
@@ -94,7 +98,8 @@ internal static class StudySensitivity
             Parameter parameter = parameters[group.Key];
             double Of(bool isLower) => group.Where(one => one.Setting < parameter.Value == isLower)
                 .Select(one => one.Result).DefaultIfEmpty(double.NaN).First();
-            return (Parameter: parameter, Low: Of(true), High: Of(false), Width: group.Max(one => Math.Abs(one.Result - given)));
+            return (Parameter: parameter, Low: Of(true), High: Of(false),
+                Width: group.Max(one => Math.Abs(one.Result - given)));
         }).Where(row => row.Width > Matters * Math.Abs(given)).OrderByDescending(row => row.Width).ToArray();
         foreach (var row in rows.Take(RowsMax))
         {
@@ -102,8 +107,10 @@ internal static class StudySensitivity
                 $"{row.Parameter.Name}: {format(row.Low)} halved, {format(row.High)} doubled, {format(given)} as given"));
         }
 
-        string rest = rows.Length > RowsMax ? $" {rows.Length - RowsMax} more change it by 1 % or more." : " All others change it by less than 1 %.";
-        writer.Figure("Sensitivity: " + title, plot.RenderBoth(), $"The line in the middle is the result as given, {format(given)}, at this "
+        string rest = rows.Length > RowsMax
+            ? $" {rows.Length - RowsMax} more change it by 1 % or more." : " All others change it by less than 1 %.";
+        writer.Figure("Sensitivity: " + title, plot.RenderBoth(),
+            $"The line in the middle is the result as given, {format(given)}, at this "
             + "smaller scale." + rest, part.CommandLine);
         if (rows.Length == 0) writer.Paragraphs($"{title}: no parameter changes it by 1 % ({format(given)}).");
     }

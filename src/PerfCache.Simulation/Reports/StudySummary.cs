@@ -46,7 +46,8 @@ public static class StudySummary
             + $"misses least, on average {Change(candidates[0].OverLru)} than lru, the textbook's policy";
         if (means.FirstOrDefault(one => one.Name == Optimum) is { Name: not null } best)
             text += $"; knowing the future would give {Change(best.OverLru)}, which no real policy can pass";
-        if (candidates.FirstOrDefault(one => one.Name == "linux-6") is { Name: not null } linux && linux.Name != candidates[0].Name)
+        if (candidates.FirstOrDefault(one => one.Name == "linux-6") is { Name: not null } linux
+            && linux.Name != candidates[0].Name)
             text += $". The Linux kernel's own policy (linux-6) has {Change(linux.OverLru)} than lru";
         sentences.Add(text + ". A miss is a trip to the disk, so these are the disk's work saved or added.");
     }
@@ -140,7 +141,8 @@ public static class StudySummary
     private static string Gain(ScenarioRows rows)
     {
         double Of(string disk) => rows.Number("gain", disk, "gain", labelColumn: 1);
-        (string Name, double Gain)[] disks = [("a hard disk", Of("hdd")), ("an SSD", Of("ssd")), ("a fast SSD", Of("fast-ssd"))];
+        (string Name, double Gain)[] disks = [("a hard disk", Of("hdd")), ("an SSD", Of("ssd")),
+            ("a fast SSD", Of("fast-ssd"))];
         string gains = string.Join(", ", disks.Select(disk => string.Create(
             CultureInfo.InvariantCulture, $"{disk.Gain:0.0} times the random reads with {disk.Name}")));
         string[] losers = [.. disks.Where(disk => disk.Gain < 1.05).Select(disk => disk.Name)];
@@ -186,7 +188,8 @@ public static class StudySummary
     private static string Change(double factor)
     {
         double change = (factor - 1) * 100;
-        return string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(change):0.0} % {(change <= 0 ? "fewer" : "more")} misses");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{Math.Abs(change):0.0} % {(change <= 0 ? "fewer" : "more")} misses");
     }
 
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

@@ -51,7 +51,8 @@ internal sealed class StudyWriter(TextWriter writer)
     /// <param name="columns">The headings; one that ends with a bar has text, which may wrap.</param>
     /// <param name="rows">The cells.</param>
     /// <param name="commandLine">What makes it again; nothing for a table that is of no command.</param>
-    public void Table(string caption, IEnumerable<string> columns, IEnumerable<IEnumerable<string>> rows, string commandLine = "")
+    public void Table(string caption, IEnumerable<string> columns, IEnumerable<IEnumerable<string>> rows,
+        string commandLine = "")
     {
         IEnumerable<string>[] all = [.. rows];
         if (all.Length == 0) return;

@@ -80,7 +80,8 @@ public sealed partial class SvgPlot
         }
     }
 
-    /// <summary>A bar for each series, all of one colour, because each has its name beside it; on a narrow drawing its name stands above it.</summary>
+    /// <summary>A bar for each series, all of one colour, because each has its name beside it; on a narrow drawing its name
+    /// stands above it.</summary>
     private void RenderBars()
     {
         double pitch = IsNarrow ? 44 : 32;

@@ -72,7 +72,7 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         svg.narrow{display:none}
         @media screen and (max-width:640px){svg.wide{display:none}svg.narrow{display:block}}
         .plot text{fill:var(--ink)}.plot .tick{fill:var(--muted);font-variant-numeric:tabular-nums}
-        .plot .sub{fill:var(--muted);font-size:11px}.plot .axis{fill:var(--muted);font-weight:600}
+        .plot .sub{fill:var(--muted);font-size:12px}.plot .axis{fill:var(--muted);font-weight:600}
         .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
         .plot .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
         .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}

@@ -75,14 +75,18 @@ internal sealed class ChromiumPage : IAsyncDisposable
     {
         await Call("Emulation.setDeviceMetricsOverride", new JsonObject
         {
-            ["width"] = width, ["height"] = 800, ["deviceScaleFactor"] = 1, ["mobile"] = width < 600,
+            ["width"] = width,
+            ["height"] = 800,
+            ["deviceScaleFactor"] = 1,
+            ["mobile"] = width < 600,
         });
         await Call("Emulation.setEmulatedMedia", new JsonObject
         {
             ["media"] = isPrint ? "print" : "screen",
             ["features"] = new JsonArray(new JsonObject
             {
-                ["name"] = "prefers-color-scheme", ["value"] = isDark ? "dark" : "light",
+                ["name"] = "prefers-color-scheme",
+                ["value"] = isDark ? "dark" : "light",
             }),
         });
     }
@@ -90,8 +94,10 @@ internal sealed class ChromiumPage : IAsyncDisposable
     /// <summary>Runs an expression in the page.</summary>
     public async Task<JsonElement> Evaluate(string expression)
     {
-        JsonElement answer = await Call("Runtime.evaluate", new JsonObject { ["expression"] = expression, ["returnByValue"] = true });
-        if (answer.TryGetProperty("exceptionDetails", out JsonElement details)) throw new InvalidOperationException(details.ToString());
+        JsonElement answer = await Call("Runtime.evaluate",
+            new JsonObject { ["expression"] = expression, ["returnByValue"] = true });
+        if (answer.TryGetProperty("exceptionDetails",
+            out JsonElement details)) throw new InvalidOperationException(details.ToString());
         return answer.GetProperty("result").TryGetProperty("value", out JsonElement value) ? value : default;
     }
 
@@ -102,7 +108,10 @@ internal sealed class ChromiumPage : IAsyncDisposable
         {
             await Call("Input.dispatchKeyEvent", new JsonObject
             {
-                ["type"] = type, ["key"] = "Tab", ["code"] = "Tab", ["windowsVirtualKeyCode"] = 9,
+                ["type"] = type,
+                ["key"] = "Tab",
+                ["code"] = "Tab",
+                ["windowsVirtualKeyCode"] = 9,
             });
         }
     }
@@ -110,14 +119,16 @@ internal sealed class ChromiumPage : IAsyncDisposable
     /// <summary>A picture of the whole page.</summary>
     public async Task Screenshot(string path)
     {
-        JsonElement answer = await Call("Page.captureScreenshot", new JsonObject { ["captureBeyondViewport"] = true, ["format"] = "png" });
+        JsonElement answer = await Call("Page.captureScreenshot",
+            new JsonObject { ["captureBeyondViewport"] = true, ["format"] = "png" });
         await File.WriteAllBytesAsync(path, answer.GetProperty("data").GetBytesFromBase64());
     }
 
     /// <summary>The page as it would be printed.</summary>
     public async Task Print(string path)
     {
-        JsonElement answer = await Call("Page.printToPDF", new JsonObject { ["printBackground"] = true, ["paperWidth"] = 8.27, ["paperHeight"] = 11.69 });
+        JsonElement answer = await Call("Page.printToPDF",
+            new JsonObject { ["printBackground"] = true, ["paperWidth"] = 8.27, ["paperHeight"] = 11.69 });
         await File.WriteAllBytesAsync(path, answer.GetProperty("data").GetBytesFromBase64());
     }
 
@@ -149,7 +160,8 @@ internal sealed class ChromiumPage : IAsyncDisposable
         Uri browser = new(line[line.IndexOf("ws://", StringComparison.Ordinal)..].Trim());
         using HttpClient client = new();
         string targets = await client.GetStringAsync($"http://{browser.Authority}/json/list", _deadline.Token);
-        string page = JsonNode.Parse(targets)!.AsArray().First(target => (string?)target!["type"] == "page")!["webSocketDebuggerUrl"]!
+        string page = JsonNode.Parse(targets)!.AsArray().First(target =>
+            (string?)target!["type"] == "page")!["webSocketDebuggerUrl"]!
             .GetValue<string>();
         await _socket.ConnectAsync(new Uri(page), _deadline.Token);
         foreach (string domain in (string[])["Page.enable", "Runtime.enable", "Log.enable"]) await Call(domain, []);

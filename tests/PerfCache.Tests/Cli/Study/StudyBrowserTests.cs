@@ -78,8 +78,10 @@ internal sealed class StudyBrowserTests : FolderFixture
     public async Task TheReportFitsReadsAndStandsOutAtEveryWidthInBothColoursAndOnPaper()
     {
         await using ChromiumPage page = await Opened();
+        using IDisposable all = Assert.EnterMultipleScope();
         foreach ((int width, bool isDark, bool isPrint) in new[]
-            { (360, false, false), (360, true, false), (768, false, false), (1280, false, false), (1280, true, false), (700, true, true) })
+            { (360, false, false), (360, true, false), (768, false, false), (1280, false, false), (1280, true, false),
+                (700, true, true) })
         {
             await page.Show(width, isDark, isPrint);
             string at = $"{width} pixels{(isDark ? ", dark" : "")}{(isPrint ? ", printed" : "")}";

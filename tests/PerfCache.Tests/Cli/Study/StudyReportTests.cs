@@ -48,7 +48,8 @@ internal sealed class StudyReportTests
         {
             string title = figure.Element("h3")!.Value;
             XElement[] plots = [.. figure.Elements("svg")];
-            Assert.That(plots.Select(plot => (string?)plot.Attribute("class")), Is.EqualTo(new[] { "plot wide", "plot narrow" }), title);
+            Assert.That(plots.Select(plot => (string?)plot.Attribute("class")),
+                Is.EqualTo(new[] { "plot wide", "plot narrow" }), title);
             Assert.That(plots.Select(plot => (string?)plot.Attribute("role")), Has.All.EqualTo("img"), title);
             Assert.That(plots.Select(plot => (string?)plot.Attribute("aria-label")), Has.All.Not.Empty, title);
             Assert.That(plots.Select(plot => plot.Attribute("width")), Has.All.Null, "the width follows the page");
@@ -84,7 +85,8 @@ internal sealed class StudyReportTests
     {
         foreach (XElement plot in Body.Descendants("svg").Where(plot => (string?)plot.Attribute("class") == "plot narrow"))
         {
-            string[] marks = [.. plot.Elements("g").Where(line => line.Elements("path").Any(path => (string?)path.Attribute("class") == "line")
+            string[] marks = [.. plot.Elements("g").Where(line =>
+                line.Elements("path").Any(path => (string?)path.Attribute("class") == "line")
                     && line.Elements("text").Any())
                 .Select(line => (string)line.Elements("path").Last().Attribute("d")!)];
             Assert.That(marks.Take(7), Is.Unique, (string)plot.Attribute("aria-label")!);
@@ -95,7 +97,8 @@ internal sealed class StudyReportTests
     public void ParametersHaveSourcesAndAssumedOnesAreMarked()
     {
         XElement section = Body.Elements("section").Single(one => (string?)one.Attribute("id") == "parameters");
-        string[] origins = [.. section.Descendants("tr").Select(row => row.Elements("td").ElementAtOrDefault(2)?.Value).OfType<string>()];
+        string[] origins = [.. section.Descendants("tr").Select(row =>
+            row.Elements("td").ElementAtOrDefault(2)?.Value).OfType<string>()];
         Assert.That(origins, Has.Some.EqualTo("assumed").And.Some.EqualTo("published").And.Some.EqualTo("calibrated"));
         Assert.That(section.Value, Does.Contain("reclaim-ns (assumed)").And.Contain("halved").And.Contain("doubled"));
     }
