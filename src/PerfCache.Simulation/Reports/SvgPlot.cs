@@ -142,7 +142,7 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
     {
         Begin(_height + (IsNarrow ? LegendHeight() : 0));
         double labelWidth = (_series.Max(series => series.Name.Length) * BoldWidth) + 40;
-        double right = IsNarrow ? _width - 14 : _width - Math.Max(24, Math.Min(labelWidth, _width / 3));
+        double right = IsNarrow ? _width - 26 : _width - Math.Max(24, Math.Min(labelWidth, _width / 3));
         (double bottomY, double topY, double step) = RangeY();
         double left = 40 + (CharWidth * Math.Max(FormatTickY(topY).Length, FormatTickY(bottomY + step).Length));
         if (LinearX) xs = RoundTicks(xs[^1], IsNarrow ? 3 : 5);
