@@ -9,6 +9,7 @@ using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Puma;
 using PerfCache.Cli.Record;
+using PerfCache.Cli.Study;
 using PerfCache.Cli.Trace;
 using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Traces;
@@ -25,6 +26,7 @@ internal static class CommandLine
     public const string Name = "perfcache";
 
     private const string Examples = """
+        perfcache study --quick                           everything at a glance, into study.html
         perfcache replay                                  a built-in workload, four policies, four sizes
         perfcache replay disk.vscsi --size 1%,10%         a trace of your own
         perfcache mrc disk.vscsi                          miss ratio by cache size, and a size to begin with
@@ -45,6 +47,10 @@ internal static class CommandLine
     public static string Version { get; } =
         $"{Name} {typeof(CommandLine).Assembly.GetName().Version?.ToString(3)}";
 
+    /// <summary>How arguments are taken apart.</summary>
+    public static ParserConfiguration Parser { get; } =
+        new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+
     /// <summary>All commands and their options.</summary>
     /// <param name="args">What was typed, for reports that say so.</param>
     /// <param name="context">What the commands touch.</param>
@@ -54,6 +60,7 @@ internal static class CommandLine
         {
             HelpName = Name,
         };
+        root.Add(new StudyCommand(context, args));
         root.Add(new ReplayCommand(context, args));
         root.Add(new MrcCommand(context, args));
         root.Add(new BenchCommand());
@@ -73,8 +80,7 @@ internal static class CommandLine
     public static int Run(string[] args, CliContext context)
     {
         RootCommand root = RootOf(args, context);
-        ParserConfiguration parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        ParseResult result = root.Parse(args, parser);
+        ParseResult result = root.Parse(args, Parser);
         string command = NameOf(result.CommandResult);
         try
         {

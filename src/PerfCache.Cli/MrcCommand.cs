@@ -121,6 +121,16 @@ internal sealed class MrcCommand : CliCommand
         or an output file that cannot be opened.
         """;
 
+    /// <summary>What a command line of this command asks for, without doing it.</summary>
+    /// <exception cref="UsageException">It is wrong.</exception>
+    internal static MrcRequest Read(CliContext context, string[] args)
+    {
+        MrcCommand command = new(context, args);
+        ParseResult result = command.Parse(args[1..], CommandLine.Parser);
+        if (result.Errors.Count > 0) throw new UsageException(result.Errors[0].Message);
+        return command.RequestOf(result);
+    }
+
     private MrcRequest RequestOf(ParseResult result)
     {
         string[] traces = result.GetValue(_traces) ?? [];

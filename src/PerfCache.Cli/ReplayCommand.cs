@@ -151,6 +151,16 @@ internal sealed class ReplayCommand : CliCommand
         policy.Parameters.Select(parameter => $"{"",-12} {parameter.Name}: {parameter.Help}")
             .Prepend($"{policy.Name,-12} {policy.Summary}");
 
+    /// <summary>What a command line of this command asks for, without doing it.</summary>
+    /// <exception cref="UsageException">It is wrong.</exception>
+    internal static ReplayRequest Read(CliContext context, string[] args)
+    {
+        ReplayCommand command = new(context, args);
+        ParseResult result = command.Parse(args[1..], CommandLine.Parser);
+        if (result.Errors.Count > 0) throw new UsageException(result.Errors[0].Message);
+        return command.RequestOf(result, context);
+    }
+
     private ReplayRequest RequestOf(ParseResult result, CliContext context)
     {
         string[] traces = result.GetValue(_traces) ?? [];

@@ -138,6 +138,16 @@ internal sealed class FlipCommand : CliCommand
     private ParameterSet ParametersOf(ParseResult result) =>
         FlipParameters.Defaults.WithAssignments(result.GetValue(_set) ?? []);
 
+    /// <summary>What a command line of this command asks for, without doing it.</summary>
+    /// <exception cref="UsageException">It is wrong.</exception>
+    internal static FlipRequest Read(CliContext context, string[] args)
+    {
+        FlipCommand command = new(context, args);
+        ParseResult result = command.Parse(args[1..], CommandLine.Parser);
+        if (result.Errors.Count > 0) throw new UsageException(result.Errors[0].Message);
+        return command.RequestOf(result);
+    }
+
     private FlipRequest RequestOf(ParseResult result)
     {
         if (result.GetValue(_nodes) is not null) throw new UsageException("--nodes is for --live");

@@ -103,16 +103,7 @@ internal sealed class FlipRun(CliContext context, FlipRequest request)
 
     private void PrintJson()
     {
-        foreach (Parameter one in request.Scenario.Parameters) context.Out.WriteLine(ParameterTable.Json(one));
-        foreach (FlipResult result in _results)
-        {
-            context.Out.WriteLine(FlipLines.Run(result));
-            foreach (string line in FlipLines.Samples(result)) context.Out.WriteLine(line);
-        }
-
-        foreach (string line in FlipLines.Delivery(new DeliveryCosts(request.Scenario.Parameters)))
-            context.Out.WriteLine(line);
-        foreach (FlipSensitivity one in _sensitivity) context.Out.WriteLine(FlipLines.Sensitivity(one));
+        foreach (string line in FlipLines.All(request.Scenario, _results, _sensitivity)) context.Out.WriteLine(line);
     }
 
     private void PrintText()

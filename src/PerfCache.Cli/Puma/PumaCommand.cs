@@ -137,6 +137,16 @@ internal sealed class PumaCommand : CliCommand
         makes no sense, or an output file that cannot be opened.
         """;
 
+    /// <summary>What a command line of this command asks for, without doing it.</summary>
+    /// <exception cref="UsageException">It is wrong.</exception>
+    internal static PumaRequest Read(CliContext context, string[] args)
+    {
+        PumaCommand command = new(context, args);
+        ParseResult result = command.Parse(args[1..], CommandLine.Parser);
+        if (result.Errors.Count > 0) throw new UsageException(result.Errors[0].Message);
+        return command.RequestOf(result);
+    }
+
     private PumaRequest RequestOf(ParseResult result)
     {
         string? scenario = result.GetValue(_scenario);

@@ -18,11 +18,14 @@ public static class CurveJson
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The lines of a curve, without the lines' ends.</summary>
-    public static IEnumerable<string> Lines(MissRatioCurve curve, int pageBytes)
+    public static IEnumerable<string> Lines(MissRatioCurve curve, int pageBytes) => Lines(curve, pageBytes, withTimes: true);
+
+    /// <summary>The same, without what differs from run to run unless it is wanted.</summary>
+    internal static IEnumerable<string> Lines(MissRatioCurve curve, int pageBytes, bool withTimes)
     {
         ArgumentNullException.ThrowIfNull(curve);
         foreach (CurvePoint point in curve.Points)
-            yield return Line("point", curve, json => WritePoint(json, curve, point, pageBytes));
+            yield return Line("point", curve, json => WritePoint(json, curve, point, pageBytes, withTimes));
         yield return Line("knee", curve, json => WriteKnee(json, curve.Knee(pageBytes), pageBytes));
         if (curve.Check is CurveError check) yield return Line("check", curve, json => WriteCheck(json, check));
     }
@@ -44,7 +47,8 @@ public static class CurveJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private static void WritePoint(Utf8JsonWriter json, MissRatioCurve curve, CurvePoint point, int pageBytes)
+    private static void WritePoint(
+        Utf8JsonWriter json, MissRatioCurve curve, CurvePoint point, int pageBytes, bool withTimes)
     {
         json.WriteNumber("frames", point.Frames);
         json.WriteNumber("bytes", (decimal)point.Frames * pageBytes);
@@ -54,6 +58,7 @@ public static class CurveJson
         json.WriteNumber("distinctPages", curve.DistinctPages);
         json.WriteNumber("sampleRate", curve.SampleRate);
         json.WriteNumber("sampledRequests", curve.SampledRequests);
+        if (!withTimes) return;
         json.WriteNumber("seconds", curve.Seconds);
         json.WriteNumber("readSeconds", curve.ReadSeconds);
     }

@@ -50,29 +50,30 @@ public sealed record CurveReport
         writer.Write("</dl>\n");
         foreach (string sentence in Curves.SelectMany(curve => CurveText.Sentences(curve, PageBytes)))
             writer.Write($"<p>{Escape(sentence)}.</p>\n");
-        writer.Write($"<h3>Miss ratio by cache size</h3>\n<figure>\n{Plot()}</figure>\n");
+        writer.Write($"<h3>Miss ratio by cache size</h3>\n<figure>\n{Plot(Curves, PageBytes)}</figure>\n");
         WriteTable(writer);
         writer.Write("</section>\n");
         WriteFooter(writer);
     }
 
-    private string Plot()
+    /// <summary>Miss ratio against cache size, a line a policy; curves of one trace.</summary>
+    internal static string Plot(IReadOnlyList<MissRatioCurve> curves, int pageBytes)
     {
-        SvgPlot plot = new($"Miss ratio by cache size, {Curves[0].Trace}", "Cache size in frames", "Miss ratio")
+        SvgPlot plot = new($"Miss ratio by cache size, {curves[0].Trace}", "Cache size in frames", "Miss ratio")
         {
             FormatY = Ratio,
             FormatTickY = value => (value * 100).ToString("0.###", CultureInfo.InvariantCulture) + "%",
-            FormatXBelow = frames => CurveText.Size((long)frames, PageBytes),
+            FormatXBelow = frames => CurveText.Size((long)frames, pageBytes),
             LimitY = 1,
         };
-        foreach (MissRatioCurve curve in Curves)
+        foreach (MissRatioCurve curve in curves)
         {
             plot.Add(new PlotSeries(curve.Policy, [.. curve.Points.Select(point => new PlotPoint(
                 point.Frames, point.MissRatio, $"{curve.Policy}, {Number(point.Frames)} frames "
-                    + $"({CurveText.Size(point.Frames, PageBytes)}): {Ratio(point.MissRatio)}"))]));
+                    + $"({CurveText.Size(point.Frames, pageBytes)}): {Ratio(point.MissRatio)}"))]));
         }
 
-        return plot.Render();
+        return plot.RenderBoth();
     }
 
     private void WriteTable(TextWriter writer)

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PerfCache.Policies.Flipping;
+using PerfCache.Simulation.Engine;
 using PerfCache.Simulation.Scenarios.Flipping;
 
 namespace PerfCache.Simulation.Reports;
@@ -12,6 +13,24 @@ namespace PerfCache.Simulation.Reports;
 /// </summary>
 public static class FlipLines
 {
+    /// <summary>All that a study printed: parameters, runs with their samples, delivery, sensitivity.</summary>
+    public static IEnumerable<string> All(
+        FlipScenario scenario, IReadOnlyList<FlipResult> results, IReadOnlyList<FlipSensitivity> sensitivities)
+    {
+        ArgumentNullException.ThrowIfNull(scenario);
+        ArgumentNullException.ThrowIfNull(results);
+        ArgumentNullException.ThrowIfNull(sensitivities);
+        foreach (Parameter one in scenario.Parameters) yield return ParameterTable.Json(one);
+        foreach (FlipResult result in results)
+        {
+            yield return Run(result);
+            foreach (string line in Samples(result)) yield return line;
+        }
+
+        foreach (string line in Delivery(new DeliveryCosts(scenario.Parameters))) yield return line;
+        foreach (FlipSensitivity one in sensitivities) yield return Sensitivity(one);
+    }
+
     /// <summary>One run.</summary>
     public static string Run(FlipResult result)
     {

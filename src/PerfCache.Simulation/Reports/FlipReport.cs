@@ -88,8 +88,11 @@ public sealed record FlipReport
         writer.Write("</section>\n");
     }
 
-    /// <summary>The slide's picture: where the memory of each guest is, over time, in the first run.</summary>
-    private static void WriteNodes(TextWriter writer, FlipResult run)
+    private static void WriteNodes(TextWriter writer, FlipResult run) => writer.Write(
+        $"<h3>Memory of the guests by node, {Escape(run.Remedy.Name)}</h3>\n<figure>\n{NodesPlot(run)}</figure>\n");
+
+    /// <summary>The slide's picture: where the memory of each guest is, over time, in a run.</summary>
+    internal static string NodesPlot(FlipResult run)
     {
         SvgPlot plot = new($"Memory by node, {run.Remedy.Name}", "Seconds", "Part of a guest's pages")
         {
@@ -112,7 +115,7 @@ public sealed record FlipReport
             }
         }
 
-        writer.Write($"<h3>Memory of the guests by node, {Escape(run.Remedy.Name)}</h3>\n<figure>\n{plot.Render()}</figure>\n");
+        return plot.RenderBoth();
     }
 
     private static void Figure(TextWriter writer, string title, string unit, IEnumerable<FlipResult> runs,
@@ -127,20 +130,26 @@ public sealed record FlipReport
                     $"{run.Remedy.Name}, {sample.AtNanos / 1e9:0} s: {format(value(sample))}"))]));
         }
 
-        writer.Write($"<h3>{Escape(title)}</h3>\n<figure>\n{plot.Render()}</figure>\n");
+        writer.Write($"<h3>{Escape(title)}</h3>\n<figure>\n{plot.RenderBoth()}</figure>\n");
     }
 
     private void WriteDelivery(TextWriter writer)
     {
         DeliveryCosts costs = new(Scenario.Parameters);
+        writer.Write("<section>\n<h2>Copy or flip?</h2>\n<p>The sources disagree: Xen went back to copying, the slides praise "
+            + $"flipping. Here {Escape(FlipText.Crossover(costs.CrossoverBytes()))}.</p>\n<figure>\n{DeliveryPlot(costs)}</figure>\n</section>\n");
+    }
+
+    /// <summary>Throughput of both ways to deliver, by payload.</summary>
+    internal static string DeliveryPlot(DeliveryCosts costs)
+    {
         SvgPlot plot = new("Throughput of copy and flip by payload", "Payload in bytes", "Gb/s on one processor");
         IReadOnlyList<DeliveryPoint> points = costs.Points();
         plot.Add(new PlotSeries("copy", [.. points.Select(point =>
             new PlotPoint(point.Bytes, point.CopyGigabits, $"copy, {point.Bytes} B: {point.CopyGigabits:0.##} Gb/s"))]));
         plot.Add(new PlotSeries("flip", [.. points.Select(point =>
             new PlotPoint(point.Bytes, point.FlipGigabits, $"flip, {point.Bytes} B: {point.FlipGigabits:0.##} Gb/s"))]));
-        writer.Write("<section>\n<h2>Copy or flip?</h2>\n<p>The sources disagree: Xen went back to copying, the slides praise "
-            + $"flipping. Here {Escape(FlipText.Crossover(costs.CrossoverBytes()))}.</p>\n<figure>\n{plot.Render()}</figure>\n</section>\n");
+        return plot.RenderBoth();
     }
 
     private void WriteParameters(TextWriter writer)

@@ -17,15 +17,18 @@ public static class JsonLines
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>One result as one line, without the line's end.</summary>
-    public static string Format(ReplayResult result)
+    public static string Format(ReplayResult result) => Format(result, withTimes: true);
+
+    /// <summary>The same, without what differs from run to run unless it is wanted.</summary>
+    internal static string Format(ReplayResult result, bool withTimes)
     {
         ArgumentNullException.ThrowIfNull(result);
         ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options)) WriteTo(json, result);
+        using (Utf8JsonWriter json = new(buffer, s_options)) WriteTo(json, result, withTimes);
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private static void WriteTo(Utf8JsonWriter json, ReplayResult result)
+    private static void WriteTo(Utf8JsonWriter json, ReplayResult result, bool withTimes)
     {
         json.WriteStartObject();
         json.WriteString("trace", result.Trace);
@@ -40,9 +43,13 @@ public static class JsonLines
         json.WriteNumber("activations", result.Activations);
         json.WriteNumber("deactivations", result.Deactivations);
         json.WriteNumber("evictions", result.Evictions);
-        json.WriteNumber("seconds", result.Seconds);
-        json.WriteNumber("readSeconds", result.ReadSeconds);
-        json.WriteNumber("requestsPerSecond", Math.Round(result.RequestsPerSecond));
+        if (withTimes)
+        {
+            json.WriteNumber("seconds", result.Seconds);
+            json.WriteNumber("readSeconds", result.ReadSeconds);
+            json.WriteNumber("requestsPerSecond", Math.Round(result.RequestsPerSecond));
+        }
+
         json.WriteNumber("nativeBytes", result.NativeBytes);
         json.WriteNumber("mapBytes", result.MapBytes);
         json.WriteNumber("shadowBytes", result.ShadowBytes);

@@ -76,8 +76,8 @@ public static class ParameterTable
 
     private static string Encode(string text) => WebUtility.HtmlEncode(text);
 
-    private static string Unit(Parameter one) => one.Unit == "1" ? "" : one.Unit;
+    internal static string Unit(Parameter one) => one.Unit == "1" ? "" : one.Unit;
 
-    private static string Number(double value) =>
+    internal static string Number(double value) =>
         value.ToString(Math.Abs(value) >= 1000 ? "#,0.##" : "0.######", CultureInfo.InvariantCulture);
 }

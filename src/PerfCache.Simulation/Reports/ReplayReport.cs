@@ -109,7 +109,8 @@ public sealed record ReplayReport
     private static void WriteFact(TextWriter writer, string name, string value) =>
         writer.Write($"<div><dt>{Escape(name)}</dt><dd>{Escape(value)}</dd></div>");
 
-    private static string Plot(List<ReplayResult> results)
+    /// <summary>Miss ratio against cache size, a line a policy; results of one trace.</summary>
+    internal static string Plot(IReadOnlyList<ReplayResult> results)
     {
         long distinct = results[0].DistinctPages;
         SvgPlot plot = new($"Miss ratio by cache size, {results[0].Trace}", "Cache size in frames", "Miss ratio")
@@ -128,7 +129,7 @@ public sealed record ReplayReport
                     + $"{Ratio(result.MissRatio)}, {Number(result.Misses)} misses"))]));
         }
 
-        return plot.Render();
+        return plot.RenderBoth();
     }
 
     /// <summary>The miss ratio over time of every policy, at the middle one of the sizes.</summary>
@@ -149,7 +150,7 @@ public sealed record ReplayReport
         foreach (ReplayResult result in timed.Where(result => result.Frames == size).DistinctBy(result => result.Policy))
             plot.Add(new PlotSeries(result.Policy, TimePoints(result)));
         writer.Write($"<h3>Miss ratio over time, {Number(size)} frames</h3>\n<figure>\n");
-        writer.Write(plot.Render());
+        writer.Write(plot.RenderBoth());
         writer.Write("</figure>\n");
     }
 

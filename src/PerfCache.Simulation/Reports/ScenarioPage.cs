@@ -86,7 +86,7 @@ public sealed record ScenarioPage
             if (points.Count > 0) plot.Add(new PlotSeries(clean ? "blocks" : "back-off, swap", Thinned(points)));
         }
 
-        writer.Write($"<h3>{Escape(title)}</h3>\n<figure>\n{plot.Render()}</figure>\n");
+        writer.Write($"<h3>{Escape(title)}</h3>\n<figure>\n{plot.RenderBoth()}</figure>\n");
     }
 
     private static void WriteTimeline(TextWriter writer, MachineTimeline timeline)
@@ -102,13 +102,13 @@ public sealed record ScenarioPage
         Add(memory, timeline, "swapped", one => one.Swapped);
         foreach ((double from, double to) in timeline.Suspended)
             memory.Shade(from, to, Invariant($"lending suspended, {from:0.0} to {to:0.0} s"));
-        writer.Write($"<h3>Memory by kind, {Escape(name)}</h3>\n<figure>\n{memory.Render()}</figure>\n");
+        writer.Write($"<h3>Memory by kind, {Escape(name)}</h3>\n<figure>\n{memory.RenderBoth()}</figure>\n");
         if (timeline.Samples.All(one => one.Done == 0)) return;
         SvgPlot speed = new($"I/Os per second, {name}", "Seconds", "I/Os per second") { LinearX = true };
         speed.Add(new PlotSeries("I/Os per second", Buckets(timeline)));
         foreach ((double from, double to) in timeline.Suspended)
             speed.Shade(from, to, Invariant($"lending suspended, {from:0.0} to {to:0.0} s"));
-        writer.Write($"<h3>I/Os per second, {Escape(name)}</h3>\n<figure>\n{speed.Render()}</figure>\n");
+        writer.Write($"<h3>I/Os per second, {Escape(name)}</h3>\n<figure>\n{speed.RenderBoth()}</figure>\n");
     }
 
     /// <summary>A line for a kind of memory, unless the machine has none of it at any time.</summary>

@@ -18,24 +18,30 @@ public sealed record PlotSeries(string Name, IReadOnlyList<PlotPoint> Points);
 /// Draws series as inline SVG: lines with markers, or, where all points share one x, a bar for each series.
 /// The only plot writer of the project; a page that holds plots includes <see cref="Css"/> once.
 /// <para>
-/// Series are told apart three ways (colour, marker shape, and a dash pattern once the colours repeat), and
+/// Series are told apart three ways (colour, marker shape, and dashes with open markers once the colours repeat), and
 /// each line is labelled at its end, so that a plot survives grey printing and colour blindness. The colours
 /// are CSS variables with a light and a dark set. Labels that would overlap are moved apart and joined to
 /// their line by a thin leader. The same input gives the same bytes.
 /// </para>
+/// <para>
+/// A plot scales with the page, and its letters with it, so a wide one cannot be read on a phone. There is a narrow
+/// drawing for that, with the names below; <see cref="RenderBoth"/> gives both, and the style sheet shows one.
+/// </para>
 /// </summary>
-public sealed class SvgPlot(string title, string xTitle, string yTitle)
+public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
 {
-    private const double Width = 820;
-    private const double Height = 420;
     private const double Top = 14;
     private const double Bottom = 64;
     private const double LabelHeight = 17;
     private const double CharWidth = 6.9;
-    private const double BarHeight = 20;
-    private const double BarPitch = 32;
+
+    /// <summary>A bold letter in the widest of the usual fonts.</summary>
+    private const double BoldWidth = 8.1;
     private const int ColourCount = 7;
     private const int MarkedPointsMax = 40;
+    private const int MarksOfLongLine = 6;
+    private const string Wide = "wide";
+    private const string Narrow = "narrow";
 
     // One path for each marker, drawn around the origin with equal weight to the eye.
     private static readonly string[] s_markers =
@@ -50,6 +56,9 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     private readonly List<PlotSeries> _series = [];
     private readonly List<(double From, double To, string Tip)> _shades = [];
     private readonly StringBuilder _svg = new();
+    private string _variant = "";
+    private double _width;
+    private double _height;
 
     /// <summary>
     /// The style sheet of all plots; the page defines <c>--ink</c>, <c>--muted</c>, <c>--grid</c> and
@@ -60,11 +69,14 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         @media screen and (prefers-color-scheme:dark){:root{--s0:#62b5f0;--s1:#ff8f4d;--s2:#3fc79a;--s3:#e58fc4;
         --s4:#e6b422;--s5:#9cd3f7;--s6:#b9bac4}}
         svg.plot{width:100%;height:auto;display:block;font:12.5px system-ui,-apple-system,"Segoe UI",sans-serif}
+        svg.narrow{display:none}
+        @media screen and (max-width:640px){svg.wide{display:none}svg.narrow{display:block}}
         .plot text{fill:var(--ink)}.plot .tick{fill:var(--muted);font-variant-numeric:tabular-nums}
-        .plot .sub{fill:var(--muted);font-size:11px}.plot .axis{fill:var(--muted);font-weight:600}
+        .plot .sub{fill:var(--muted);font-size:12px}.plot .axis{fill:var(--muted);font-weight:600}
         .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
         .plot .line{fill:none;stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
-        .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}.plot .bar{fill:var(--c)}
+        .plot .mark{fill:var(--c);stroke:var(--surface);stroke-width:1.4}
+        .plot .open{fill:var(--surface);stroke:var(--c);stroke-width:1.8}.plot .bar{fill:var(--c)}
         .plot .shade{fill:var(--s4);opacity:.22}
         .plot .hit{fill:transparent}.plot .point:hover .mark{stroke:var(--ink)}
         .plot .leader{fill:none;stroke:var(--c);stroke-width:1;opacity:.55}
@@ -72,11 +84,11 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         """;
 
     /// <summary>Writes a value of the y axis, for example as percent.</summary>
-    public Func<double, string> FormatY { get; init; } = value => value.ToString("0.###", CultureInfo.InvariantCulture);
+    public Func<double, string> FormatY { get; init; } = value => value.ToString("#,0.###", CultureInfo.InvariantCulture);
 
     /// <summary>Writes a round value beside a gridline of the y axis.</summary>
     public Func<double, string> FormatTickY { get; init; } =
-        value => value.ToString("0.######", CultureInfo.InvariantCulture);
+        value => value.ToString("#,0.######", CultureInfo.InvariantCulture);
 
     /// <summary>Writes a value of the x axis.</summary>
     public Func<double, string> FormatX { get; init; } = value => value.ToString("N0", CultureInfo.InvariantCulture);
@@ -100,9 +112,17 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     /// <summary>Adds a line; its colour and marker follow from how many are there before it.</summary>
     public void Add(PlotSeries series) => _series.Add(series);
 
-    /// <summary>The plot as an <c>svg</c> element.</summary>
-    public string Render()
+    /// <summary>The plot as an <c>svg</c> element, for pages of any width and readable on wide ones.</summary>
+    public string Render() => Render("");
+
+    /// <summary>The plot as two <c>svg</c> elements, of which the page shows the one that is readable at its width.</summary>
+    public string RenderBoth() => Render(Wide) + Render(Narrow);
+
+    private bool IsNarrow => _variant == Narrow;
+
+    private string Render(string variant)
     {
+        (_variant, _width, _height) = (variant, variant == Narrow ? 400 : 820, variant == Narrow ? 320 : 420);
         List<double> xs = [.. _series.SelectMany(series => series.Points).Select(point => point.X).Distinct().Order()];
         _svg.Clear();
         if (xs.Count == 0) return "";
@@ -113,30 +133,31 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
 
     private void Begin(double height)
     {
-        Add($"<svg class=\"plot\" viewBox=\"0 0 {Width:0} {height:0}\" role=\"img\" aria-label=\"{Escape(title)}\">");
+        string style = _variant.Length == 0 ? "plot" : "plot " + _variant;
+        Add($"<svg class=\"{style}\" viewBox=\"0 0 {_width:0} {height:0}\" role=\"img\" aria-label=\"{Escape(title)}\">");
         _svg.Append('\n');
     }
 
     private void RenderLines(List<double> xs)
     {
-        Begin(Height);
-        double labelWidth = (_series.Max(series => series.Name.Length) * CharWidth) + 44;
-        double right = Width - Math.Max(24, Math.Min(labelWidth, Width / 3));
+        Begin(_height + (IsNarrow ? LegendHeight() : 0));
+        double labelWidth = (_series.Max(series => series.Name.Length) * BoldWidth) + 40;
+        double right = IsNarrow ? _width - 26 : _width - Math.Max(24, Math.Min(labelWidth, _width / 3));
         (double bottomY, double topY, double step) = RangeY();
         double left = 40 + (CharWidth * Math.Max(FormatTickY(topY).Length, FormatTickY(bottomY + step).Length));
-        if (LinearX) xs = RoundTicks(xs[^1]);
+        if (LinearX) xs = RoundTicks(xs[^1], IsNarrow ? 3 : 5);
         bool isLog = !LinearX && xs[^1] / xs[0] >= 10;
         double low = isLog ? Math.Log(xs[0]) : xs[0];
         double span = (isLog ? Math.Log(xs[^1]) : xs[^1]) - low;
         double X(double x) => left + 10 + (((isLog ? Math.Log(x) : x) - low) / span * (right - left - 20));
-        double Y(double y) => Height - Bottom - ((y - bottomY) / (topY - bottomY) * (Height - Bottom - Top));
+        double Y(double y) => _height - Bottom - ((y - bottomY) / (topY - bottomY) * (_height - Bottom - Top));
 
         foreach ((double from, double to, string tip) in _shades)
         {
             (double x1, double x2) = (X(Math.Max(from, xs[0])), X(Math.Min(to, xs[^1])));
             if (x2 <= x1) continue;
             Add($"<rect class=\"shade\" x=\"{x1:0.#}\" y=\"{Top:0.#}\" width=\"{x2 - x1:0.##}\" ");
-            Add($"height=\"{Height - Bottom - Top:0.#}\"><title>{Escape(tip)}</title></rect>\n");
+            Add($"height=\"{_height - Bottom - Top:0.#}\"><title>{Escape(tip)}</title></rect>\n");
         }
 
         for (int i = 0; bottomY + (i * step) <= topY + (step / 2); i++)
@@ -149,13 +170,14 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         DrawTicksX(xs, X);
         DrawAxisTitles(isLog ? $"{xTitle}, logarithmic" : xTitle, (left + right) / 2);
         for (int i = 0; i < _series.Count; i++) DrawLine(i, X, Y);
-        DrawLabels(right, X, Y);
+        if (IsNarrow) DrawLegend();
+        else DrawLabels(right, X, Y);
     }
 
     /// <summary>0, round values, and the end.</summary>
-    private static List<double> RoundTicks(double end)
+    private static List<double> RoundTicks(double end, int count)
     {
-        double step = RoundStep(end / 5);
+        double step = RoundStep(end / count);
         List<double> ticks = [];
         for (double tick = 0; tick < end - (step / 4); tick += step) ticks.Add(tick);
         ticks.Add(end);
@@ -163,7 +185,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     }
 
     /// <summary>1, 2, 2.5 or 5 times a power of ten, at least as large as asked.</summary>
-    private static double RoundStep(double least)
+    internal static double RoundStep(double least)
     {
         double scale = Math.Pow(10, Math.Floor(Math.Log10(least)));
         return scale * (least / scale) switch { <= 1 => 1, <= 2 => 2, <= 2.5 => 2.5, <= 5 => 5, _ => 10 };
@@ -175,7 +197,7 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     /// </summary>
     private void DrawTicksX(List<double> xs, Func<double, double> place)
     {
-        double y = Height - Bottom;
+        double y = _height - Bottom;
         double Half(double x) => Math.Max(FormatX(x).Length, FormatXBelow?.Invoke(x).Length ?? 0) * CharWidth / 2;
         double last = place(xs[^1]) - Half(xs[^1]) - 6;
         double free = double.MinValue;
@@ -192,8 +214,8 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
 
     private void DrawAxisTitles(string x, double middle)
     {
-        double centre = (Top + Height - Bottom) / 2;
-        AddText("axis", middle, Height - 9, "middle", x);
+        double centre = (Top + _height - Bottom) / 2;
+        AddText("axis", middle, _height - 9, "middle", x);
         Add($"<text class=\"axis\" transform=\"translate(15 {centre:0.#}) rotate(-90)\" text-anchor=\"middle\">");
         Add($"{Escape(yTitle)}</text>\n");
     }
@@ -208,98 +230,27 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
         for (int i = 0; i < points.Count; i++)
             Add($"{(i == 0 ? 'M' : 'L')}{x(points[i].X):0.#} {y(points[i].Y):0.#}");
         _svg.Append("\"/>\n");
-        foreach (PlotPoint point in points)
+        for (int i = 0; i < points.Count; i++)
         {
+            PlotPoint point = points[i];
+            bool isMarked = IsMarked(index, i, points.Count);
+            // A finger has no pointer to rest on a point, so the narrow drawing has no tips.
+            if (IsNarrow && !isMarked) continue;
             Add($"<g class=\"point\" transform=\"translate({x(point.X):0.#} {y(point.Y):0.#})\">");
-            Add($"<title>{Escape(point.Tip)}</title><circle class=\"hit\" r=\"9\"/>");
-            if (points.Count <= MarkedPointsMax) Add($"<path class=\"mark\" d=\"{Marker(index)}\"/>");
+            if (!IsNarrow) Add($"<title>{Escape(point.Tip)}</title><circle class=\"hit\" r=\"9\"/>");
+            if (isMarked) Add($"<path class=\"{MarkStyle(index)}\" d=\"{Marker(index)}\"/>");
             _svg.Append("</g>\n");
         }
 
         _svg.Append("</g>\n");
     }
 
-    /// <summary>Names the lines at their ends, top to bottom in the order in which they end.</summary>
-    private void DrawLabels(double right, Func<double, double> x, Func<double, double> y)
+    /// <summary>All points of a short line; of a long one a few, each line's at other places.</summary>
+    private static bool IsMarked(int series, int point, int count)
     {
-        int[] order = [.. Enumerable.Range(0, _series.Count).Where(i => _series[i].Points.Count > 0)
-            .OrderBy(i => y(_series[i].Points[^1].Y)).ThenBy(i => i)];
-        double[] places = [.. order.Select(i => y(_series[i].Points[^1].Y))];
-        Spread(places, Top + (LabelHeight / 2), Height - Bottom);
-        for (int k = 0; k < order.Length; k++)
-        {
-            PlotPoint end = _series[order[k]].Points[^1];
-            double at = right + 26;
-            Add($"<g style=\"--c:{Colour(order[k])}\"><path class=\"leader\" d=\"M{x(end.X) + 7:0.#} {y(end.Y):0.#}");
-            Add($"H{right + 2:0.#}L{right + 13:0.#} {places[k]:0.#}H{at - 8:0.#}\"/>");
-            Add($"<path class=\"mark\" transform=\"translate({at:0.#} {places[k]:0.#})\" d=\"{Marker(order[k])}\"/>");
-            AddText("name", at + 10, places[k] + 4, "start", _series[order[k]].Name);
-            _svg.Append("</g>\n");
-        }
-    }
-
-    /// <summary>
-    /// Moves ascending places apart until neighbours are a label's height away from one another: overlapping
-    /// labels join a block, a block centres on the places that its labels want, and blocks that then touch
-    /// join again.
-    /// </summary>
-    private static void Spread(double[] places, double min, double max)
-    {
-        List<(double Centre, int Count)> blocks = [];
-        foreach (double place in places)
-        {
-            (double centre, int count) = (place, 1);
-            while (blocks.Count > 0 && blocks[^1].Centre + ((blocks[^1].Count + count) * LabelHeight / 2) > centre)
-            {
-                (double above, int more) = blocks[^1];
-                blocks.RemoveAt(blocks.Count - 1);
-                centre = ((centre * count) + (above * more)) / (count + more);
-                count += more;
-            }
-
-            double half = (count - 1) * LabelHeight / 2;
-            centre = Math.Max(Math.Min(centre, max - half), min + half);
-            blocks.Add((centre, count));
-        }
-
-        int next = 0;
-        double free = double.MinValue;
-        foreach ((double centre, int count) in blocks)
-        {
-            double first = Math.Max(centre - ((count - 1) * LabelHeight / 2), free);
-            for (int i = 0; i < count; i++) places[next++] = first + (i * LabelHeight);
-            free = places[next - 1] + LabelHeight;
-        }
-    }
-
-    private void RenderBars()
-    {
-        double height = Top + (_series.Count * BarPitch) + Bottom - 14;
-        Begin(height);
-        double left = Math.Min((_series.Max(series => series.Name.Length) * CharWidth) + 24, Width / 3);
-        (_, double top, double step) = RangeY(fromZero: true);
-        double X(double y) => left + (y / top * (Width - left - 84));
-        double bottom = Top + (_series.Count * BarPitch);
-        for (int i = 0; i * step <= top + (step / 2); i++)
-        {
-            double x = X(i * step);
-            AddLine(i == 0 ? "base" : "grid", x, Top, x, bottom);
-            AddText("tick", x, bottom + 18, "middle", FormatTickY(i * step));
-        }
-
-        for (int i = 0; i < _series.Count; i++)
-        {
-            double middle = Top + ((i + 0.5) * BarPitch);
-            PlotPoint point = _series[i].Points[0];
-            Add($"<g style=\"--c:{Colour(i)}\"><title>{Escape(point.Tip)}</title>");
-            Add($"<rect class=\"bar\" x=\"{left:0.#}\" y=\"{middle - (BarHeight / 2):0.#}\" rx=\"2\" ");
-            Add($"width=\"{Math.Max(1, X(point.Y) - left):0.#}\" height=\"{BarHeight:0}\"/>");
-            AddText("name", left - 10, middle + 4, "end", _series[i].Name);
-            AddText("value", X(point.Y) + 8, middle + 4, "start", FormatY(point.Y));
-            _svg.Append("</g>\n");
-        }
-
-        AddText("axis", (left + Width - 84) / 2, height - 8, "middle", yTitle);
+        if (count <= MarkedPointsMax) return true;
+        int step = count / MarksOfLongLine;
+        return point % step == (((series * step) / ColourCount) + (step / 2)) % step;
     }
 
     /// <summary>Round bounds around the data; from zero unless that would press the lines together.</summary>
@@ -329,6 +280,9 @@ public sealed class SvgPlot(string title, string xTitle, string yTitle)
     private void Add(FormattableString text) => _svg.Append(text.ToString(CultureInfo.InvariantCulture));
 
     private static string Colour(int index) => $"var(--s{index % ColourCount})";
+
+    /// <summary>Where colours and shapes repeat, markers are open.</summary>
+    private static string MarkStyle(int index) => index / ColourCount % 2 == 0 ? "mark" : "mark open";
 
     private static string Marker(int index) => s_markers[index % s_markers.Length];
 

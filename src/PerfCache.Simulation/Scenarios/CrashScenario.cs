@@ -15,8 +15,8 @@ namespace PerfCache.Simulation.Scenarios;
 /// <param name="Wanted">Blocks that it wanted.</param>
 /// <param name="SwappedPages">Pages swapped out by anybody.</param>
 /// <param name="WasKilled">True when the program was killed for want of memory.</param>
-/// <param name="RecoverySeconds">From the end of the program until the client had 95 % of its speed before; 0 for at once,
-/// -1 for not within the run.</param>
+/// <param name="RecoverySeconds">From the end of the program until the client had 95 % of its speed before again; 0 when it
+/// was never slow after the end, -1 for not within the run.</param>
 internal sealed record CrashOutcome(
     KernelProfile Profile, string Name, double SlowSeconds, int Blocks, int Wanted, long SwappedPages, bool WasKilled,
     double RecoverySeconds);
@@ -91,10 +91,17 @@ internal static class CrashScenario
 
     internal static IEnumerable<string> Findings(List<CrashOutcome> outcomes) => outcomes.Select(one =>
     {
-        string end = one.WasKilled ? "is killed" : "is not killed";
-        string client = one.RecoverySeconds < 0
-            ? "does not recover in the run"
-            : string.Create(CultureInfo.InvariantCulture, $"is as fast as before after {one.RecoverySeconds:0} s");
+        // The speed of a client whose server died is no recovery: what was killed did not.
+        string end = one.WasKilled
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"is killed after {one.Blocks} of {one.Wanted} blocks and does not recover")
+            : "is not killed";
+        string client = one.RecoverySeconds switch
+        {
+            < 0 => "does not recover in the run",
+            0 => "is not slow afterwards",
+            _ => string.Create(CultureInfo.InvariantCulture, $"is as fast as before after {one.RecoverySeconds:0} s"),
+        };
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{PairRun.NameOf(one.Profile)}, {one.Name}: the server is slow for {one.SlowSeconds:0} s, swaps "
@@ -142,12 +149,21 @@ internal static class CrashScenario
             malloc.KilledAtNanos >= 0, Recovery(room.Series.First(one => one.Machine == client).Samples, ended));
     }
 
+    /// <summary>
+    /// Until the client is fast after having been slow: balloons may take its memory only after the end, in a late round.
+    /// </summary>
     private static double Recovery(IReadOnlyList<MachineSample> samples, double ended)
     {
         double Speed(int first) => samples.Skip(first).Take(RecoveryWindow).Average(one => one.Done);
         double before = Speed((int)StartSeconds - RecoveryWindow);
+        bool wasSlow = false;
         for (int i = (int)ended; i + RecoveryWindow < samples.Count; i++)
-            if (Speed(i) >= 0.95 * before) return i - (int)ended;
-        return -1;
+        {
+            bool isSlow = Speed(i) < 0.95 * before;
+            if (wasSlow && !isSlow) return i - (int)ended;
+            wasSlow |= isSlow;
+        }
+
+        return wasSlow ? -1 : 0;
     }
 }

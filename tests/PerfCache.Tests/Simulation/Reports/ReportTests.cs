@@ -96,7 +96,8 @@ public sealed class ReportTests
         Assert.That(Html(results), Is.EqualTo(html));
         string body = html[html.IndexOf("<main>", StringComparison.Ordinal)..html.IndexOf("</body>", StringComparison.Ordinal)];
         XElement main = XElement.Parse(body.Replace("<br>", "", StringComparison.Ordinal));
-        Assert.That(main.Descendants("svg").Count(), Is.EqualTo(1));
+        Assert.That(main.Descendants("svg").Select(svg => (string?)svg.Attribute("class")),
+            Is.EqualTo(new[] { "plot wide", "plot narrow" }), "one plot, drawn for both");
         Assert.That(main.Descendants("tr").Count(), Is.EqualTo(1 + 2 + 1 + 3));
     }
 

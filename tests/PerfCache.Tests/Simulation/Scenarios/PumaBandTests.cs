@@ -150,7 +150,10 @@ public sealed class PumaBandTests
         Assert.That(One(CrashScenario.Steps).RecoverySeconds, Is.GreaterThan(120));
         Assert.That(One(CrashScenario.Steps).SlowSeconds, Is.GreaterThan(60));
         Assert.That(One(CrashScenario.Goal).SwappedPages, Is.GreaterThan(0));
-        Assert.That(One(CrashScenario.LittleSwap).WasKilled, Is.True, "rounds of ten seconds come too late");
+        CrashOutcome killed = One(CrashScenario.LittleSwap);
+        Assert.That(killed.WasKilled, Is.True, "rounds of ten seconds come too late");
+        Assert.That(CrashScenario.Findings([killed]).Single(),
+            Does.Contain($"is killed after {killed.Blocks} of {killed.Wanted} blocks and does not recover").And.Not.Contain("after 0 s"));
         CrashOutcome puma = One("PUMA");
         Assert.That((puma.SwappedPages, puma.WasKilled, puma.Blocks), Is.EqualTo((0L, false, puma.Wanted)));
         Assert.That(puma.SlowSeconds, Is.Zero);
