@@ -43,6 +43,7 @@ internal sealed class LendableStore : IDisposable
     private bool _suspended;
     private long _takenFrames;
     private long _markedFrames;
+    private long _givenBackFrames;
     private bool _marks;
 
     internal LendableStore(string name, ItemStoreOptions options, LendingOptions lending, MemoryMeter meter)
@@ -80,6 +81,9 @@ internal sealed class LendableStore : IDisposable
 
     /// <summary>Frames that the system was told it may take, each time counted.</summary>
     internal long MarkedFrames => Volatile.Read(ref _markedFrames);
+
+    /// <summary>Frames that were given back for good while lending was suspended, each time counted.</summary>
+    internal long GivenBackFrames => Volatile.Read(ref _givenBackFrames);
 
     /// <summary>True while nothing new is taken.</summary>
     internal bool IsSuspended
@@ -153,6 +157,7 @@ internal sealed class LendableStore : IDisposable
         Span<FrameId> taken = _batch.AsSpan(0, Items.Trim(_batch.AsSpan(0, wanted)));
         Pages.Discard(taken);
         foreach (FrameId frame in taken) _givenBack.Push(frame);
+        _givenBackFrames += taken.Length;
     }
 
     /// <summary>Takes frames that were given back into use again, twice as many each time.</summary>

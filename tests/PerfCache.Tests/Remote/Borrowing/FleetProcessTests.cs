@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
-using System.Globalization;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using PerfCache.Cli.Borrow;
 using PerfCache.Remote.Borrowing;
