@@ -87,7 +87,7 @@ public sealed class MrcCommandTests : FolderFixture
         CliRun run = CliRun.Of("mrc", Trace, "--policy", "lru,fifo", "--points", "12", "--report", file);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         string html = File.ReadAllText(file);
-        Assert.That(html, Does.Contain("<svg class=\"plot\"").And.Contain("prefers-color-scheme:dark")
+        Assert.That(html, Does.Contain("<svg class=\"plot wide\"").And.Contain("<svg class=\"plot narrow\"").And.Contain("prefers-color-scheme:dark")
             .And.Contain("perfcache mrc zipf:").And.Contain("lru: knee at ").And.Contain(CommandLine.Version));
         Assert.That(html.Split("<tr><th>"), Has.Length.EqualTo(1 + 1 + 12), "a heading and a row a size");
     }

@@ -11,6 +11,7 @@ using PerfCache.Simulation.Replay;
 using PerfCache.Simulation.Workloads;
 using PerfCache.Tests.Cli;
 using PerfCache.Tests.Judges;
+using PerfCache.Tests.Remote;
 using PerfCache.Tests.Simulation.Traces;
 using WebCache;
 
@@ -64,6 +65,10 @@ public sealed class DocumentCommandTests : FolderFixture
             // Servers end when they are told to; the others by themselves.
             case DocumentCommand.Cli when arguments is ["lend", ..]:
                 await ServeUntilItListens(arguments);
+                break;
+            // It needs servers: lenders of this process, at the places that the document names.
+            case DocumentCommand.Cli when arguments is ["borrow-bench", ..]:
+                Borrow(arguments);
                 break;
             // A recording passes its program's output on, so it needs a process of its own, and strace.
             case DocumentCommand.Cli when arguments is ["record", ..]:
@@ -178,6 +183,33 @@ public sealed class DocumentCommandTests : FolderFixture
         int exitCode = await Task.Run(() => CommandLine.Run([.. mine, "--keep-available", "0"], context));
         Assert.That(exitCode, Is.Zero, error.ToString());
         Assert.That(error.ToString(), Does.Contain("lending on"));
+    }
+
+    private static void Borrow(string[] arguments)
+    {
+        // Certificates and logins are made by the fleet's own tests, which connect with them.
+        if (arguments.Contains("--tls-ca"))
+        {
+            using StringWriter nothing = new();
+            CliContext context = new() { Out = nothing, Error = nothing };
+            Assert.That(CommandLine.RootOf(arguments, context).Parse(arguments, CommandLine.Parser).Errors, Is.Empty);
+            return;
+        }
+
+        using MemcachedPeer local = MemcachedPeer.Lend(unix: true);
+        using MemcachedPeer first = MemcachedPeer.Lend(unix: false);
+        using MemcachedPeer second = MemcachedPeer.Lend(unix: false);
+        string[] mine = [.. arguments.Select(word => word switch
+        {
+            "127.0.0.1:11211" => $"{first.EndPoint}",
+            "127.0.0.1:11212" => $"{second.EndPoint}",
+            _ when word.StartsWith("unix:", StringComparison.Ordinal) => $"unix:{local.EndPoint}",
+            _ => word,
+        }).Zip(arguments.Prepend(""), (word, before) => before == "--seconds" ? "1" : word)];
+        if (!mine.Contains("--seconds")) mine = [.. mine, "--seconds", "1"];
+        CliRun run = CliRun.Of([.. mine, "--pages", "256"]);
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Out, Does.Contain("verified"));
     }
 
     private void Record(string[] arguments)
