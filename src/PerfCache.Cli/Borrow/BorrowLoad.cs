@@ -231,17 +231,26 @@ internal sealed class BorrowLoad : IFleetListener, IAsyncDisposable
         public void Get()
         {
             int count = 0;
+            bool isLeftAlone = false;
             for (int tries = 0; count < _gets.Length && tries < 4 * _gets.Length; tries++)
             {
                 int page = First + Next(End - First);
                 if (Volatile.Read(ref _load._underWay[page]) != 0 || _load._places[page] < 0) continue;
+                // A call that nobody can answer ends at once: that is neither a time nor an answer that failed to come.
+                if (!_load._fleet.CanGet(_load._places[page]))
+                {
+                    isLeftAlone = true;
+                    continue;
+                }
+
                 _gets[count].Key = new RemotePageKey(ObjectId, (ulong)page, _load._versions[page]);
                 _gets[count++].Server = _load._places[page];
             }
 
             if (count == 0)
             {
-                Thread.Yield();
+                if (isLeftAlone) Thread.Sleep(1);
+                else Thread.Yield();
                 return;
             }
 

@@ -47,6 +47,9 @@ internal sealed class PageFleet : IPageFleet
     /// <inheritdoc/>
     public int ServerCount => _links.Length;
 
+    /// <summary>True when a server may be asked now: there is a connection, and it is neither slow nor silent.</summary>
+    internal bool CanGet(int server) => _links[server].CanGet;
+
     /// <summary>What each server did so far.</summary>
     internal IReadOnlyList<ServerStatistics> Statistics => [.. _links.Select(link => link.Statistics)];
 

@@ -75,7 +75,9 @@ internal sealed partial class EventLoop
             }
             else if (verdict == SessionVerdict.NeedsInput)
             {
-                return Send(connection) && KeepRest(connection, input[done..], progressed: done > 0);
+                // Also where the client does not read: what is kept from before is done with, and half a command is not.
+                bool isSent = Send(connection);
+                return IsOpen(connection) && KeepRest(connection, input[done..], progressed: done > 0) && isSent;
             }
 
             connection.ClosesWhenSent = verdict == SessionVerdict.Close;
@@ -88,7 +90,7 @@ internal sealed partial class EventLoop
 
             if (!sent)
             {
-                if (_connections.ContainsKey(connection.Id)) KeepRest(connection, input[done..], progressed: done > 0);
+                if (IsOpen(connection)) KeepRest(connection, input[done..], progressed: done > 0);
                 return false;
             }
 
@@ -109,6 +111,13 @@ internal sealed partial class EventLoop
         if (progressed || connection.BusySinceMillis == long.MaxValue)
             connection.BusySinceMillis = connection.LastMoveMillis;
         if (connection.TryKeep(rest, session.WantedBytes)) return true;
+        if (connection.HasUnsent)
+        {
+            // Neither room for what the client says nor anybody who reads why.
+            Close(connection);
+            return false;
+        }
+
         // There is no room for this command: it is refused, and what comes of it is skipped.
         session.InputRefused = true;
         SessionVerdict verdict = session.Process(rest, _reply, out int consumed);
@@ -117,6 +126,8 @@ internal sealed partial class EventLoop
         Close(connection);
         return false;
     }
+
+    private bool IsOpen(Connection connection) => _connections.ContainsKey(connection.Id);
 
     /// <summary>Sends the gathered replies.</summary>
     /// <returns>True when all are out.</returns>

@@ -86,6 +86,27 @@ internal sealed class LenderServerTests : FolderFixture
         Assert.That(peer.Ask("stats\r\n"), Has.Member("STAT lender_failures 0"));
     }
 
+    /// <summary>Goal: what waits behind replies that were not read is done once, and half a command is not forgotten.
+    /// Method: more replies than a socket takes are asked for in one piece that ends in the middle of a command.</summary>
+    [Test]
+    public void CommandsBehindUnreadRepliesAreDoneOnce([Values] bool unix, [Values(130, 400)] int gets)
+    {
+        using MemcachedPeer server = MemcachedPeer.Lend(unix);
+        using TextPeer client = server.Connect();
+        string value = new('v', 4096);
+        Assert.That(client.Ask($"set page 0 0 4096\r\n{value}\r\nset n 0 0 1\r\n0\r\n"), Is.EqualTo(["STORED", "STORED"]));
+        string asked = string.Concat(Enumerable.Range(0, gets).Select(i => $"mg page v O{i}\r\nincr n 1\r\n"));
+        client.Send(asked + "incr n 1");
+        for (int i = 0; i < gets; i++)
+        {
+            Assert.That(client.Line(), Is.EqualTo($"VA 4096 O{i}"));
+            Assert.That(client.Line(), Is.EqualTo(value));
+            Assert.That(client.Line(), Is.EqualTo($"{i + 1}"));
+        }
+
+        Assert.That(client.Ask("00\r\nget n\r\n"), Is.EqualTo([$"{gets + 100}", "VALUE n 0 3", $"{gets + 100}", "END"]));
+    }
+
     [Test]
     public void AClientThatNeverReadsCostsNoMoreThanItsShare()
     {

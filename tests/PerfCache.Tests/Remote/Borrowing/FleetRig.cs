@@ -99,6 +99,9 @@ internal static class FleetRig
         await run.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
+    /// <summary>What a fleet's servers went through, for a failure's message.</summary>
+    internal static string Describe(PageFleet fleet) => string.Join('\n', fleet.Statistics);
+
     /// <summary>Puts a page, trying until it is taken.</summary>
     internal static async Task Put(PageFleet fleet, RemotePageKey key, int server, byte[] value) =>
         await Eventually(() => fleet.TryPut(key, server, value), $"{key} is taken");

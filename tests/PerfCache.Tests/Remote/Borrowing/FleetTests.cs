@@ -77,7 +77,7 @@ internal sealed class FleetTests : FolderFixture
         })];
         foreach (FleetGet[] gets in await Task.WhenAll(calls))
         {
-            Assert.That(gets.Select(get => get.Outcome), Has.All.EqualTo(FleetOutcome.Found));
+            Assert.That(gets.Select(get => get.Outcome), Has.All.EqualTo(FleetOutcome.Found), FleetRig.Describe(fleet));
             for (int i = 0; i < gets.Length; i++) Assert.That(contents.IsRight(gets[i].Destination.Span, (ulong)i, 1), Is.True);
         }
 
