@@ -145,7 +145,7 @@ public sealed class DocumentCommandTests : FolderFixture
         ["puma", ..] when !arguments.Contains("--parameters") =>
             [.. arguments.Select(word => word == "linux-3.15,linux-6" ? "linux-6" : word), "--scale", "64"],
         ["numa", "residency", _, .. string[] rest] => ["numa", "residency", "self", .. rest],
-        ["study", ..] => [.. arguments, "--quick"],
+        ["study", ..] => [.. arguments.Where(word => word != "--quick"), "--quick", "--scale", "32"],
         _ => arguments,
     };
 
