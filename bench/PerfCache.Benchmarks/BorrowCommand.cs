@@ -172,8 +172,15 @@ internal static class BorrowCommand
         BorrowedMemoryStatistics counts = borrowed.Statistics;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"  [{counts.CataloguePages} pages there, {counts.Stored} stored, {counts.DroppedNoRoom} dropped, "
-            + $"{counts.Wrong} wrong, {counts.Missing} missing, {counts.Expired} expired; {counts.ServerTime.TotalMicroseconds:0} us a get, "
+            + $"{counts.Wrong} wrong, {counts.Missing} missing, {counts.Expired} expired; "
+            + $"{counts.ServerTime.TotalMicroseconds:0} us a get, "
             + $"{counts.SourceTime.TotalMicroseconds:0} us from the source]"));
+        if (counts.Servers[0].Link is not { } link) return;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  [of {counts.Evicted} evicted: {counts.Kept} there already, {counts.DroppedNoServer} without a server, "
+            + $"{counts.DroppedSourceFaster} not worth it, {counts.NotStored} not stored; server {link.State}, "
+            + $"{link.Suspensions} times left alone, {link.Refused} stores refused, ping "
+            + $"{link.PingAverage.TotalMicroseconds:0} us, deadline {link.Deadline.TotalMicroseconds:0} us {link.LastFailure}]"));
         foreach (BorrowDecision decision in borrowed.Decisions.TakeLast(3)) output.WriteLine($"  [{decision}]");
     }
 

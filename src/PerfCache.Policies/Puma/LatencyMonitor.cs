@@ -4,6 +4,18 @@ namespace PerfCache.Policies.Puma;
 /// <summary>When a borrower leaves a slow lender alone.</summary>
 public sealed record LatencyMonitorOptions
 {
+    /// <summary>Thresholds for a borrower that races lenders against its source by the time of real gets
+    /// (<see cref="TierRace"/>): a sign of life then needs to tell only who has stopped from who is slow. The authors' 2.5 ms
+    /// are what a thread waits for a processor on a busy machine.</summary>
+    public static LatencyMonitorOptions Patient { get; } = new()
+    {
+        IsOn = true,
+        AverageMax = TimeSpan.FromMilliseconds(50),
+        InstantMax = TimeSpan.FromMilliseconds(400),
+        InstantGood = TimeSpan.FromMilliseconds(20),
+        AverageGood = TimeSpan.FromMilliseconds(30),
+    };
+
     /// <summary>True to ask lenders regularly; the authors' default is not to.</summary>
     public bool IsOn { get; init; }
 

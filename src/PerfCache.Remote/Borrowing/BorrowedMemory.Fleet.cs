@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Policies.Puma;
+
 namespace PerfCache.Remote.Borrowing;
 
 /// <summary>The servers behind borrowed memory.</summary>
@@ -21,6 +23,8 @@ public sealed partial class BorrowedMemory
     private PageFleet MakeFleet()
     {
         FleetOptions options = new() { Servers = Parse(_options.Servers), Name = Name, SendBuffers = _options.PutPoolPages };
+        // Who is slower than the source is found out by the race, on real gets.
+        if (_options.Race is not null) options = options with { Latency = LatencyMonitorOptions.Patient };
         if (_options.Fleet is not null) options = _options.Fleet(options);
         return new PageFleet(options with { ValueBytesMax = _pool!.ValueBytes }, this);
     }

@@ -16,10 +16,11 @@ public sealed partial class BorrowedMemory
     {
         if (_isDisposed || _catalogue is null) return false;
         RemoteState state = _catalogue.TryFind(page, out RemoteEntry entry) ? entry.State : RemoteState.None;
-        switch (BorrowRules.ForMiss(state != RemoteState.None, IsBusy(state), isSuspended: false))
+        bool isSuspended = state != RemoteState.None && !_fleet.CanGet(entry.Server);
+        switch (BorrowRules.ForMiss(state != RemoteState.None, IsBusy(state), isSuspended))
         {
             case MissSource.Disk:
-                Note(Count.KnownMisses);
+                Note(isSuspended ? Count.LeftAlone : Count.KnownMisses);
                 return false;
             case MissSource.Wait:
                 // A real miss does not wait: the source has the page now.
@@ -131,6 +132,8 @@ public sealed partial class BorrowedMemory
         if (missing > 0) Note(Count.Missing, missing);
         if (expired > 0) Note(Count.Expired, expired);
         if (wrong > 0) Note(Count.Wrong, wrong);
+        // Nobody was there to be timed.
+        if (expired == gets.Length && !_fleet.CanGet(gets[0].Server)) return;
         NoteTime(requestPages, Stopwatch.GetTimestamp() - started, ofSource: false, isInVain: hits < gets.Length);
     }
 

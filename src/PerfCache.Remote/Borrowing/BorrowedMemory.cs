@@ -110,6 +110,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
                     NotStored = Read(Count.NotStored),
                     KnownMisses = Read(Count.KnownMisses),
                     OnTheirWay = Read(Count.OnTheirWay),
+                    LeftAlone = Read(Count.LeftAlone),
                     SourceFaster = Read(Count.SourceFaster),
                     Gets = Read(Count.Gets),
                     Hits = Read(Count.Hits),
@@ -222,7 +223,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
     private enum Count
     {
         Evicted, Kept, DroppedSequential, DroppedNoServer, DroppedNoRoom, DroppedSourceFaster, Sent, Stored, NotStored,
-        KnownMisses, OnTheirWay, SourceFaster, Gets, Hits, Missing, Expired, Wrong, Forgotten, Displaced, Lost,
+        KnownMisses, OnTheirWay, LeftAlone, SourceFaster, Gets, Hits, Missing, Expired, Wrong, Forgotten, Displaced, Lost,
         SwitchedOff, Length,
     }
 }

@@ -34,8 +34,9 @@ public sealed record BorrowedMemoryOptions
     /// read. It is never more than what the server's 99th percentile allows.</summary>
     public double SourceTimesMax { get; init; } = 2;
 
-    /// <summary>The least time that a get is given, however fast the source.</summary>
-    public TimeSpan GetTimeoutMin { get; init; } = TimeSpan.FromMicroseconds(500);
+    /// <summary>The least time that a get is given, however fast the source: as long as a thread may wait for a processor on a
+    /// busy machine. A page that is given up is not asked for again, so haste costs pages.</summary>
+    public TimeSpan GetTimeoutMin { get; init; } = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Changes how the servers are spoken with: time limits, buffers, TLS; null for <see cref="FleetOptions"/> as
     /// they are. The length of a value is set afterwards.</summary>

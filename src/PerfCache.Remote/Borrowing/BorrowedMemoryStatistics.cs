@@ -37,6 +37,9 @@ public readonly record struct BorrowedMemoryStatistics
     /// <summary>Misses for pages that are still on their way out.</summary>
     public required long OnTheirWay { get; init; }
 
+    /// <summary>Misses for pages whose server is slow, silent or unreachable and is not asked for the time being.</summary>
+    public long LeftAlone { get; init; }
+
     /// <summary>Requests that went to the source because it is faster, or to time it, although a server has their pages.
     /// </summary>
     public required long SourceFaster { get; init; }

@@ -69,6 +69,9 @@ internal interface IPageFleet : IAsyncDisposable
     /// <returns>Its number; -1 when none is in service (down, or suspended for being slow or refusing).</returns>
     int ServerOf(ulong objectId, ulong page);
 
+    /// <summary>True when a server may be asked now: there is a connection, and it is neither slow nor silent.</summary>
+    bool CanGet(int server);
+
     /// <summary>Copies a value into a send buffer and lets a thread of the fleet send it with others. Never waits, never
     /// allocates.</summary>
     /// <returns>False, with nothing done, when no send buffer is free or the server is not in service.</returns>

@@ -47,9 +47,6 @@ internal sealed class PageFleet : IPageFleet
     /// <inheritdoc/>
     public int ServerCount => _links.Length;
 
-    /// <summary>True when a server may be asked now: there is a connection, and it is neither slow nor silent.</summary>
-    internal bool CanGet(int server) => _links[server].CanGet;
-
     /// <summary>What each server did so far.</summary>
     internal IReadOnlyList<ServerStatistics> Statistics => [.. _links.Select(link => link.Statistics)];
 
@@ -73,6 +70,9 @@ internal sealed class PageFleet : IPageFleet
 
         return best;
     }
+
+    /// <inheritdoc/>
+    public bool CanGet(int server) => (uint)server < (uint)_links.Length && _links[server].CanGet;
 
     /// <inheritdoc/>
     public bool TryPut(in RemotePageKey key, int server, ReadOnlySpan<byte> value) =>

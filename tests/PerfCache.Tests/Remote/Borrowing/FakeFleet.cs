@@ -91,6 +91,8 @@ internal sealed class FakeFleet(IFleetListener listener, int seed, int servers =
     public int ServerOf(ulong objectId, ulong page) =>
         IsInService ? (int)((objectId + page) % (ulong)servers) : -1;
 
+    public bool CanGet(int server) => IsInService;
+
     public bool TryPut(in RemotePageKey key, int server, ReadOnlySpan<byte> value)
     {
         if (!HasRoom) return false;
