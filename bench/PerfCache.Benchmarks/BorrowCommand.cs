@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Cache.Sources;
 using PerfCache.Frames;
+using PerfCache.Policies.Puma;
 using PerfCache.Policies.Replacement;
 using PerfCache.Remote.Borrowing;
 using PerfCache.Simulation.Replay;
@@ -27,7 +28,7 @@ internal static class BorrowCommand
     private const int PageBytes = 4096;
 
     private const string Usage =
-        "borrow [--mib N] [--cache-mib N] [--lender-mib N] [--seconds N] [--threads N] [--folder DIR] [--encrypt]";
+        "borrow [--mib N] [--cache-mib N] [--lender-mib N] [--seconds N] [--threads N] [--folder DIR] [--encrypt] [--always]";
 
     public static int Run(string[] args, TextWriter output, TextWriter errors)
     {
@@ -45,7 +46,7 @@ internal static class BorrowCommand
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{settings.Mebibytes} MiB, cache {settings.CacheMebibytes} MiB, lender {settings.LenderMebibytes} MiB "
                 + $"over a Unix socket, {settings.Threads} threads, {settings.Seconds} s a cell"
-                + $"{(settings.Encrypts ? ", encrypted" : "")}"));
+                + $"{(settings.Encrypts ? ", encrypted" : "")}{(settings.Always ? ", without the race" : "")}"));
             output.WriteLine(
                 "| file | reads | from | thousand reads/s | cache hits | lender hits | source reads "
                 + "| p50 us | p99 us | p99.9 us |");
@@ -76,8 +77,8 @@ internal static class BorrowCommand
 
     private static bool TryParse(string[] args, out Settings settings)
     {
-        settings = new Settings(1024, 256, 1152, 3, 2, Path.GetTempPath(), Encrypts: false);
-        for (int i = 0; i < args.Length; i += args[i] == "--encrypt" ? 1 : 2)
+        settings = new Settings(1024, 256, 1152, 3, 2, Path.GetTempPath(), Encrypts: false, Always: false);
+        for (int i = 0; i < args.Length; i += args[i] is "--encrypt" or "--always" ? 1 : 2)
         {
             string value = i + 1 < args.Length ? args[i + 1] : "";
             bool isNumber =
@@ -91,6 +92,7 @@ internal static class BorrowCommand
                 case "--threads" when isNumber: settings = settings with { Threads = number }; break;
                 case "--folder" when Directory.Exists(value): settings = settings with { Folder = value }; break;
                 case "--encrypt": settings = settings with { Encrypts = true }; break;
+                case "--always": settings = settings with { Always = true }; break;
                 default: return false;
             }
         }
@@ -128,6 +130,7 @@ internal static class BorrowCommand
                 Servers = [$"unix:{Path.Combine(folder, "lender")}"],
                 CapacityBytes = (long)settings.LenderMebibytes << 20,
                 Encrypts = settings.Encrypts,
+                Race = settings.Always ? null : new TierRaceOptions(),
             })
             : null;
         try
@@ -245,5 +248,6 @@ internal static class BorrowCommand
     }
 
     private readonly record struct Settings(
-        int Mebibytes, int CacheMebibytes, int LenderMebibytes, int Seconds, int Threads, string Folder, bool Encrypts);
+        int Mebibytes, int CacheMebibytes, int LenderMebibytes, int Seconds, int Threads, string Folder, bool Encrypts,
+        bool Always);
 }

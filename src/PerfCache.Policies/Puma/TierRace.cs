@@ -15,7 +15,7 @@ public sealed record TierRaceOptions
 
     /// <summary>So many times of each count for nothing at first: code is compiled, connections are opened and memory is
     /// touched for the first time in them.</summary>
-    public int WarmUp { get; init; } = 64;
+    public int WarmUp { get; init; } = 256;
 
     /// <summary>A time counts as at most so many averages: one pause of the machine is not a slow server.</summary>
     public double OutlierShare { get; init; } = 4;

@@ -68,7 +68,7 @@ public sealed class TierRaceTests
     {
         TierRace race = new(new TierRaceOptions(), Second);
         long now = 0;
-        for (int i = 0; i < 60; i++)
+        for (int i = 0; i < 256; i++)
         {
             now++;
             Assert.That(race.OnTier(800, now) || race.OnSource(60, now), Is.False, "while all is cold");
@@ -152,7 +152,7 @@ public sealed class TierRaceTests
 
     private static void Race(TierRace race, long tier, long source, ref long now)
     {
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 400; i++)
         {
             now += Probe / 100;
             race.OnTier(tier, now);
