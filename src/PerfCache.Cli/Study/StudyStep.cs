@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Puma;
-using PerfCache.Simulation.Reports;
 using PerfCache.Simulation.Replay;
+using PerfCache.Simulation.Reports;
 using PerfCache.Simulation.Scenarios;
 using PerfCache.Simulation.Scenarios.Flipping;
 
