@@ -131,6 +131,7 @@ internal static class BorrowCommand
                 CapacityBytes = (long)settings.LenderMebibytes << 20,
                 Encrypts = settings.Encrypts,
                 Race = settings.Always ? null : new TierRaceOptions(),
+                Fleet = fleet => fleet with { Latency = LatencyMonitorOptions.Patient },
             })
             : null;
         try

@@ -11,14 +11,16 @@ public sealed record TierRaceOptions
     public double OnShare { get; init; } = 0.8;
 
     /// <summary>A new time weighs 1 / this in the averages, and so many of each are needed for a first decision.</summary>
-    public int Smoothing { get; init; } = 16;
+    public int Smoothing { get; init; } = 32;
 
     /// <summary>So many times of each count for nothing at first: code is compiled, connections are opened and memory is
     /// touched for the first time in them.</summary>
     public int WarmUp { get; init; } = 256;
 
-    /// <summary>A time counts as at most so many averages: one pause of the machine is not a slow server.</summary>
-    public double OutlierShare { get; init; } = 4;
+    /// <summary>A time counts as at most so many averages: one pause of the machine is not a slow server. With 2, an average
+    /// lies between the median and the mean: a tenth of very slow times raises it by an eighth, four tenths treble it.
+    /// </summary>
+    public double OutlierShare { get; init; } = 2;
 
     /// <summary>How often the one that is not used is tried, to see whether it has changed.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(50);

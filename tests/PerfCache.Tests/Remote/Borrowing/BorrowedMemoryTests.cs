@@ -112,7 +112,7 @@ internal sealed class BorrowedMemoryTests
         {
             Servers = ["a"],
             Decided = said.Add,
-            Race = new() { WarmUp = 4, ProbeInterval = TimeSpan.FromTicks(1) },
+            Race = new() { WarmUp = 4, Smoothing = 16, ProbeInterval = TimeSpan.FromTicks(1) },
         });
         bench.Put(s_page, 1);
         bench.Fleet.GetTime = TimeSpan.FromMicroseconds(200);
