@@ -58,9 +58,14 @@ public sealed class BorrowedStressTests
             Task.Run(() => Disturb(fleet, done.Token), CancellationToken.None),
         ];
         uint[] last = new uint[Writers * PagesPerWriter];
-        await Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Factory.StartNew(
-            () => WriteMany(cache, owner, writer, steps, last, deadline), deadline, TaskCreationOptions.LongRunning,
-            TaskScheduler.Default)));
+        do
+        {
+            await Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Factory.StartNew(
+                () => WriteMany(cache, owner, writer, steps, last, deadline), deadline, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)));
+        }
+        // On a busy machine the sender may have had little time: on until there was something to be wrong about.
+        while (borrowed.Statistics is { Hits: <= 100 } or { Wrong: <= 20 } && !deadline.IsCancellationRequested);
         await done.CancelAsync();
         await Task.WhenAll(others);
         deadline.ThrowIfCancellationRequested();
