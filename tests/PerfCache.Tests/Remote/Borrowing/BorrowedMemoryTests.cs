@@ -183,7 +183,13 @@ internal sealed class BorrowedMemoryTests
         for (int round = 0; round < 100; round++) Turn(round);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int round = 100; round < 600; round++) Turn(round);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+#if DEBUG
+        // The state of an asynchronous method is an object in a debug build: one a turn, of eight pages.
+        const long StateBytes = 500 * 128;
+#else
+        const long StateBytes = 0;
+#endif
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThanOrEqualTo(StateBytes));
         Assert.That(isSync);
         Assert.That(bench.Tier.Statistics.Hits, Is.EqualTo(600 * 2 * reads.Length));
     }
