@@ -24,6 +24,9 @@ internal enum MemoryAdvice
 
     /// <summary>Back the range with writable pages now, and change no byte of it.</summary>
     PopulateWrite = 23,
+
+    /// <summary>Put huge pages behind the range now, and change no byte of it.</summary>
+    Collapse = 25,
 }
 
 /// <summary>Advice that the system did not take. The memory works without; it may be slower, or be dumped or forked.</summary>

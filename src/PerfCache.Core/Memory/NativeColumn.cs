@@ -12,6 +12,11 @@ namespace PerfCache.Memory;
 /// first                     committed                    reserved          guard
 ///   |  readable, writable, zero |  faults when touched      | faults (debug) |
 /// </code>
+/// Where the system gives huge pages to who asks, a column asks: its elements are met in no order, so of a large one
+/// with pages of 4 KiB most accesses miss the processor's table of translations too. A block of 2 MiB gets one when all
+/// of it is committed, so nothing more is backed than what the meter was charged with. Growth goes up to the next whole
+/// block where that is near.
+/// <para/>
 /// Elements are zero until written, so zeroed memory must mean "empty" in every structure above. What is reserved but
 /// not committed faults when touched, and in a debug build a guard page behind the reservation does too, so that
 /// running off a column is caught at the first byte.
@@ -27,6 +32,9 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
     private static readonly nuint s_guardBytes = 0;
 #endif
 
+    private const nuint BlockBytes = OsMemory.HugePageBytes;
+
+    private readonly bool _asksForHugePages;
     private readonly string _purpose;
     private readonly MemoryMeter _meter;
     private readonly nuint _reservedBytes;
@@ -46,13 +54,17 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
         _meter = meter;
         LengthMax = lengthMax;
         _reservedBytes = RoundUp(checked((nuint)lengthMax * (nuint)sizeof(T)));
-        int error = OsMemory.Reserve(_reservedBytes + s_guardBytes, out _address);
+        _asksForHugePages = _reservedBytes >= BlockBytes && RangeUsage.GivesHugePages;
+        int error = OsMemory.Reserve(
+            _reservedBytes + s_guardBytes, _asksForHugePages ? BlockBytes : OsMemory.PageBytes, out _address);
         if (error != 0)
         {
             throw new NativeMemoryException(
                 $"{purpose}: reserving {_reservedBytes} bytes of address space failed (error {error})");
         }
 
+        // Refused, it is as before: slower.
+        if (_asksForHugePages) _ = OsMemory.Advise(_address, _reservedBytes, MemoryAdvice.HugePage);
         View = new NativeArray<T>(_address, lengthMax);
     }
 
@@ -149,7 +161,7 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
         if (!exact)
         {
             nuint step = Math.Max((nuint)GrowthBytesMin, RoundUp(_committedBytes / 8));
-            wanted = Math.Min(Math.Max(wanted, _committedBytes + step), _reservedBytes);
+            wanted = Math.Min(ToWholeBlocks(Math.Max(wanted, _committedBytes + step)), _reservedBytes);
         }
 
         nuint more = wanted - _committedBytes;
@@ -167,8 +179,26 @@ public sealed unsafe class NativeColumn<T> : IDisposable where T : unmanaged
             throw new NativeMemoryException($"{_purpose}: committing {more} bytes failed (error {error})");
         }
 
+        CollapseBlockAt(_committedBytes, wanted);
         _committedBytes = wanted;
         Length = Math.Min(LengthMax, (long)(wanted / (nuint)sizeof(T)));
+    }
+
+    /// <summary>The next whole number of blocks, where the way there is at most a fifth of it.</summary>
+    private nuint ToWholeBlocks(nuint bytes)
+    {
+        if (!_asksForHugePages) return bytes;
+        nuint whole = (bytes + BlockBytes - 1) / BlockBytes * BlockBytes;
+        return whole - bytes <= whole / 5 ? whole : bytes;
+    }
+
+    /// <summary>A block that was in use before all of it was committed has small pages: they are put together once it is
+    /// whole.</summary>
+    private void CollapseBlockAt(nuint committed, nuint wanted)
+    {
+        if (!_asksForHugePages || committed % BlockBytes == 0) return;
+        nuint start = committed / BlockBytes * BlockBytes;
+        if (start + BlockBytes <= wanted) _ = OsMemory.Advise(_address + start, BlockBytes, MemoryAdvice.Collapse);
     }
 
     private static nuint RoundUp(nuint bytes) =>

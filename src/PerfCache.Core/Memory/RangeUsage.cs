@@ -11,6 +11,10 @@ internal readonly record struct RangeUsage(long ResidentBytes, long HugePageByte
 {
     private const string HugePageSettings = "/sys/kernel/mm/transparent_hugepage/";
 
+    /// <summary>True when memory that asks for huge pages gets them. Looked at once.</summary>
+    internal static bool GivesHugePages { get; } =
+        OsMemory.IsReal && HugePageSetting(shared: false) is "always" or "madvise";
+
     /// <summary>Measures a range, or returns null where the system does not tell.</summary>
     internal static RangeUsage? TryMeasure(nuint first, nuint bytes)
     {

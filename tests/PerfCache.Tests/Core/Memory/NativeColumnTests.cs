@@ -50,6 +50,41 @@ public sealed class NativeColumnTests
         Assert.That(_meter.OutstandingBytes, Is.EqualTo(column.CommittedBytes));
     }
 
+    /// <summary>A block that was in use while it was committed bit by bit is put together when it is whole, with its
+    /// elements; one that comes as a whole has its huge page from the first touch.</summary>
+    [Test]
+    public unsafe void WholeBlocksGetHugePagesAndKeepTheirElements()
+    {
+        if (!RangeUsage.GivesHugePages) Assert.Ignore("the system gives no huge pages to who asks");
+        const int Block = OsMemory.HugePageBytes;
+        using NativeColumn<ulong> column = new("test", 64L * Block / sizeof(ulong), _meter);
+        for (uint i = 0; i < 3 * Block / sizeof(ulong); i++)
+        {
+            column.EnsureLength(i + 1);
+            column.View[i] = i;
+        }
+
+        fixed (ulong* first = &column.View[0u])
+        {
+            Assert.That((nuint)first % Block, Is.Zero);
+            RangeUsage? usage = RangeUsage.TryMeasure((nuint)first, (nuint)column.CommittedBytes);
+            Assert.That(usage?.HugePageBytes, Is.GreaterThanOrEqualTo(3L * Block));
+            Assert.That(usage?.ResidentBytes, Is.LessThanOrEqualTo(_meter.OutstandingBytes));
+        }
+
+        for (uint i = 0; i < 3 * Block / sizeof(ulong); i++) Assert.That(column.View[i], Is.EqualTo(i));
+    }
+
+    [Test]
+    public void SmallColumnsTakeNoMoreThanTheyNeed()
+    {
+        using NativeColumn<byte> column = new("test", 1L << 30, _meter);
+        column.EnsureLength(1_000_000);
+        Assert.That(column.CommittedBytes, Is.LessThan(1_100_000));
+        column.EnsureLength(5_200_000);
+        Assert.That(column.CommittedBytes, Is.EqualTo(RangeUsage.GivesHugePages ? 6 << 20 : 5_201_920));
+    }
+
     [Test]
     public void MoreThanReservedIsRefusedWithItsPurpose()
     {
