@@ -66,7 +66,7 @@ public sealed class NativeColumnTests
 
         fixed (ulong* first = &column.View[0u])
         {
-            Assert.That((nuint)first % Block, Is.Zero);
+            Assert.That((long)first % Block, Is.Zero);
             RangeUsage? usage = RangeUsage.TryMeasure((nuint)first, (nuint)column.CommittedBytes);
             Assert.That(usage?.HugePageBytes, Is.GreaterThanOrEqualTo(3L * Block));
             Assert.That(usage?.ResidentBytes, Is.LessThanOrEqualTo(_meter.OutstandingBytes));
