@@ -71,6 +71,7 @@ internal sealed class StudyBrowserTests : FolderFixture
     [OneTimeSetUp]
     public void FindTheBrowser()
     {
+        TestScale.LeaveToRelease();
         if (ChromiumPage.Browser is null) Assert.Ignore("no Chromium on the path: the report is not looked at in a browser");
     }
 
