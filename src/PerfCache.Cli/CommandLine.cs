@@ -95,15 +95,11 @@ internal static class CommandLine
                 ProcessTerminationTimeout = null,
             }, context.Cancellation).GetAwaiter().GetResult();
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or ParameterException)
         {
             return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
         }
-        catch (ParameterException e)
-        {
-            return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
-        }
-        catch (TraceFormatException e)
+        catch (Exception e) when (e is OutputPathException or TraceFormatException)
         {
             return Fail(context, e.Message, ExitCode.Usage);
         }
