@@ -15,8 +15,8 @@ namespace PerfCache.Cache;
 /// Pages are copied and the copies written, so no writer ever waits for a disk; while a page is copied, a pin keeps
 /// writers away as any reader's does, for as long as copying a few pages takes. The price is one copy of a page a
 /// write, next to nothing beside the write itself, and a few batches of memory.
-/// <para>B1: dirty pages and pages being written are counted by <see cref="DirtyCount"/>, a page that is both once.</para>
-/// <para>B2: a frame is being written if and only if one batch under way has it; it is live and keeps its page.</para>
+/// <para>A5: dirty pages and pages being written are counted by <see cref="DirtyCount"/>, a page that is both once.</para>
+/// <para>A6: a frame is being written if and only if one batch under way has it; it is live and keeps its page.</para>
 /// <para>The dirty ones are on the <see cref="DirtyList"/>, with invariants of its own.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
@@ -299,16 +299,16 @@ public unsafe partial class PageCache<TRules, TProbe>
             if (state.HasAny(FrameState.Dirty | FrameState.Writeback)) counted++;
             if (!state.Has(FrameState.Writeback)) continue;
             writing++;
-            Invariant.Check(state.IsLive, nameof(PageCache<TRules>), $"B2: frame {row} live while it is written", row);
+            Invariant.Check(state.IsLive, nameof(PageCache<TRules>), $"A6: frame {row} live while it is written", row);
         }
 
         long charged = Sum(static partition => partition.DirtyCount);
         Invariant.Check(
-            charged == counted, nameof(PageCache<TRules>), $"B1: {counted} dirty pages in all partitions", charged);
+            charged == counted, nameof(PageCache<TRules>), $"A5: {counted} dirty pages in all partitions", charged);
         Invariant.Check(
-            counted == _dirtyCount, nameof(PageCache<TRules>), $"B1: {counted} pages dirty or being written", _dirtyCount);
+            counted == _dirtyCount, nameof(PageCache<TRules>), $"A5: {counted} pages dirty or being written", _dirtyCount);
         int inBatches = _batches?.UnderWay.Sum(batch => batch.Count) ?? 0;
         Invariant.Check(
-            inBatches == writing, nameof(PageCache<TRules>), $"B2: {inBatches} frames being written", writing);
+            inBatches == writing, nameof(PageCache<TRules>), $"A6: {inBatches} frames being written", writing);
     }
 }
