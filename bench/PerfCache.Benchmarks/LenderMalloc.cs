@@ -87,7 +87,7 @@ internal static class LenderMalloc
     {
         MemoryMeter meter = new();
         ItemStoreOptions options = new() { CapacityBytes = (long)LentMebibytes << 20, ShardCount = 1, HashSeed = 1 };
-        using LendableStore? store = kind == "lent" ? new LendableStore("", options, new LendingOptions(), meter) : null;
+        using LendableStore? store = kind == "lent" ? new LendableStore(options, new LendingOptions(), meter) : null;
         if (kind == "huge") Huge();
         int items = LentMebibytes * 240;
         if (store is not null) Fill(store, items);

@@ -38,8 +38,8 @@ internal static class CommandLine
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache puma concurrent                         machines that lend page cache, in virtual time
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
-        perfcache completion bash                         a script that makes a shell complete all this
         perfcache borrow-bench 127.0.0.1:11211            pages put to servers and verified when they come back
+        perfcache completion bash                         a script that makes a shell complete all this
         perfcache replay --help                           all options of a command
         """;
 
@@ -70,8 +70,8 @@ internal static class CommandLine
         root.Add(new FlipCommand(context, args));
         root.Add(new PumaCommand(context, args));
         root.Add(new LendCommand(context));
-        root.Add(new CompletionCommand(context));
         root.Add(new BorrowBenchCommand(context));
+        root.Add(new CompletionCommand(context));
         CommandHelp.Install(root, Name, Examples);
         return root;
     }
@@ -95,15 +95,11 @@ internal static class CommandLine
                 ProcessTerminationTimeout = null,
             }, context.Cancellation).GetAwaiter().GetResult();
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or ParameterException)
         {
             return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
         }
-        catch (ParameterException e)
-        {
-            return Fail(context, $"{e.Message} (see '{command} --help')", ExitCode.Usage);
-        }
-        catch (TraceFormatException e)
+        catch (Exception e) when (e is OutputPathException or TraceFormatException)
         {
             return Fail(context, e.Message, ExitCode.Usage);
         }

@@ -14,16 +14,7 @@ internal sealed class MrcRun(CliContext context, MrcRequest request)
     {
         ITraceSource source = context.OpenTrace(request.Trace, request.TraceOptions);
         using OutputFiles files = new();
-        OutputFile? report;
-        try
-        {
-            report = files.Open(request.Report);
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
-
+        OutputFile? report = files.Open(request.Report);
         IReadOnlyList<MissRatioCurve> curves = ReplayProgressBar.Run(context, source.Name,
             progress => context.MakeCurves(source, request.Options, progress, context.Cancellation));
         if (curves.Count > 0)

@@ -20,34 +20,27 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
         foreach (string trace in request.Traces) sources.Add(context.OpenTrace(trace, request.TraceOptions));
 
         using OutputFiles files = new();
-        try
-        {
-            OutputFile? outcomes = files.Open(request.Outcomes);
-            OutputFile? resident = files.Open(request.Resident);
-            OutputFile? report = files.Open(request.Report);
-            OutputFile? csv = files.Open(request.Csv);
-            OutputFile? timeline = files.Open(request.Timeline);
-            if (request.Defaults.Length > 0) context.Error.WriteLine($"perfcache replay: using {request.Defaults}");
+        OutputFile? outcomes = files.Open(request.Outcomes);
+        OutputFile? resident = files.Open(request.Resident);
+        OutputFile? report = files.Open(request.Report);
+        OutputFile? csv = files.Open(request.Csv);
+        OutputFile? timeline = files.Open(request.Timeline);
+        if (request.Defaults.Length > 0) context.Error.WriteLine($"perfcache replay: using {request.Defaults}");
 
-            int exitCode = ReplayAll(sources, request.Options with { Outcomes = outcomes, Resident = resident });
-            if (_results.Count > 0)
+        int exitCode = ReplayAll(sources, request.Options with { Outcomes = outcomes, Resident = resident });
+        if (_results.Count > 0)
+        {
+            OutputFiles.Write(csv, writer => CsvTable.Write(writer, _results));
+            OutputFiles.Write(timeline, writer => CsvTable.WriteTimelines(writer, _results));
+            OutputFiles.Write(report, writer => new ReplayReport
             {
-                OutputFiles.Write(csv, writer => CsvTable.Write(writer, _results));
-                OutputFiles.Write(timeline, writer => CsvTable.WriteTimelines(writer, _results));
-                OutputFiles.Write(report, writer => new ReplayReport
-                {
-                    CommandLine = request.CommandLine,
-                    MadeBy = CommandLine.Version,
-                    Results = _results,
-                }.Write(writer));
-            }
+                CommandLine = request.CommandLine,
+                MadeBy = CommandLine.Version,
+                Results = _results,
+            }.Write(writer));
+        }
 
-            return exitCode;
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
+        return exitCode;
     }
 
     private int ReplayAll(List<ITraceSource> sources, ReplayOptions options)

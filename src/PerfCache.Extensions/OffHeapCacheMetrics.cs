@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.Metrics;
+using PerfCache.Cache;
 using PerfCache.Items;
 
 namespace PerfCache.Extensions;
@@ -34,7 +35,7 @@ public static class OffHeapCacheMetrics
     private const string TypeTag = "cache.request.type";
 
     private static readonly Meter s_meter = new(MeterName);
-    private static readonly List<WeakReference<OffHeapDistributedCache>> s_caches = [];
+    private static readonly MeasuredInstances<OffHeapDistributedCache> s_caches = new();
 
     static OffHeapCacheMetrics()
     {
@@ -53,20 +54,9 @@ public static class OffHeapCacheMetrics
             "cache.size_limit", () => Each((cache, _) => cache.CapacityBytes), "By", "The most native bytes.");
     }
 
-    internal static void Add(OffHeapDistributedCache cache)
-    {
-        lock (s_caches) s_caches.Add(new WeakReference<OffHeapDistributedCache>(cache));
-    }
+    internal static void Add(OffHeapDistributedCache cache) => s_caches.Add(cache);
 
-    /// <summary>Forgets a cache, and those that were garbage-collected.</summary>
-    internal static void Remove(OffHeapDistributedCache cache)
-    {
-        lock (s_caches)
-        {
-            s_caches.RemoveAll(
-                known => !known.TryGetTarget(out OffHeapDistributedCache? target) || ReferenceEquals(target, cache));
-        }
-    }
+    internal static void Remove(OffHeapDistributedCache cache) => s_caches.Remove(cache);
 
     private static void Counter(
         string name, string unit, string description, Func<OffHeapDistributedCache, ItemStatistics, long> read) =>
@@ -89,18 +79,11 @@ public static class OffHeapCacheMetrics
         [.. Measured().Select(measured => new Measurement<long>(
             read(measured.Cache, measured.Counts), new KeyValuePair<string, object?>(NameTag, measured.Cache.Name)))];
 
-    /// <summary>The caches of the moment and their counts; the caches' locks are taken after this one is left.</summary>
+    /// <summary>The caches of the moment and their counts.</summary>
     private static List<(OffHeapDistributedCache Cache, ItemStatistics Counts)> Measured()
     {
-        List<OffHeapDistributedCache> caches = [];
-        lock (s_caches)
-        {
-            foreach (WeakReference<OffHeapDistributedCache> known in s_caches)
-                if (known.TryGetTarget(out OffHeapDistributedCache? cache)) caches.Add(cache);
-        }
-
         List<(OffHeapDistributedCache, ItemStatistics)> measured = [];
-        foreach (OffHeapDistributedCache cache in caches)
+        foreach (OffHeapDistributedCache cache in s_caches.All())
         {
             try
             {

@@ -81,6 +81,7 @@ public sealed class Lender : IAsyncDisposable, IDisposable
     public IReadOnlyList<ListenAddress> Addresses => _server.Addresses;
 
     /// <summary>Begins to serve.</summary>
+    /// <exception cref="InvalidOperationException">It was started before.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">An address cannot be had.</exception>
     public Task StartAsync(CancellationToken cancellationToken = default)
     {

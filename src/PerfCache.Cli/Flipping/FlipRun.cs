@@ -25,18 +25,8 @@ internal sealed class FlipRun(CliContext context, FlipRequest request)
     public int Run()
     {
         using OutputFiles files = new();
-        OutputFile? report;
-        OutputFile? csv;
-        try
-        {
-            report = files.Open(request.Report);
-            csv = files.Open(request.Csv);
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
-
+        OutputFile? report = files.Open(request.Report);
+        OutputFile? csv = files.Open(request.Csv);
         foreach (PlacementModel placement in request.Placements) RunPlacement(placement);
         if (request.Sensitivity && !IsStopped) RunSensitivity();
         Print();

@@ -17,18 +17,8 @@ internal sealed class PumaRun(CliContext context, PumaRequest request)
     public int Run()
     {
         using OutputFiles files = new();
-        OutputFile? report;
-        OutputFile? csv;
-        try
-        {
-            report = files.Open(request.Report);
-            csv = files.Open(request.Csv);
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
-
+        OutputFile? report = files.Open(request.Report);
+        OutputFile? csv = files.Open(request.Csv);
         if (request.ShowsParameters && !request.Json) WriteParameters();
         bool stopped = false;
         foreach (string scenario in request.Scenarios)

@@ -23,19 +23,9 @@ internal sealed class StudyRun(CliContext context, StudyRequest request)
     public int Run()
     {
         using OutputFiles files = new();
-        OutputFile? report;
-        OutputFile? lines;
-        try
-        {
-            MakeFolder();
-            report = files.Open(request.Report);
-            lines = files.Open(request.Folder is null ? null : Path.Combine(request.Folder, "study.jsonl"));
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(context, e.Message, ExitCode.Usage);
-        }
-
+        MakeFolder();
+        OutputFile? report = files.Open(request.Report);
+        OutputFile? lines = files.Open(request.Folder is null ? null : Path.Combine(request.Folder, "study.jsonl"));
         RunParts();
         _failure?.Throw();
         StudyPart[] finished = [.. _parts.OfType<StudyPart>()];

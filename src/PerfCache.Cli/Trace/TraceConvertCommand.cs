@@ -86,16 +86,7 @@ internal sealed class TraceConvertCommand : CliCommand
     private int ToFile(ITraceSource source, ConversionOptions options, string path)
     {
         using OutputFiles files = new();
-        OutputFile file;
-        try
-        {
-            file = files.Open(path)!;
-        }
-        catch (OutputPathException e)
-        {
-            return CommandLine.Fail(_context, e.Message, ExitCode.Usage);
-        }
-
+        OutputFile file = files.Open(path)!;
         int exitCode;
         if (path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
         {

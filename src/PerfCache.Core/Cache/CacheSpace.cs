@@ -17,6 +17,9 @@ namespace PerfCache.Cache;
 /// </remarks>
 public sealed partial class CacheSpace : IDisposable
 {
+    /// <summary>How often a cache asks its rule to reclaim without any effect, as the kernel does (mm/memcontrol.c).</summary>
+    internal const int ReclaimTriesMax = 16;
+
     /// <summary>Below this size all frames are in a core's own cache, and there is nothing to walk ahead for.</summary>
     private const uint ScoutFrameMin = 16 * 1024;
 

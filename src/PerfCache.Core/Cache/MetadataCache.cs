@@ -42,9 +42,6 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     where TRules : struct, IReplacementRules
     where TMode : struct, ICacheMode
 {
-    /// <summary>How often reclaim is tried before an access gives up, as the kernel does (mm/memcontrol.c).</summary>
-    private const int ReclaimTriesMax = 16;
-
     private readonly Lock _lock = new();
     private readonly CacheSpace _space;
     private readonly FrameTable _frames;
@@ -304,7 +301,7 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReclaimAgain()
     {
-        for (int tries = 1; tries < ReclaimTriesMax; tries++)
+        for (int tries = 1; tries < CacheSpace.ReclaimTriesMax; tries++)
         {
             _rules.Reclaim();
             if (_pool.FreeCount > 0) return;

@@ -241,7 +241,7 @@ public partial class PageCache<TRules, TProbe>
             if (ReclaimOnce(need)) break;
             // As a miss that waits (ReclaimForMiss), but for the waiting.
             if (InHand(need) < inHand) continue;
-            if (InHand(need) == 0 || ++passes == ReclaimTriesMax) return false;
+            if (InHand(need) == 0 || ++passes == CacheSpace.ReclaimTriesMax) return false;
         }
 
         frame = AllocateFrame(need, out _);

@@ -50,88 +50,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         return frame.IsNone ? GetSlow(owner, page, source) : Lease(frame);
     }
 
-    /// <summary>Puts a page in that is not resident.</summary>
-    /// <param name="owner">An object of this cache.</param>
-    /// <param name="page">The page's number in it.</param>
-    /// <param name="bytes">At most a page; the rest of the page becomes zero.</param>
-    /// <returns>False when the page is resident or is being loaded: then nothing has changed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page, or the bytes are too many.</exception>
-    /// <exception cref="InvalidOperationException">Every frame is held.</exception>
-    /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
-    public bool TryAdd(ObjectId owner, ulong page, ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length > PageBytes) ThrowNotInPage(0, bytes.Length);
-        return TryAdd(owner, page, new BytesFiller(bytes));
-    }
-
-    /// <summary>Puts a page in that is not resident, its bytes made in place.</summary>
-    /// <param name="owner">An object of this cache.</param>
-    /// <param name="page">The page's number in it.</param>
-    /// <param name="filler">Called once if the page comes in, under the cache's lock.</param>
-    /// <returns>False when the page is resident or is being loaded: then nothing has changed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such object or page.</exception>
-    /// <exception cref="InvalidOperationException">Every frame is held.</exception>
-    /// <exception cref="NativeMemoryException">The index cannot grow within the bound.</exception>
-    public bool TryAdd<TFiller>(ObjectId owner, ulong page, TFiller filler)
-        where TFiller : struct, IPageFiller, allows ref struct
-    {
-        PageKey key = new(owner, page);
-        Enter();
-        try
-        {
-            CheckPage(owner, page);
-            DrainActivations();
-            if (IsKnown(key, out uint address)) return false;
-            _tier?.Forget(key);
-            uint leavesRemoved = _index.LeavesRemoved;
-            FrameId frame = AllocateFrame(NeedOf(PartitionOf(owner), key), out bool leftLock);
-            if (leftLock && !IsStillMissing(key))
-            {
-                FreePrivate(frame);
-                CheckPage(owner, page);
-                return false;
-            }
-
-            FillOrFree(frame, ref filler); // B1
-            // The slot that was looked up before is still the page's, unless reclaim removed leaves meanwhile.
-            if (address >= IndexBlocks.SlotCount && leavesRemoved == _index.LeavesRemoved)
-                Publish(frame, key, address, pins: 0, countsAsAccess: true);
-            else
-                PublishOrFree(frame, key, pins: 0, countsAsAccess: true);
-            return true;
-        }
-        finally
-        {
-            Exit();
-        }
-    }
-
-    private void FillOrFree<TFiller>(FrameId frame, ref TFiller filler)
-        where TFiller : struct, IPageFiller, allows ref struct
-    {
-        try
-        {
-            filler.Fill(_memory.Page(frame));
-        }
-        catch
-        {
-            FreePrivate(frame);
-            throw;
-        }
-    }
-
-    /// <summary>Copies bytes into a page and zeroes the rest.</summary>
-    private readonly ref struct BytesFiller(ReadOnlySpan<byte> bytes) : IPageFiller
-    {
-        private readonly ReadOnlySpan<byte> _bytes = bytes;
-
-        public void Fill(Span<byte> page)
-        {
-            _bytes.CopyTo(page);
-            if (_bytes.Length < page.Length) page[_bytes.Length..].Clear();
-        }
-    }
-
     /// <summary>What <see cref="TryGet"/> does where it did not find the page at once.</summary>
     /// <returns>An empty lease when the page is not resident.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -335,130 +253,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         $"{Name}: {key} is not resident and the object has no source to load it from; "
         + "add the page, or the object with a source");
 
-    /// <summary>Reads the page into its private frame and publishes it.</summary>
-    /// <returns>The frame with a pin for the caller, or none: the page was invalidated meanwhile, begin again.</returns>
-    private FrameId Load(PageLoad load, IPageSource source)
-    {
-        Exception? failure = null;
-        try
-        {
-            Span<byte> bytes = _memory.Page(load.Frame);
-            int valid = _tier is null ? source.Read(load.Key.Page, bytes) : ReadThroughTier(load, source, bytes); // B1
-            CheckValid(valid, bytes.Length);
-            bytes[valid..].Clear();
-        }
-        // Whatever the source throws is for whoever waits, not for the cache to judge.
-        catch (Exception e)
-        {
-            failure = e;
-        }
-
-        LoadEnd end = EndLoad(load, failure);
-        if (end.Failure is null) return end.Frame;
-        throw end.Failure is PageLoadException ? new PageLoadException(end.Failure.Message, failure) : end.Failure;
-    }
-
-    private static void CheckValid(long valid, long length)
-    {
-        if (valid >= 0 && valid <= length) return;
-        throw new InvalidDataException($"the source says that {valid} bytes of {length} are valid");
-    }
-
-    private LoadEnd EndLoad(PageLoad load, Exception? failure)
-    {
-        TProbe.At(CacheStep.Filled);
-        LoadEnd end;
-        Enter();
-        try
-        {
-            end = EndLoadUnderLock(load, failure);
-        }
-        finally
-        {
-            Exit();
-        }
-
-        end.Tell();
-        return end;
-    }
-
-    /// <summary>Under the lock: publishes the page that was read, or frees its frame; the load is forgotten.</summary>
-    private LoadEnd EndLoadUnderLock(PageLoad load, Exception? failure)
-    {
-        FrameId frame = load.Frame;
-        PageKey key = load.Key;
-        bool publish = failure is null && !load.IsStale;
-        if (!load.IsStale) _loads.Remove(key.Packed);
-        if (failure is not null)
-        {
-            _loadFailures++;
-            failure = new PageLoadException($"{Name}: loading {key} failed: {failure.Message}", failure);
-        }
-
-        if (publish)
-        {
-            try
-            {
-                PublishOrFree(frame, key, load.PinsWanted, load.CountsAsAccess && load.PinsWanted > 0, load.Mark);
-            }
-            // The index could not grow, most likely; whatever it is, nobody may be left waiting.
-            catch (Exception e)
-            {
-                publish = false;
-                failure = e;
-            }
-        }
-        else
-        {
-            FreePrivate(frame);
-        }
-
-        LoadEnd end = load.End(publish, failure);
-        LeaveLoad(load);
-        NoteEnd();
-        return end;
-    }
-
-    /// <summary>Waits for a load that another thread does.</summary>
-    /// <returns>The frame with a pin for the caller, or none: begin again.</returns>
-    /// <exception cref="TimeoutException">It takes too long; it goes on for the others.</exception>
-    private FrameId Wait(Task<FrameId> joined, PageLoad load)
-    {
-        FrameId frame;
-        try
-        {
-            frame = joined.WaitAsync(_options.Patience).GetAwaiter().GetResult();
-        }
-        // Only this wait ends so: what a source throws comes wrapped.
-        catch (TimeoutException)
-        {
-            PageKey key = load.Key;
-            Abandon(load);
-            throw new TimeoutException(
-                $"{Name}: another thread has been loading {key} for {_options.Patience.TotalSeconds:0.###} s");
-        }
-        catch
-        {
-            LeaveLoadUnlocked(load);
-            throw;
-        }
-
-        LeaveLoadUnlocked(load);
-        return frame;
-    }
-
-    private void LeaveLoadUnlocked(PageLoad load)
-    {
-        Enter();
-        LeaveLoad(load);
-        Exit();
-    }
-
-    private void LeaveLoad(PageLoad load)
-    {
-        if (load.Leave()) _loadPool.Return(load);
-    }
-
     /// <summary>Under the lock: pins the page if it is resident and nobody writes it.</summary>
     private bool TryPinUnderLock(
         ObjectId owner, ulong page, out FrameId frame, out bool writing, bool countsAsAccess = true)
@@ -490,51 +284,6 @@ public unsafe partial class PageCache<TRules, TProbe>
         if (effect.Defers && !_space.IsHeld(frame)) ShareOf(frame).Rules.OnDeferredHit(frame);
     }
 
-    /// <summary>Under the lock: B2 to B4, and the rule's part. Frees the frame if the index cannot grow.</summary>
-    private void PublishOrFree(
-        FrameId frame, PageKey key, int pins, bool countsAsAccess, ReadaheadMark mark = default)
-    {
-        uint address;
-        try
-        {
-            address = _index.FindSlot(key.ObjectId, key.Page);
-            if (address < IndexBlocks.SlotCount) address = AddLeaf(key);
-        }
-        catch
-        {
-            FreePrivate(frame);
-            throw;
-        }
-
-        Publish(frame, key, address, pins, countsAsAccess, mark);
-    }
-
-    private void Publish(
-        FrameId frame, PageKey key, uint address, int pins, bool countsAsAccess, ReadaheadMark mark = default)
-    {
-        if (_readsAhead) SetMark(frame, mark);
-        ref FrameHead head = ref _heads[frame.Value];
-        head.Key = key; // B2
-        head.Referenced = 0;
-        if (pins > 0) Interlocked.Add(ref head.Word, (ulong)pins * FrameState.OnePin);
-        // B3. The frame's own flags were cleared at its eviction; late readers may be changing the pins.
-        Volatile.Write(ref head.Flags, (byte)FrameState.FlagByte(FrameState.Live | FrameState.Uptodate));
-        TProbe.At(CacheStep.Published);
-        ShadowEntry shadow = _index.Install(address, frame); // B4
-        Partition partition = PartitionOf(key.ObjectId);
-        ShareOf(frame).Space.EndPrivate();
-        _insertions++;
-        if (!shadow.IsNone)
-        {
-            partition.Refaults++;
-            if (TRules.UsesGhosts) _space.Orphan(shadow);
-        }
-
-        HandIn(partition, frame, shadow, countsAsAccess);
-    }
-
-    private void FreePrivate(FrameId frame) => ShareOf(frame).Space.FreePrivate(frame);
-
     private IPageSource? SourceOf(ObjectId owner)
     {
         IPageSource?[] sources = Volatile.Read(ref _sources);
@@ -565,6 +314,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
         /// <summary>True when the time is up.</summary>
         public readonly bool IsOver => Environment.TickCount64 > _end;
+
         /// <summary>What is left of the time.</summary>
         public readonly TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _end - Environment.TickCount64));
 

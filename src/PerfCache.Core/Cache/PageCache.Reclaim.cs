@@ -12,9 +12,6 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Held frames that one reclaim looks at: those that were let go meanwhile return to the rule.</summary>
     private const int HeldLookedAtMax = 64;
 
-    /// <summary>How often reclaim is tried without any effect, as the kernel does (mm/memcontrol.c).</summary>
-    private const int ReclaimTriesMax = 16;
-
     /// <summary>Frames that go through limbo together, so that they share the wait for readers.</summary>
     private const uint LimboBatch = 32;
 
@@ -54,7 +51,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             // Nothing was freed, but frames that were in use left the rule's hands: the next pass sees others. Where the
             // rule has none left, only time can help, if anything is on its way.
             uint left = InHand(need);
-            if (!LimboIsFull && (left < inHand || (left > 0 && ++tries < ReclaimTriesMax))) continue;
+            if (!LimboIsFull && (left < inHand || (left > 0 && ++tries < CacheSpace.ReclaimTriesMax))) continue;
             if (!CanHope(need.Partition!) || !deadline.Wait()) break;
             leftLock = true;
             LeaveToWrite(need.Partition!, deadline.Left);

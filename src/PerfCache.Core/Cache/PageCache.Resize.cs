@@ -10,17 +10,17 @@ namespace PerfCache.Cache;
 /// <para>Rows of the frame table for <see cref="CapacityBytesMax"/> are there from the start, so a size changes page data
 /// only. A frame goes <em>offline</em> when its memory goes back to the system; its addresses stay good, so a reader that
 /// is late reads zeros and finds out by the version.</para>
-/// <para>R1: used bytes are at most <see cref="CapacityBytes"/>, which the meter's limit always equals. Growing raises
+/// <para>S1: used bytes are at most <see cref="CapacityBytes"/>, which the meter's limit always equals. Growing raises
 /// both before the first page comes; shrinking lowers both after each batch of frames, to what is in use by then or to
 /// what was asked for.</para>
-/// <para>R2: at most the target (the frames that fit when pages are dense) are online. Fewer, when the index took the
+/// <para>S2: at most the target (the frames that fit when pages are dense) are online. Fewer, when the index took the
 /// room. Frames that were given up for the index come back when an object is removed, whose directory goes, and at each
 /// Resize: as many as fit beyond what the index may want next. Its blocks stay with the index, which uses them for its
 /// next leaves before it asks for more.</para>
-/// <para>R3: the offline list has discarded frames at its head and, behind them, ascending, frames that never had
+/// <para>S3: the offline list has discarded frames at its head and, behind them, ascending, frames that never had
 /// memory. Of several nodes each has such a list, of discarded frames only, because memory is had from the front and the
 /// nodes lie one behind the other.</para>
-/// <para>R4: frames go and come so that each node has its part of those that are online, as far as what can be
+/// <para>S4: frames go and come so that each node has its part of those that are online, as far as what can be
 /// reclaimed allows.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
@@ -299,7 +299,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         return came;
     }
 
-    /// <summary>Memory for frames in the order of R3; if it cannot be had, they are offline again.</summary>
+    /// <summary>Memory for frames in the order of S3; if it cannot be had, they are offline again.</summary>
     private void GiveMemory(ReadOnlySpan<FrameId> frames, FrameList offline)
     {
         uint highest = _memory.FrameCount;
@@ -318,7 +318,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
-    /// <summary>Under the lock: the index has become smaller, so frames that were given up for it may come back (R2).
+    /// <summary>Under the lock: the index has become smaller, so frames that were given up for it may come back (S2).
     /// </summary>
     private void TakeBackFrames()
     {

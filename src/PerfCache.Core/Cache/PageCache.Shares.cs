@@ -202,7 +202,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             DrainActivations();
             ReturnHeld(partition);
             int freed = 0;
-            for (int calls = 0; calls < ReclaimTriesMax && TooMany(partition) > 0; calls++)
+            for (int calls = 0; calls < CacheSpace.ReclaimTriesMax && TooMany(partition) > 0; calls++)
                 freed += ReclaimOfOwn(partition, LargestShare(partition), TooMany(partition));
             if (_space.Limbo.Count > 0) EmptyLimbo();
             if (_space.MetDirty) _flusherWork?.Set();

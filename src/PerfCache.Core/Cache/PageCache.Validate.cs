@@ -6,11 +6,11 @@ namespace PerfCache.Cache;
 
 /// <summary>What only the cache as a whole can check.</summary>
 /// <remarks>
-/// <para>V1: every frame is in exactly one place: free, held, in limbo, offline, private to a load, or live and in the
+/// <para>A1: every frame is in exactly one place: free, held, in limbo, offline, private to a load, or live and in the
 /// rule's hands.</para>
-/// <para>V2: the mark of a held frame says what the list of held frames says.</para>
-/// <para>V3: a load under way, stale ones included, has one private frame, and nobody else has one.</para>
-/// <para>V4: every frame that is not free, offline or in limbo is charged to the partition that it names, a page's to
+/// <para>A2: the mark of a held frame says what the list of held frames says.</para>
+/// <para>A3: a load under way, stale ones included, has one private frame, and nobody else has one.</para>
+/// <para>A4: every frame that is not free, offline or in limbo is charged to the partition that it names, a page's to
 /// that of its object; and each partition counts the frames that are charged to it, on each node.</para>
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
@@ -35,16 +35,16 @@ public unsafe partial class PageCache<TRules, TProbe>
             Invariant.Check(
                 !state.IsLive || _index.Entry(_frames.Slot(frame)).Frame == frame, "page cache",
                 $"F2, M1: the slot of live frame {row} to name it", _frames.Slot(frame));
-            Invariant.Check(places[row] <= 1, "page cache", $"V1: frame {row} in one place", places[row]);
+            Invariant.Check(places[row] <= 1, "page cache", $"A1: frame {row} in one place", places[row]);
             if (places[row] == 0) nowhere++;
         }
 
         ValidateCharges(isNobodys);
-        Invariant.Check(held == _space.HeldCount, "page cache", $"V2: {_space.HeldCount} marks", held);
+        Invariant.Check(held == _space.HeldCount, "page cache", $"A2: {_space.HeldCount} marks", held);
         Invariant.Check(
-            nowhere == _space.PrivateCount, "page cache", $"V1, V3: {_space.PrivateCount} private frames", nowhere);
+            nowhere == _space.PrivateCount, "page cache", $"A1, A3: {_space.PrivateCount} private frames", nowhere);
         Invariant.Check(
-            _loads.Count <= _space.PrivateCount, "page cache", $"V3: at least {_loads.Count} private frames",
+            _loads.Count <= _space.PrivateCount, "page cache", $"A3: at least {_loads.Count} private frames",
             _space.PrivateCount);
     }
 
@@ -58,11 +58,11 @@ public unsafe partial class PageCache<TRules, TProbe>
             ushort number = _frames.Owner(frame).Domain;
             Invariant.Check(
                 number < _partitions.Length && _partitions[number] is not null, "page cache",
-                $"V4: a partition that exists for frame {row}", number);
+                $"A4: a partition that exists for frame {row}", number);
             charged[number, _frames.Owner(frame).Node]++;
             if (!_frames.State(frame).IsLive) continue;
             byte expected = _partitionOfObject[_frames.Key(frame).ObjectId.Value];
-            Invariant.Check(number == expected, "page cache", $"V4: frame {row} charged to partition {expected}", number);
+            Invariant.Check(number == expected, "page cache", $"A4: frame {row} charged to partition {expected}", number);
         }
 
         foreach (Partition partition in Existing())
@@ -72,7 +72,7 @@ public unsafe partial class PageCache<TRules, TProbe>
                 uint counted = charged[partition.Number, share.Space.Node];
                 Invariant.Check(
                     counted == share.Space.ResidentCount, "page cache",
-                    $"V4: {counted} frames of partition '{partition.Name}' on the node with index {share.Space.Node}",
+                    $"A4: {counted} frames of partition '{partition.Name}' on the node with index {share.Space.Node}",
                     share.Space.ResidentCount);
             }
         }

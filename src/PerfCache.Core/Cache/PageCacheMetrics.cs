@@ -20,7 +20,6 @@ namespace PerfCache.Cache;
 /// cache.lock_waits       counter {wait}        threads that waited for the cache's lock
 /// cache.dirty_pages      up-down {page}        changed and not written
 /// cache.held_frames      up-down {frame}       found in use by reclaim, and set aside
-/// cache.lent_pages       up-down {page}        lent to a neighbour: 0 as long as nothing lends
 /// cache.limit_evictions     counter {eviction} of a partition, because it was at its own limit
 /// cache.pressure_evictions  counter {eviction} of a partition, because another needed frames
 /// cache.node.pages       up-down {page}        resident on a node, of each partition; tag cache.locality: local, remote
@@ -34,7 +33,7 @@ namespace PerfCache.Cache;
 /// elsewhere: 0 would be a lie.
 /// <para>Once a cache has partitions of its own making, what is counted for each of them (requests, evictions, entries,
 /// refaults, activations, deactivations, dirty pages, held frames) is reported for each, with the tag cache.partition:
-/// the measurements of a cache sum up to the cache's. What only the whole has (size, lock, lent pages) has no such tag.
+/// the measurements of a cache sum up to the cache's. What only the whole has (size, lock) has no such tag.
 /// </para>
 /// <para>What is counted for nodes is reported for caches that were given some (<see cref="PageCacheOptions.Nodes"/>), with
 /// the node's number as the tag cache.node. The pages of all nodes and partitions sum up to the cache's.</para>
@@ -54,7 +53,7 @@ public static class PageCacheMetrics
     private const string LocalityTag = "cache.locality";
 
     private static readonly Meter s_meter = new(MeterName);
-    private static readonly List<WeakReference<IMeasuredCache>> s_caches = [];
+    private static readonly MeasuredInstances<IMeasuredCache> s_caches = new();
 
     static PageCacheMetrics()
     {
@@ -81,7 +80,6 @@ public static class PageCacheMetrics
         UpDown(
             "cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames,
             p => p.HeldFrames);
-        UpDown("cache.lent_pages", "{page}", "Pages lent to a neighbour.", m => m.LentCount);
         s_meter.CreateObservableUpDownCounter("cache.node.pages", PagesOfNodes, "{page}", "Pages resident on a node.");
         s_meter.CreateObservableUpDownCounter(
             "cache.node.free", () => OfNodes(node => node.FreeFrames), "{frame}", "Free frames of a node.");
@@ -91,17 +89,9 @@ public static class PageCacheMetrics
             "cache.node.migrations", () => OfNodes(node => node.MigratedIn), "{page}", "Pages moved here from other nodes.");
     }
 
-    internal static void Add(IMeasuredCache cache)
-    {
-        lock (s_caches) s_caches.Add(new WeakReference<IMeasuredCache>(cache));
-    }
+    internal static void Add(IMeasuredCache cache) => s_caches.Add(cache);
 
-    /// <summary>Forgets a cache, and those that were garbage-collected.</summary>
-    internal static void Remove(IMeasuredCache cache)
-    {
-        lock (s_caches)
-            s_caches.RemoveAll(known => !known.TryGetTarget(out IMeasuredCache? target) || ReferenceEquals(target, cache));
-    }
+    internal static void Remove(IMeasuredCache cache) => s_caches.Remove(cache);
 
     private static void Counter(
         string name, string unit, string description, Func<CacheMeasurement, long>? read,
@@ -116,7 +106,7 @@ public static class PageCacheMetrics
     private static List<Measurement<long>> Requests()
     {
         List<Measurement<long>> requests = [];
-        foreach (IMeasuredCache cache in Caches())
+        foreach (IMeasuredCache cache in s_caches.All())
         {
             CacheMeasurement measured = cache.Measure();
             KeyValuePair<string, object?> name = new(NameTag, cache.Name);
@@ -146,7 +136,7 @@ public static class PageCacheMetrics
         Func<CacheMeasurement, long>? read, Func<PartitionStatistics, long>? readPartition)
     {
         List<Measurement<long>> values = [];
-        foreach (IMeasuredCache cache in Caches())
+        foreach (IMeasuredCache cache in s_caches.All())
         {
             CacheMeasurement measured = cache.Measure();
             KeyValuePair<string, object?> name = new(NameTag, cache.Name);
@@ -163,7 +153,7 @@ public static class PageCacheMetrics
     private static List<Measurement<long>> OfNodes(Func<NodeStatistics, long> read)
     {
         List<Measurement<long>> values = [];
-        foreach (IMeasuredCache cache in Caches())
+        foreach (IMeasuredCache cache in s_caches.All())
         {
             foreach (NodeStatistics node in cache.Measure().Nodes)
                 values.Add(new(read(node), new(NameTag, cache.Name), new(NodeTag, node.Node)));
@@ -175,7 +165,7 @@ public static class PageCacheMetrics
     private static List<Measurement<long>> PagesOfNodes()
     {
         List<Measurement<long>> values = [];
-        foreach (IMeasuredCache cache in Caches())
+        foreach (IMeasuredCache cache in s_caches.All())
         {
             foreach ((string partition, PartitionNode[] nodes) in cache.Measure().PartitionNodes)
             {
@@ -189,19 +179,6 @@ public static class PageCacheMetrics
         }
 
         return values;
-    }
-
-    /// <summary>The caches of the moment; their own locks are taken after this one is left.</summary>
-    private static List<IMeasuredCache> Caches()
-    {
-        List<IMeasuredCache> caches = [];
-        lock (s_caches)
-        {
-            foreach (WeakReference<IMeasuredCache> known in s_caches)
-                if (known.TryGetTarget(out IMeasuredCache? cache)) caches.Add(cache);
-        }
-
-        return caches;
     }
 }
 
@@ -217,5 +194,5 @@ internal interface IMeasuredCache
 
 /// <summary>What a collection of metrics reads of a cache; of each partition, once there are some.</summary>
 internal readonly record struct CacheMeasurement(
-    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount,
+    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount,
     PartitionStatistics[] Partitions, NodeStatistics[] Nodes, (string Partition, PartitionNode[] Nodes)[] PartitionNodes);

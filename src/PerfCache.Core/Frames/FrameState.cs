@@ -11,7 +11,7 @@ namespace PerfCache.Frames;
 /// </code>
 /// Zero is a free frame that was never used: not live. The referenced mark has a byte of its own, so that marking is a
 /// plain byte store and rules that count may count in it. Pins are on top, so that an overflow leaves the word instead
-/// of reaching the flags. The version changes whenever the frame changes its page.
+/// of reaching the flags. The version changes whenever the frame changes its page, and with each writer of its bytes.
 /// </remarks>
 /// <param name="Packed">The packed word.</param>
 public readonly record struct FrameState(ulong Packed)

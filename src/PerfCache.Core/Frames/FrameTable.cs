@@ -74,7 +74,7 @@ public struct FrameOwner
 /// <para>Equations that always hold, for each row r:</para>
 /// <para>F1: link(r).Next = 0 if and only if link(r).Previous = 0: a frame is on one list or on none.</para>
 /// <para>F2: state(r) is live if and only if the index slot named by slot(r) holds frame r.</para>
-/// <para>F3: free + live = FrameCount.</para>
+/// <para>F3: free + live = FrameCount, but for frames that the cache has taken for itself (CacheSpace, C1 to C5).</para>
 /// The table is mechanism only: it owns memory and decides nothing. It is not synchronised.
 /// </remarks>
 public sealed class FrameTable : IDisposable

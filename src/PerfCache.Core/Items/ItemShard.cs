@@ -59,8 +59,6 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
     /// <summary>Called between the two halves of a read, for tests that want to disturb it there.</summary>
     internal Action? Stall { get; set; }
 
-    internal ref readonly TRule Rule => ref _rule;
-
     internal ItemSpace Space => _space;
 
     internal ItemRead Read<TRenewal>(

@@ -82,12 +82,6 @@ public sealed class Borrower
     /// <summary>Pages of the send pool that are not on their way.</summary>
     public int PoolFree { get; private set; }
 
-    /// <summary>Pages that lenders are believed to have.</summary>
-    public long PresentCount => _catalogue.PresentCount;
-
-    /// <summary>Managed bytes of the catalogue.</summary>
-    public long CatalogueBytes => _catalogue.Bytes;
-
     /// <summary>When some lender is to be asked for a sign of life; <see cref="long.MaxValue"/> for never.</summary>
     public long NextDeadlineTicks
     {
@@ -109,9 +103,6 @@ public sealed class Borrower
         _lenders.Add(new LenderAccount(new LatencyMonitor(_options.Latency, _ticksPerSecond)) { Available = availablePages });
         return _lenders.Count - 1;
     }
-
-    /// <summary>What a lender said last that it can give, in pages.</summary>
-    public long AvailablePages(int lender) => _lenders[lender].Available;
 
     /// <summary>True when a lender is believed to have the page.</summary>
     public bool IsPresent(PageKey page) => _catalogue[page].IsPresent;

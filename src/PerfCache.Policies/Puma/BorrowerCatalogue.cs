@@ -58,12 +58,6 @@ internal sealed class BorrowerCatalogue
     private ulong _lastLeaf = ulong.MaxValue;
     private byte[] _last = [];
 
-    /// <summary>Pages that are present.</summary>
-    public long PresentCount { get; private set; }
-
-    /// <summary>Managed bytes of the leaves.</summary>
-    public long Bytes => ((long)_leaves.Count + (4L * _scores.Count)) << LeafBits;
-
     /// <summary>What is known of a page.</summary>
     public CatalogueEntry this[PageKey page]
     {
@@ -79,9 +73,7 @@ internal sealed class BorrowerCatalogue
                 (_lastLeaf, _last) = (number, leaf);
             }
 
-            ref byte slot = ref leaf[page.Packed & LeafMask];
-            PresentCount += (value.IsPresent ? 1 : 0) - (new CatalogueEntry(slot).IsPresent ? 1 : 0);
-            slot = value.Packed;
+            leaf[page.Packed & LeafMask] = value.Packed;
         }
     }
 

@@ -143,9 +143,7 @@ public struct S3Fifo : IFlagRules
             return;
         }
 
-        FrameId ghost = shadow.Ghost;
-        _ghosts.Remove(ghost);
-        _space.DropGhost(ghost);
+        Forget(shadow.Ghost);
         _frames.SetFlags(frame, FrameState.Active);
         _main.PushHead(frame);
     }
@@ -153,9 +151,7 @@ public struct S3Fifo : IFlagRules
     /// <inheritdoc/>
     public readonly ulong OnRefaultElsewhere(ShadowEntry shadow, bool countsAsAccess)
     {
-        FrameId ghost = shadow.Ghost;
-        _ghosts.Remove(ghost);
-        _space.DropGhost(ghost);
+        Forget(shadow.Ghost);
         return FrameState.Active;
     }
 
@@ -196,6 +192,12 @@ public struct S3Fifo : IFlagRules
                 $"s3fifo: expected Q5: {_space.GhostCount} ghosts, at most {GhostLimit(_frames.FrameCount)}, "
                 + $"found {_ghosts.Count}");
         }
+    }
+
+    private readonly void Forget(FrameId ghost)
+    {
+        _ghosts.Remove(ghost);
+        _space.DropGhost(ghost);
     }
 
     private readonly uint GhostLimit(uint frameCount) => (uint)(_ghostShare * frameCount);

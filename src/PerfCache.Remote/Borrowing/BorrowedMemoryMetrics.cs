@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.Metrics;
+using PerfCache.Cache;
 
 namespace PerfCache.Remote.Borrowing;
 
@@ -27,7 +28,7 @@ public static class BorrowedMemoryMetrics
     private const string OutcomeTag = "borrowed.outcome";
 
     private static readonly Meter s_meter = new(MeterName);
-    private static readonly List<WeakReference<BorrowedMemory>> s_all = [];
+    private static readonly MeasuredInstances<BorrowedMemory> s_all = new();
 
     static BorrowedMemoryMetrics()
     {
@@ -57,25 +58,18 @@ public static class BorrowedMemoryMetrics
             "borrowed.source_time", () => Each(s => s.SourceTime.TotalSeconds), "s", "What a miss waits for the source.");
     }
 
-    internal static void Add(BorrowedMemory memory)
-    {
-        lock (s_all) s_all.Add(new WeakReference<BorrowedMemory>(memory));
-    }
+    internal static void Add(BorrowedMemory memory) => s_all.Add(memory);
 
-    internal static void Remove(BorrowedMemory memory)
-    {
-        lock (s_all)
-            s_all.RemoveAll(known => !known.TryGetTarget(out BorrowedMemory? target) || ReferenceEquals(target, memory));
-    }
+    internal static void Remove(BorrowedMemory memory) => s_all.Remove(memory);
 
     private static List<Measurement<T>> Each<T>(Func<BorrowedMemoryStatistics, T> read) where T : struct =>
-        [.. All().Select(memory => new Measurement<T>(
+        [.. s_all.All().Select(memory => new Measurement<T>(
             read(memory.Statistics), new KeyValuePair<string, object?>(NameTag, memory.Name)))];
 
     private static List<Measurement<long>> Outcomes(params (string Name, Func<BorrowedMemoryStatistics, long> Read)[] outcomes)
     {
         List<Measurement<long>> values = [];
-        foreach (BorrowedMemory memory in All())
+        foreach (BorrowedMemory memory in s_all.All())
         {
             BorrowedMemoryStatistics counts = memory.Statistics;
             foreach ((string name, Func<BorrowedMemoryStatistics, long> read) in outcomes)
@@ -83,17 +77,5 @@ public static class BorrowedMemoryMetrics
         }
 
         return values;
-    }
-
-    private static List<BorrowedMemory> All()
-    {
-        List<BorrowedMemory> all = [];
-        lock (s_all)
-        {
-            foreach (WeakReference<BorrowedMemory> known in s_all)
-                if (known.TryGetTarget(out BorrowedMemory? memory)) all.Add(memory);
-        }
-
-        return all;
     }
 }

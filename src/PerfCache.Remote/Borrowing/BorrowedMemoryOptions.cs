@@ -16,7 +16,8 @@ public sealed record BorrowedMemoryOptions
     /// each page of it.</summary>
     public long CapacityBytes { get; init; } = 1L << 30;
 
-    /// <summary>Evicted pages that may wait to be sent; when so many do, a page is dropped.</summary>
+    /// <summary>Evicted pages that may wait to be sent, and pages that may be on their way to each server; when so many are,
+    /// a page is dropped. 8 to 65,536.</summary>
     public int PutPoolPages { get; init; } = 512;
 
     /// <summary>True to encrypt pages (AES-256-GCM, with a key that is drawn anew each time and never leaves the process), so

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics.Metrics;
+using PerfCache.Cache;
 
 namespace PerfCache.Remote.Borrowing;
 
@@ -32,7 +33,7 @@ public static class FleetMetrics
     private const string ServerTag = "server.address";
 
     private static readonly Meter s_meter = new(MeterName);
-    private static readonly List<WeakReference<PageFleet>> s_fleets = [];
+    private static readonly MeasuredInstances<PageFleet> s_fleets = new();
 
     static FleetMetrics()
     {
@@ -59,17 +60,9 @@ public static class FleetMetrics
         Gauge("fleet.deadline", "s", "What a get is worth waiting for.", s => s.Deadline.TotalSeconds);
     }
 
-    internal static void Add(PageFleet fleet)
-    {
-        lock (s_fleets) s_fleets.Add(new WeakReference<PageFleet>(fleet));
-    }
+    internal static void Add(PageFleet fleet) => s_fleets.Add(fleet);
 
-    /// <summary>Forgets a fleet, and those that were garbage-collected.</summary>
-    internal static void Remove(PageFleet fleet)
-    {
-        lock (s_fleets)
-            s_fleets.RemoveAll(known => !known.TryGetTarget(out PageFleet? target) || ReferenceEquals(target, fleet));
-    }
+    internal static void Remove(PageFleet fleet) => s_fleets.Remove(fleet);
 
     private static void Counter(string name, string unit, string description, Func<ServerStatistics, long> read) =>
         s_meter.CreateObservableCounter(name, () => Each(read), unit, description);
@@ -81,7 +74,7 @@ public static class FleetMetrics
         where TValue : struct
     {
         List<Measurement<TValue>> values = [];
-        foreach (PageFleet fleet in Fleets())
+        foreach (PageFleet fleet in s_fleets.All())
         {
             foreach (ServerStatistics server in fleet.Statistics)
                 values.Add(new(read(server), new(NameTag, fleet.Name), new(ServerTag, server.Address.ToString())));
@@ -94,7 +87,7 @@ public static class FleetMetrics
         string tag, params (string Outcome, Func<ServerStatistics, long> Read)[] outcomes)
     {
         List<Measurement<long>> values = [];
-        foreach (PageFleet fleet in Fleets())
+        foreach (PageFleet fleet in s_fleets.All())
         {
             foreach (ServerStatistics server in fleet.Statistics)
             {
@@ -107,19 +100,5 @@ public static class FleetMetrics
         }
 
         return values;
-    }
-
-    private static List<PageFleet> Fleets()
-    {
-        List<PageFleet> fleets = [];
-        lock (s_fleets)
-        {
-            foreach (WeakReference<PageFleet> known in s_fleets)
-            {
-                if (known.TryGetTarget(out PageFleet? fleet)) fleets.Add(fleet);
-            }
-        }
-
-        return fleets;
     }
 }

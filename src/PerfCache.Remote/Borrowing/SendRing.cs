@@ -83,9 +83,6 @@ internal sealed class SendRing
     /// <summary>The epoch of the slot that is next; it must be ready.</summary>
     internal int NextEpoch => SlotOf(Sent).Epoch;
 
-    /// <summary>Which page a slot that is not free holds.</summary>
-    internal RemotePageKey KeyOf(long number) => SlotOf(number).Key;
-
     /// <summary>How many slots are ready from the next one on, up to a number that is enough.</summary>
     internal int CountReady(int enough)
     {

@@ -46,9 +46,8 @@ internal sealed class LendableStore : IDisposable
     private long _givenBackFrames;
     private bool _marks;
 
-    internal LendableStore(string name, ItemStoreOptions options, LendingOptions lending, MemoryMeter meter)
+    internal LendableStore(ItemStoreOptions options, LendingOptions lending, MemoryMeter meter)
     {
-        Name = name;
         _options = lending;
         _marks = lending.MarksPages;
         uint frames = (uint)Math.Min(options.CapacityBytes / options.PageBytes, FrameId.CountMax);
@@ -66,9 +65,6 @@ internal sealed class LendableStore : IDisposable
             throw;
         }
     }
-
-    /// <summary>Whose store it is.</summary>
-    internal string Name { get; }
 
     /// <summary>The items.</summary>
     internal ItemStore<SecondChanceItems> Items { get; }

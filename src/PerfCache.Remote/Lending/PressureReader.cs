@@ -45,7 +45,6 @@ internal sealed class PressureReader : IDisposable
         _meminfo = CounterFile.TryOpen(Path.Combine(proc, "meminfo"));
         _stalls = CounterFile.TryOpen(Path.Combine(proc, "pressure", "memory"));
         if (GroupFolder(root) is not { } group) return;
-        Group = group;
         _groupStat = CounterFile.TryOpen(Path.Combine(group, "memory.stat"));
         _groupEvents = CounterFile.TryOpen(Path.Combine(group, "memory.events"));
         _groupFailures = CounterFile.TryOpen(Path.Combine(group, "memory.failcnt"));
@@ -55,9 +54,6 @@ internal sealed class PressureReader : IDisposable
         _groupCurrent = CounterFile.TryOpen(Path.Combine(group, "memory.current"))
             ?? CounterFile.TryOpen(Path.Combine(group, "memory.usage_in_bytes"));
     }
-
-    /// <summary>The folder of the control group, if this process is in one of its own.</summary>
-    internal string? Group { get; }
 
     /// <summary>The files that tell something, for whoever wants to know what is relied on.</summary>
     internal IReadOnlyList<string> Sources =>

@@ -24,10 +24,10 @@ internal sealed class TenantStores : IDisposable
         long rest = options.CapacityBytes - quotas.Sum(quota => quota.Bytes);
         try
         {
-            Default = new LendableStore("", options with { CapacityBytes = rest }, lending, meter);
+            Default = new LendableStore(options with { CapacityBytes = rest }, lending, meter);
             foreach (TenantQuota quota in quotas)
             {
-                LendableStore store = new(quota.Identity, options with { CapacityBytes = quota.Bytes }, lending, meter);
+                LendableStore store = new(options with { CapacityBytes = quota.Bytes }, lending, meter);
                 if (_byIdentity.TryAdd(quota.Identity, store)) continue;
                 store.Dispose();
                 throw new ArgumentException($"lender: two quotas for {quota.Identity}; give one");

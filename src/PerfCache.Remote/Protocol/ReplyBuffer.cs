@@ -36,13 +36,6 @@ internal sealed class ReplyBuffer(int capacity) : IDisposable
     /// <summary>Counts bytes that were put into the room.</summary>
     internal void Advance(int bytes) => Length += bytes;
 
-    /// <summary>Adds bytes.</summary>
-    internal void Append(ReadOnlySpan<byte> bytes)
-    {
-        bytes.CopyTo(Room(bytes.Length));
-        Length += bytes.Length;
-    }
-
     /// <summary>Adds a line and its end.</summary>
     internal void AppendLine(ReadOnlySpan<byte> text)
     {
@@ -53,18 +46,8 @@ internal sealed class ReplyBuffer(int capacity) : IDisposable
         Length += text.Length + 2;
     }
 
-    /// <summary>Adds a number.</summary>
-    internal void Append(ulong value) => Length += TextNumber.Format(value, Room(TextNumber.DigitsMax));
-
     /// <summary>Forgets everything.</summary>
     internal void Clear() => Length = 0;
-
-    /// <summary>Forgets what was sent; the rest moves to the front.</summary>
-    internal void Sent(int bytes)
-    {
-        if (bytes < Length) _bytes.AsSpan(bytes, Length - bytes).CopyTo(_bytes);
-        Length -= bytes;
-    }
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose()

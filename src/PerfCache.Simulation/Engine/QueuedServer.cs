@@ -34,16 +34,13 @@ public sealed class QueuedServer
         ArgumentOutOfRangeException.ThrowIfNegative(depth);
         if (!(bytesPerSecond > 0))
             throw new ArgumentOutOfRangeException(nameof(bytesPerSecond), bytesPerSecond, "must be above 0");
-        (LatencyNanos, BytesPerSecond, Depth) = (latencyNanos, bytesPerSecond, depth);
+        (LatencyNanos, Depth) = (latencyNanos, depth);
         _nanosPerByte = VirtualClock.Second / bytesPerSecond;
         for (int i = 0; i < depth; i++) _places.Add(0);
     }
 
     /// <summary>What each request takes beside its transfer, in nanoseconds.</summary>
     public long LatencyNanos { get; }
-
-    /// <summary>The bandwidth of the channel.</summary>
-    public double BytesPerSecond { get; }
 
     /// <summary>Requests at work at once; 0 for as many as come.</summary>
     public int Depth { get; }

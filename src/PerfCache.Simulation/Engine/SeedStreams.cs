@@ -10,9 +10,6 @@ namespace PerfCache.Simulation.Engine;
 /// </summary>
 internal readonly struct SeedStreams(ulong seed)
 {
-    /// <summary>The seed of the run.</summary>
-    internal ulong Seed => seed;
-
     /// <summary>The generator with a name; the same whenever it is asked for.</summary>
     internal SeededRandom Stream(string name)
     {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Policies.Puma;
 using PerfCache.Policies.Replacement;
@@ -54,7 +53,7 @@ internal sealed record MachineOptions
 /// the detectors look; messages leave.
 /// </para>
 /// </remarks>
-internal sealed class Machine : IEventTarget, ILentStore, IDisposable
+internal sealed partial class Machine : IEventTarget, ILentStore, IDisposable
 {
     private const int Reclaimer = 0;
     private const int LenderDeadline = 1;
@@ -149,23 +148,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
     internal MemoryState MemoryState =>
         new(Cache.FreeCount, LowWatermark, Cache.ResidentCount, ReclaimableSlab: 0);
 
-    internal void BecomeLender(LenderOptions options)
-    {
-        Lender ??= new Lender(options, this, VirtualClock.Second);
-    }
-
-    internal void BecomeBorrower(BorrowerOptions options)
-    {
-        Borrower ??= new Borrower(options, VirtualClock.Second);
-        Watch.KeepsOwnEvictions = true;
-    }
-
-    internal void AddBorrower(PumaLink link) => _borrowerLinks.Add(link);
-
-    internal void AddLender(PumaLink link) => _lenderLinks.Add(link);
-
-    internal PumaLink LenderLink(int lender) => _lenderLinks[lender];
-
     /// <summary>Adds a file.</summary>
     internal ObjectId AddFile(ulong pages)
     {
@@ -206,69 +188,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         _queue.Schedule(nowNanos + _dirtyWakeupNanos, this, Flusher);
     }
 
-    /// <summary>Gives a program pages, as far as that leaves the minimum free.</summary>
-    /// <param name="pages">How many are wanted.</param>
-    /// <param name="unbacked">How many of them are touched for the first time since the host gave them.</param>
-    /// <returns>How many it got.</returns>
-    internal uint Allocate(uint pages, out uint unbacked)
-    {
-        uint free = Cache.FreeCount > MinWatermark ? Cache.FreeCount - MinWatermark : 0;
-        uint got = Cache.SetAside(Math.Min(pages, free));
-        AnonymousPages += got;
-        unbacked = (uint)Math.Min(UnbackedPages, got);
-        UnbackedPages -= unbacked;
-        return got;
-    }
-
-    /// <summary>A program ends, or gives memory back.</summary>
-    internal void Free(long pages, long nowNanos)
-    {
-        AnonymousPages -= Cache.BringBack((uint)Math.Min(pages, AnonymousPages));
-        OnMemoryFreed?.Invoke(nowNanos);
-    }
-
-    /// <summary>A program with swapped pages ends.</summary>
-    internal void FreeSwap(long pages) => SwappedPages -= Math.Min(pages, SwappedPages);
-
-    /// <summary>Writes pages of programs to the swap device; their memory is free when they are there.</summary>
-    /// <returns>When; or -1 when there is no room or nothing to swap.</returns>
-    internal long SwapOut(int pages, long nowNanos)
-    {
-        if (SwappedPages + pages > Options.SwapPages || AnonymousPages < pages) return -1;
-        SwappedPages += pages;
-        SwapOuts += pages;
-        AnonymousPages -= Cache.BringBack((uint)pages);
-        return SwapDisk.Write(nowNanos, new PageKey((ulong)SwapOuts), pages);
-    }
-
-    /// <summary>The host swaps pages of another machine out, because this one touches memory that it had reported
-    /// free.</summary>
-    /// <returns>When they are written.</returns>
-    internal long HostSwapsOut(uint pages, long nowNanos)
-    {
-        SwapOuts += pages;
-        return SwapDisk.Write(nowNanos, new PageKey((ulong)SwapOuts), (int)pages);
-    }
-
-    /// <summary>The balloon takes free pages.</summary>
-    internal bool Inflate(int pages)
-    {
-        if (Cache.FreeCount < pages + MinWatermark) return false;
-        Cache.SetAside((uint)pages);
-        BalloonPages += pages;
-        UnbackedPages = Math.Min(UnbackedPages, Cache.FreeCount);
-        return true;
-    }
-
-    /// <summary>The balloon gives pages back.</summary>
-    internal void Deflate(int pages, long nowNanos)
-    {
-        uint back = Cache.BringBack((uint)pages);
-        BalloonPages -= back;
-        UnbackedPages += back;
-        OnMemoryFreed?.Invoke(nowNanos);
-    }
-
     /// <summary>Starts the background reclaimer where memory is low.</summary>
     internal void WakeReclaimer(long nowNanos)
     {
@@ -289,29 +208,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
             Observe(nowNanos);
         }
     }
-
-    /// <inheritdoc/>
-    public LentInsertion Insert(int borrower, PageKey page)
-    {
-        ObjectId lent = LentObject(borrower, page.ObjectId);
-        if (Cache.FreeCount <= MinWatermark) Cache.Reclaim();
-        return Cache.Insert(lent, page.Page) ? LentInsertion.Added : LentInsertion.Replaced;
-    }
-
-    /// <inheritdoc/>
-    public bool Touch(int borrower, PageKey page)
-    {
-        ObjectId lent = LentObject(borrower, page.ObjectId);
-        if (!Cache.Contains(lent, page.Page)) return false;
-        PageReader reader = default;
-        return Cache.Access(lent, page.Page, ref reader);
-    }
-
-    /// <inheritdoc/>
-    public bool Contains(int borrower, PageKey page) => Cache.Contains(LentObject(borrower, page.ObjectId), page.Page);
-
-    /// <inheritdoc/>
-    public bool Remove(int borrower, PageKey page) => Cache.Remove(LentObject(borrower, page.ObjectId), page.Page);
 
     /// <inheritdoc/>
     public void Dispose() => Cache.Dispose();
@@ -352,28 +248,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
         Borrower?.EndReclaim();
     }
 
-    private void Observe(long nowNanos)
-    {
-        ActivitySignals signals = new(
-            Watch.OwnInsertions, Watch.Refaults, Watch.ActivatingRefaults, Watch.LowScans,
-            Watch.AtLowScan.Inactive, Watch.AtLowScan.Active);
-        Lender!.Observe(in signals, nowNanos);
-        Watch.IsSuspended = Lender.IsSuspended;
-        if (Lender.NextDeadlineTicks != long.MaxValue && _deadlineNanos == long.MaxValue)
-        {
-            _deadlineNanos = Lender.NextDeadlineTicks;
-            _queue.Schedule(_deadlineNanos, this, LenderDeadline);
-        }
-
-        while (Lender.TryTakeMessage(out LenderMessage message)) _borrowerLinks[message.Borrower].Tell(message, nowNanos);
-    }
-
-    private void SendPuts(long nowNanos)
-    {
-        while (Borrower!.TryTakePut(out PutMessage put)) _lenderLinks[put.Lender].Put(put, nowNanos);
-        while (Borrower.TryTakeInvalidate(out InvalidateMessage old)) _lenderLinks[old.Lender].Invalidate(old, nowNanos);
-    }
-
     /// <summary>Pages that were dirty for long enough go to the disk, and are clean.</summary>
     private void Flush(long nowNanos)
     {
@@ -387,17 +261,6 @@ internal sealed class Machine : IEventTarget, ILentStore, IDisposable
 
         _flushes = _dirty.Count > 0;
         if (_flushes) _queue.Schedule(nowNanos + _dirtyWakeupNanos, this, Flusher);
-    }
-
-    private ObjectId LentObject(int borrower, ObjectId original) => _borrowerLinks[borrower].LentObject(original);
-
-    /// <summary>Adds an object for a borrower's file.</summary>
-    internal ObjectId AddLentObject(int borrower, ObjectId original, ulong pages)
-    {
-        ObjectId lent = AddObject(pages);
-        _originals[(int)lent.Value] = (borrower, original);
-        Watch.AddLent(lent);
-        return lent;
     }
 
     private ObjectId AddObject(ulong pages)

@@ -40,14 +40,14 @@ internal sealed class SpanPlot(string title, string xTitle, double middle)
     /// <summary>Adds a row below the others.</summary>
     public void Add(PlotSpan span) => _spans.Add(span);
 
-    /// <summary>Both drawings; nothing for no rows.</summary>
+    /// <summary>Both drawings, and the list of values; nothing for no rows.</summary>
     public string RenderBoth()
     {
         _svg.Clear();
         if (_spans.Count == 0) return "";
         Draw("wide", 820, 26, Math.Min((_spans.Max(span => span.Name.Length) * CharWidth) + 14, 380));
         Draw("narrow", 400, 40, 14);
-        return _svg.ToString();
+        return _svg + PlotValues.Render(_spans.Select(span => span.Tip));
     }
 
     private void Draw(string variant, double width, double pitch, double left)

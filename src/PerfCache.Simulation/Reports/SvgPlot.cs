@@ -25,7 +25,8 @@ public sealed record PlotSeries(string Name, IReadOnlyList<PlotPoint> Points);
 /// </para>
 /// <para>
 /// A plot scales with the page, and its letters with it, so a wide one cannot be read on a phone. There is a narrow
-/// drawing for that, with the names below; <see cref="RenderBoth"/> gives both, and the style sheet shows one.
+/// drawing for that, with the names below and a list of values to open; <see cref="RenderBoth"/> gives both, and the style
+/// sheet shows one.
 /// </para>
 /// </summary>
 public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
@@ -70,7 +71,9 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         --s4:#e6b422;--s5:#9cd3f7;--s6:#b9bac4}}
         svg.plot{width:100%;height:auto;display:block;font:12.5px system-ui,-apple-system,"Segoe UI",sans-serif}
         svg.narrow{display:none}
-        @media screen and (max-width:640px){svg.wide{display:none}svg.narrow{display:block}}
+        details.values{display:none;font-size:13.2px;padding:0 6px}.values ul{margin:4px 0 10px;padding-left:1.3em}
+        .values summary{color:var(--muted);padding:6px 0}
+        @media screen and (max-width:640px){svg.wide{display:none}svg.narrow,details.values{display:block}}
         .plot text{fill:var(--ink)}.plot .tick{fill:var(--muted);font-variant-numeric:tabular-nums}
         .plot .sub{fill:var(--muted);font-size:12px}.plot .axis{fill:var(--muted);font-weight:600}
         .plot .grid{stroke:var(--grid);stroke-width:1}.plot .base{stroke:var(--muted);stroke-width:1}
@@ -115,8 +118,9 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
     /// <summary>The plot as an <c>svg</c> element, for pages of any width and readable on wide ones.</summary>
     public string Render() => Render("");
 
-    /// <summary>The plot as two <c>svg</c> elements, of which the page shows the one that is readable at its width.</summary>
-    public string RenderBoth() => Render(Wide) + Render(Narrow);
+    /// <summary>The plot as two <c>svg</c> elements, of which the page shows the one that is readable at its width; with the
+    /// narrow one goes a list of what the wide one's pointer shows.</summary>
+    public string RenderBoth() => Render(Wide) + Render(Narrow) + PlotValues.Render(Tips());
 
     private bool IsNarrow => _variant == Narrow;
 
@@ -234,7 +238,7 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         {
             PlotPoint point = points[i];
             bool isMarked = IsMarked(index, i, points.Count);
-            // A finger has no pointer to rest on a point, so the narrow drawing has no tips.
+            // A finger has no pointer to rest on a point: the narrow drawing has its tips in a list.
             if (IsNarrow && !isMarked) continue;
             Add($"<g class=\"point\" transform=\"translate({x(point.X):0.#} {y(point.Y):0.#})\">");
             if (!IsNarrow) Add($"<title>{Escape(point.Tip)}</title><circle class=\"hit\" r=\"9\"/>");
@@ -243,6 +247,19 @@ public sealed partial class SvgPlot(string title, string xTitle, string yTitle)
         }
 
         _svg.Append("</g>\n");
+    }
+
+    /// <summary>The tips of shades and of marked points; bars have their values beside them anyhow.</summary>
+    private IEnumerable<string> Tips()
+    {
+        if (_series.SelectMany(series => series.Points).Select(point => point.X).Distinct().Count() <= 1) yield break;
+        foreach ((_, _, string tip) in _shades) yield return tip;
+        for (int i = 0; i < _series.Count; i++)
+        {
+            IReadOnlyList<PlotPoint> points = _series[i].Points;
+            for (int j = 0; j < points.Count; j++)
+                if (IsMarked(i, j, points.Count)) yield return points[j].Tip;
+        }
     }
 
     /// <summary>All points of a short line; of a long one a few, each line's at other places.</summary>

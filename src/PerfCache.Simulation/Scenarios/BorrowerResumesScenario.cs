@@ -33,22 +33,9 @@ internal static class BorrowerResumesScenario
     internal static (List<BorrowerResumesOutcome> Outcomes, ScenarioReport Report) Run(
         ScenarioOptions scenario, ScenarioRun run)
     {
-        List<BorrowerResumesOutcome> outcomes = [];
-        List<MachineTimeline> timelines = [];
-        List<DecisionList> decisions = [];
-        foreach (KernelProfile profile in scenario.Profiles)
-        {
-            foreach (PairOptions options in Variants(profile))
-            {
-                run.Part = $"borrower-resumes, {PairRun.NameOf(profile)}, {options.Name}";
-                using PairRun pair = new(scenario, options);
-                outcomes.Add(RunOne(pair, run));
-                timelines.AddRange(pair.Timelines().Where(one => one.Machine == "lender"));
-                decisions.AddRange(pair.Decisions());
-            }
-        }
-
-        return (outcomes, Report(scenario, outcomes, timelines, decisions));
+        PairRuns<BorrowerResumesOutcome> runs = new(scenario, run, "borrower-resumes");
+        runs.Run(Variants, pair => RunOne(pair, run));
+        return (runs.Outcomes, Report(scenario, runs));
     }
 
     private static IEnumerable<PairOptions> Variants(KernelProfile profile) =>
@@ -93,10 +80,9 @@ internal static class BorrowerResumesScenario
             pair.Suspensions - before, pair.SuspendedShare(start));
     }
 
-    private static ScenarioReport Report(
-        ScenarioOptions scenario, List<BorrowerResumesOutcome> outcomes, List<MachineTimeline> timelines,
-        List<DecisionList> decisions)
+    private static ScenarioReport Report(ScenarioOptions scenario, PairRuns<BorrowerResumesOutcome> runs)
     {
+        List<BorrowerResumesOutcome> outcomes = runs.Outcomes;
         List<string> findings = [];
         foreach (KernelProfile profile in scenario.Profiles)
         {
@@ -116,7 +102,7 @@ internal static class BorrowerResumesScenario
 
         return new ScenarioReport
         {
-            Scenario = "borrower-resumes",
+            Scenario = runs.Scenario,
             Question = "The lender has stopped and left active pages behind: how much of its memory does the borrower get?",
             Tables =
             [
@@ -139,8 +125,8 @@ internal static class BorrowerResumesScenario
                 new("withDetector", "with #3", outcomes[2].LentShare),
                 new("idleAware", "idle-aware", outcomes[3].LentShare),
             ],
-            Timelines = timelines,
-            Decisions = decisions,
+            Timelines = runs.Timelines,
+            Decisions = runs.Decisions,
             Parameters = scenario.Parameters,
         };
     }

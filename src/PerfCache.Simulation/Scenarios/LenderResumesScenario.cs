@@ -32,23 +32,11 @@ internal static class LenderResumesScenario
     internal static (List<LenderResumesOutcome> Outcomes, ScenarioReport Report) Run(
         ScenarioOptions scenario, ScenarioRun run)
     {
-        List<LenderResumesOutcome> outcomes = [];
-        List<MachineTimeline> timelines = [];
-        List<DecisionList> decisions = [];
-        foreach (KernelProfile profile in scenario.Profiles)
-        {
-            double solo = 0;
-            foreach (PairOptions options in Variants(profile))
-            {
-                run.Part = $"lender-resumes, {PairRun.NameOf(profile)}, {options.Name}";
-                using PairRun pair = new(scenario, options);
-                outcomes.Add(RunOne(pair, run, ref solo));
-                timelines.AddRange(pair.Timelines().Where(one => one.Machine == "lender"));
-                decisions.AddRange(pair.Decisions());
-            }
-        }
-
-        return (outcomes, Report(scenario, outcomes, timelines, decisions));
+        PairRuns<LenderResumesOutcome> runs = new(scenario, run, "lender-resumes");
+        // The first of each kernel's runs is the lender alone, whose ratio the others are measured by.
+        double solo = 0;
+        runs.Run(Variants, pair => RunOne(pair, run, ref solo));
+        return (runs.Outcomes, Report(scenario, runs));
     }
 
     private static IEnumerable<PairOptions> Variants(KernelProfile profile) =>
@@ -107,10 +95,9 @@ internal static class LenderResumesScenario
         return -1;
     }
 
-    private static ScenarioReport Report(
-        ScenarioOptions scenario, List<LenderResumesOutcome> outcomes, List<MachineTimeline> timelines,
-        List<DecisionList> decisions)
+    private static ScenarioReport Report(ScenarioOptions scenario, PairRuns<LenderResumesOutcome> runs)
     {
+        List<LenderResumesOutcome> outcomes = runs.Outcomes;
         List<string> findings = [];
         foreach (KernelProfile profile in scenario.Profiles)
         {
@@ -127,7 +114,7 @@ internal static class LenderResumesScenario
 
         return new ScenarioReport
         {
-            Scenario = "lender-resumes",
+            Scenario = runs.Scenario,
             Question = "The borrower has filled the lender's memory and stopped: how fast does the lender get its cache back?",
             Tables =
             [
@@ -152,8 +139,8 @@ internal static class LenderResumesScenario
                 new("integratedOverAlone", "integrated over alone", outcomes[2].SecondsToRatio / outcomes[0].SecondsToRatio),
                 new("integratedReadAgain", "integrated, read again", outcomes[2].ReadAgainShare),
             ],
-            Timelines = timelines,
-            Decisions = decisions,
+            Timelines = runs.Timelines,
+            Decisions = runs.Decisions,
             Parameters = scenario.Parameters,
         };
     }

@@ -16,30 +16,30 @@ internal sealed class RestrictedEnvironmentTests : FolderFixture
 
     private static readonly string[] s_lend = ["lend", "--memory", "32MiB", "--listen", "127.0.0.1:0"];
 
-    private static IEnumerable<TestCaseData> Mounts =>
+    private static IEnumerable<TestCaseData> Mounts => TestScale.Few<TestCaseData>(
     [
         Case("no /sys", "mount -t tmpfs none /sys"),
         Case("a read-only /sys", "mount -o remount,bind,ro /sys"),
         Case("no transparent huge pages", "mount -t tmpfs none /sys/kernel/mm"),
         Case("no pressure information", "{ mount -t tmpfs none /proc/pressure 2>/dev/null || mount -t tmpfs none /sys/fs; }"),
         Case("no list of nodes", "mount -t tmpfs none /sys/devices/system/node"),
-    ];
+    ], 2);
 
-    private static IEnumerable<TestCaseData> Limits =>
+    private static IEnumerable<TestCaseData> Limits => TestScale.Few<TestCaseData>(
     [
         Case("no locked memory", "--memlock=0"),
         Case("few open files", "--nofile=256"),
         Case("no core files and small stacks", "--core=0", "--stack=1048576"),
-    ];
+    ], 1);
 
-    private static IEnumerable<TestCaseData> Calls =>
+    private static IEnumerable<TestCaseData> Calls => TestScale.Few<TestCaseData>(
     [
         Case("mbind", "mbind", "set_mempolicy", "get_mempolicy"),
         Case("move_pages", "move_pages", "migrate_pages"),
         Case("advice", "madvise"),
         Case("files in memory", "memfd_create"),
         Case("io and barriers", "membarrier", "io_uring_setup"),
-    ];
+    ], 1);
 
     [TestCaseSource(nameof(Mounts))]
     public void CommandsWorkBehindMounts(string[] commands) => CheckAll(args => ChildCommand.InOwnMounts(commands[0], args),

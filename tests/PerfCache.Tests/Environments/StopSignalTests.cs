@@ -93,7 +93,7 @@ internal sealed class StopSignalTests : FolderFixture
         Random random = new(seed);
         foreach ((string name, string[] args) in s_commands)
         {
-            foreach (string signal in new[] { "INT", "TERM" })
+            foreach (string signal in TestScale.Few(["INT", "TERM"], 1))
             {
                 for (int i = 0; i < momentsOfEach; i++)
                 {

@@ -52,6 +52,7 @@ public sealed class PeerCurveTests
     [TestCase("fifo")]
     public void A_hundredth_of_the_pages_of_P12_is_within_a_point(string policy)
     {
+        TestScale.LeaveToRelease();
         MissRatioCurve curve = Curve("arc-P12-100klines.lis.gz", "arc", new CurveOptions
         {
             Policies = PolicySpec.ParseList(policy),

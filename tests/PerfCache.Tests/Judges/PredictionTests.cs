@@ -27,6 +27,7 @@ public sealed class PredictionTests : FolderFixture
     [SetUp]
     public void MakeFileSystem()
     {
+        TestScale.LeaveToRelease();
         RecordedRun.Require("strace", "sqlite3", "mkfs.ext4", "mount", "umount", "truncate");
         if (!File.Exists(Path.Combine(CgroupRoot, "memory.stat")))
             Assert.Ignore("there is no memory cgroup of version 1 to make one in");

@@ -147,7 +147,7 @@ public sealed partial class ReplacementModelTests
         PageReader reader = default;
         long last = -1;
         int hot = Math.Max(1, Math.Min(pageCount, frames) * 2 / 3);
-        for (int step = 0; step < 6_000; step++)
+        for (int step = 0; step < TestScale.Of(6_000, 2_000); step++)
         {
             // Phases: mostly a hot set, a scan now and then, anything, repetitions, and a removal.
             long page = random.Next(10) switch

@@ -36,6 +36,7 @@ internal sealed class NativeProgramTests : FolderFixture
     [Test]
     public void ValgrindFindsNoWrongAccess()
     {
+        TestScale.LeaveToRelease();
         NativeProgram run = NativeProgram.Run(
             "valgrind", ["-q", "--error-exitcode=9", NativeProgram.Require("abi_test"), Folder], secondsMax: 240,
             // The collector reserves 256 GiB of addresses otherwise, which valgrind refuses.

@@ -312,7 +312,7 @@ internal sealed class LendingTests : FolderFixture
     };
 
     private LendableStore NewStore(long bytes = 16 << 20) => new(
-        "", new ItemStoreOptions { CapacityBytes = bytes, ShardCount = 1, HashSeed = 1 }, new LendingOptions(), _meter);
+        new ItemStoreOptions { CapacityBytes = bytes, ShardCount = 1, HashSeed = 1 }, new LendingOptions(), _meter);
 
     private static void Fill(LendableStore store, int items)
     {

@@ -26,6 +26,9 @@ internal sealed class OwnerTests : FolderFixture
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(45);
 
+    [OneTimeSetUp]
+    public void LeaveToRelease() => TestScale.LeaveToRelease();
+
     [Test]
     public void AnAllocationCostsLittleMoreAndTheKernelTakesOnlyWhatItNeeds()
     {

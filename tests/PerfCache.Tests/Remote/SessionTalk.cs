@@ -20,7 +20,7 @@ internal sealed class SessionTalk : IDisposable
     {
         FlushAt = flushAt;
         Store = new LendableStore(
-            "", new ItemStoreOptions
+            new ItemStoreOptions
             {
                 CapacityBytes = 4 << 20,
                 ShardCount = 1,

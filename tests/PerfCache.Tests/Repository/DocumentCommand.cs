@@ -15,8 +15,9 @@ internal sealed record DocumentCommand(string Document, string Line, string Proj
 
     private const string OfDotnet = @"^dotnet run -c Release (?:--no-build )?--project (?<project>\S+)(?: --(?: (?<rest>.*))?)?$";
 
-    /// <summary>All commands of the documents, each once.</summary>
-    public static IReadOnlyList<DocumentCommand> All { get; } = [.. Read().DistinctBy(command => (command.Line, command.Project))];
+    /// <summary>All commands of the documents, each once, however it is spelt.</summary>
+    public static IReadOnlyList<DocumentCommand> All { get; } =
+        [.. Read().DistinctBy(command => (command.Project, string.Join('\n', command.Arguments)))];
 
     /// <summary>As a test's name.</summary>
     public override string ToString() => $"{Document}: {Line}";

@@ -43,6 +43,7 @@ internal sealed class FlipRingStressTests
     [CancelAfter(120_000)]
     public void ASeededBugIsCaught([Values] bool ledger, CancellationToken deadline)
     {
+        TestScale.LeaveToRelease();
         FlipStressOptions options = new(2, 2, 8, 4, 200_000, RingWait.Yield, PatienceSeconds: 2);
         string?[] failures =
         [

@@ -92,6 +92,7 @@ public sealed class PageCacheStressTests
     [Test, CancelAfter(120_000)]
     public void AWaiterThatGivesUpAndKeepsItsPinIsCaught()
     {
+        TestScale.LeaveToRelease();
         // A frame that stays pinned is never reused, so nobody reads a wrong byte. The other runs end with a Dispose that
         // waits for pins; here it must wait in vain.
         PageCacheStress<LinuxRules<Linux6>, NoPinGivenBack> stress = new(
@@ -148,6 +149,7 @@ public sealed class PageCacheStressTests
 
     private static void RunUntilViolation<TProbe>(bool hasNodes = false) where TProbe : struct, ICacheProbe
     {
+        TestScale.LeaveToRelease();
         PageCacheStress<LinuxRules<Linux6>, TProbe> stress = new(
             new LinuxRules<Linux6>(), seed: 1, goesOnAfterFailures: true, hasNodes: hasNodes);
         string? hanging = stress.Run(s_patience, pagesMin: 0, s_patience);

@@ -51,58 +51,50 @@ internal static class StallPoints
     }
 }
 
-/// <summary>Stalls, and leaves nothing out.</summary>
-internal readonly struct StallProbe : ICacheProbe
+/// <summary>A probe that stalls; what it leaves out is its own.</summary>
+internal interface IStallProbe : ICacheProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
+    static void ICacheProbe.At(CacheStep place) => StallPoints.At(place);
+}
 
+/// <summary>Stalls, and leaves nothing out.</summary>
+internal readonly struct StallProbe : IStallProbe
+{
     public static bool Omits(CacheCheck check) => false;
 }
 
 /// <summary>A seeded bug: the reader does not look at state and key after it has pinned.</summary>
-internal readonly struct NoCheckAfterPin : ICacheProbe
+internal readonly struct NoCheckAfterPin : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.AfterPin;
 }
 
 /// <summary>A seeded bug: the reader does not look at the version after it has copied.</summary>
-internal readonly struct NoVersionAfterCopy : ICacheProbe
+internal readonly struct NoVersionAfterCopy : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.VersionAfterCopy;
 }
 
 /// <summary>A seeded bug: reclaim does not wait for readers without pins.</summary>
-internal readonly struct NoWaitBeforeReuse : ICacheProbe
+internal readonly struct NoWaitBeforeReuse : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.WaitBeforeReuse;
 }
 
 /// <summary>A seeded bug: a migration does not look at the version after it has copied a page.</summary>
-internal readonly struct NoVersionAfterMove : ICacheProbe
+internal readonly struct NoVersionAfterMove : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.VersionAfterMove;
 }
 
 /// <summary>A seeded bug: a migration reuses the old frame of a page although somebody holds it.</summary>
-internal readonly struct NoPinsBeforeMove : ICacheProbe
+internal readonly struct NoPinsBeforeMove : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.PinsBeforeMove;
 }
 
 /// <summary>A seeded bug: who gives up waiting for a page keeps the pin that was made for it meanwhile.</summary>
-internal readonly struct NoPinGivenBack : ICacheProbe
+internal readonly struct NoPinGivenBack : IStallProbe
 {
-    public static void At(CacheStep place) => StallPoints.At(place);
-
     public static bool Omits(CacheCheck check) => check == CacheCheck.PinOfWhoGaveUp;
 }

@@ -12,9 +12,6 @@ namespace PerfCache.Simulation.Scenarios.Flipping;
 /// </summary>
 internal abstract class FrameSupply(FrameNumbers numbers, DomainResidency residency)
 {
-    /// <summary>Which node a frame is on.</summary>
-    protected FrameNumbers Numbers => numbers;
-
     /// <summary>A guest has posted a free frame for a packet to come.</summary>
     internal abstract void Post(int guest, FrameId frame);
 

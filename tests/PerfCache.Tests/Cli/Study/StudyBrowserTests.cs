@@ -71,6 +71,7 @@ internal sealed class StudyBrowserTests : FolderFixture
     [OneTimeSetUp]
     public void FindTheBrowser()
     {
+        TestScale.LeaveToRelease();
         if (ChromiumPage.Browser is null) Assert.Ignore("no Chromium on the path: the report is not looked at in a browser");
     }
 
@@ -78,6 +79,7 @@ internal sealed class StudyBrowserTests : FolderFixture
     public async Task TheReportFitsReadsAndStandsOutAtEveryWidthInBothColoursAndOnPaper()
     {
         await using ChromiumPage page = await Opened();
+        await page.Evaluate("(document.querySelectorAll('details').forEach(list => list.open = true), 0)");
         using IDisposable all = Assert.EnterMultipleScope();
         foreach ((int width, bool isDark, bool isPrint) in new[]
             { (360, false, false), (360, true, false), (768, false, false), (1280, false, false), (1280, true, false),
@@ -133,6 +135,9 @@ internal sealed class StudyBrowserTests : FolderFixture
                 "[...document.querySelectorAll('figure')].every(f => [...f.querySelectorAll('svg')].filter(s => s.getClientRects().length)"
                 + ".map(s => s.getAttribute('aria-label')).filter(Boolean).length === 1)");
             Assert.That(shown.GetBoolean(), Is.True, $"{width} pixels");
+            JsonElement lists = await page.Evaluate(
+                "[...document.querySelectorAll('details.values')].filter(list => list.getClientRects().length > 0).length");
+            Assert.That(lists.GetInt32(), width <= 640 ? Is.GreaterThan(15) : Is.Zero, "lists of values are for fingers");
         }
     }
 

@@ -71,7 +71,7 @@ internal sealed class StudyCommandTests : FolderFixture
             else if (kind != "summary") parts[^1].Lines.Add(line);
         }
 
-        Assert.That(parts, Has.Count.EqualTo(StudyPlan.Of(64, isQuick: true, 3).Count));
+        Assert.That(parts, Has.Count.EqualTo(StudyPlan.Of(scale, isQuick: true, 3).Count));
         foreach ((string command, List<string> lines) in parts)
         {
             Assert.That(command, Does.StartWith("perfcache "));
@@ -142,7 +142,8 @@ internal sealed class StudyCommandTests : FolderFixture
     [Test]
     public void ATerminalSeesWhichPartsRun()
     {
-        CliRun run = Run(context => context with { ErrorIsTerminal = true }, jobs: 1, report: null);
+        // Long enough for the bar to be drawn, also when all code is compiled.
+        CliRun run = Run(context => context with { ErrorIsTerminal = true }, jobs: 1, report: null, scale: 16);
         Assert.That(run.ExitCode, Is.Zero);
         Assert.That(run.Error, Does.Contain(" of 3 done"));
         Assert.That(run.Out, Does.StartWith("{").And.Not.Contain("of 3 done"));
@@ -161,7 +162,7 @@ internal sealed class StudyCommandTests : FolderFixture
     }
 
     /// <summary>Three parts of the study, with JSON on standard output where no report is asked for.</summary>
-    private static CliRun Run(Func<CliContext, CliContext> change, int jobs, string? report)
+    private static CliRun Run(Func<CliContext, CliContext> change, int jobs, string? report, double scale = 64)
     {
         using StringWriter output = new();
         using StringWriter error = new();
@@ -169,7 +170,7 @@ internal sealed class StudyCommandTests : FolderFixture
         string[] names = ["PUMA: lender resumes", "replay: zipf", "miss ratio curve"];
         int exitCode = new StudyRun(context, new StudyRequest
         {
-            Steps = [.. StudyPlan.Of(64, isQuick: true, 3).Where(step => names.Contains(step.Name))
+            Steps = [.. StudyPlan.Of(scale, isQuick: true, 3).Where(step => names.Contains(step.Name))
                 .Select(step => step.Read(context))],
             Jobs = jobs,
             Report = report,

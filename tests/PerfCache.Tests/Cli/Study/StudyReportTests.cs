@@ -56,6 +56,11 @@ internal sealed class StudyReportTests
             Assert.That(plots.Select(plot => plot.Elements("text").Count(text => (string?)text.Attribute("class") == "axis")),
                 Has.All.GreaterThanOrEqualTo(1), title);
             Assert.That(figure.Element("figcaption")!.Value, Is.Not.Empty, title);
+            // What a pointer shows on a wide page is a list on a narrow one.
+            string[] values = [.. figure.Elements("details").Descendants("li").Select(item => item.Value)];
+            Assert.That(values, Is.SubsetOf(plots[0].Descendants("title").Select(tip => tip.Value)), title);
+            bool drawsValues = plots[1].Descendants("text").Any(text => (string?)text.Attribute("class") == "value");
+            Assert.That(values, drawsValues ? Is.Empty : Is.Not.Empty, title);
             Assert.That(figure.Element("code")!.Value, Does.StartWith("perfcache "), title);
         }
 

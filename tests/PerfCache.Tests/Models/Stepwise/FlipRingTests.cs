@@ -12,6 +12,9 @@ namespace PerfCache.Tests.Models.Stepwise;
 [TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class FlipRingTests
 {
+    [OneTimeSetUp]
+    public void LeaveToRelease() => TestScale.LeaveToRelease();
+
     [Test]
     public void TheProtocolHolds(
         [Values(

@@ -13,6 +13,9 @@ namespace PerfCache.Tests.Models.Stepwise;
 [TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class PageHitTests
 {
+    [OneTimeSetUp]
+    public void LeaveToRelease() => TestScale.LeaveToRelease();
+
     [Test]
     public void TheProtocolHolds(
         [Values(

@@ -25,6 +25,9 @@ internal enum PageMoveScenario
 [TestFixture, Parallelizable(ParallelScope.Self)]
 internal sealed class PageMoveTests
 {
+    [OneTimeSetUp]
+    public void LeaveToRelease() => TestScale.LeaveToRelease();
+
     [Test]
     public void TheProtocolHolds(
         [Values(Lease, CopyOut, Epoch, Write, Evict)] PageMoveScenario scenario,

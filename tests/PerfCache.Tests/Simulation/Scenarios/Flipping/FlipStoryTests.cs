@@ -16,7 +16,7 @@ public sealed class FlipStoryTests
     [
         [PlacementModel.Heap, 1ul], [PlacementModel.Swap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul],
         [PlacementModel.Swap, 2ul], [PlacementModel.Swap, 3ul],
-    ], 2);
+    ], 1);
 
     private static readonly object[][] s_everySeed = TestScale.Few<object[]>(
         [[PlacementModel.Heap, 1ul], [PlacementModel.Heap, 2ul], [PlacementModel.Heap, 3ul], [PlacementModel.Swap, 1ul]], 1);
@@ -49,8 +49,11 @@ public sealed class FlipStoryTests
     }
 
     [TestCaseSource(nameof(s_everySeed))]
-    public void Without_retained_pages_nothing_drifts(PlacementModel placement, ulong seed) =>
+    public void Without_retained_pages_nothing_drifts(PlacementModel placement, ulong seed)
+    {
+        TestScale.LeaveToRelease();
         Assert.That(Run("lifo-unretained", placement, seed).RemoteShareMax, Is.LessThan(0.01));
+    }
 
     [TestCaseSource(nameof(s_everySeed))]
     public void A_calibrated_pool_keeps_the_memory_at_home(PlacementModel placement, ulong seed)
@@ -71,20 +74,29 @@ public sealed class FlipStoryTests
     }
 
     [TestCaseSource(nameof(s_everySeed))]
-    public void Periodic_migration_keeps_the_share_small(PlacementModel placement, ulong seed) =>
+    public void Periodic_migration_keeps_the_share_small(PlacementModel placement, ulong seed)
+    {
+        TestScale.LeaveToRelease();
         AssertMigrates(Run("periodic", placement, seed));
+    }
 
     [TestCaseSource(nameof(s_everySeed))]
     public void Migration_at_a_threshold_keeps_the_share_small(PlacementModel placement, ulong seed) =>
         AssertMigrates(Run("threshold", placement, seed));
 
     [TestCaseSource(nameof(s_everySeed))]
-    public void A_pool_smaller_than_a_burst_is_no_help(PlacementModel placement, ulong seed) =>
+    public void A_pool_smaller_than_a_burst_is_no_help(PlacementModel placement, ulong seed)
+    {
+        TestScale.LeaveToRelease();
         Assert.That(Run("pool-small", placement, seed).RemoteShareMax, Is.GreaterThan(0.05));
+    }
 
     [TestCaseSource(nameof(s_everySeed))]
-    public void A_period_of_two_queries_is_too_long(PlacementModel placement, ulong seed) =>
+    public void A_period_of_two_queries_is_too_long(PlacementModel placement, ulong seed)
+    {
+        TestScale.LeaveToRelease();
         Assert.That(Run("periodic-long", placement, seed).RemoteShareMax, Is.GreaterThan(0.05));
+    }
 
     private static void AssertMigrates(FlipResult result)
     {
