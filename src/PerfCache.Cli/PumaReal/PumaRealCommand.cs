@@ -20,7 +20,7 @@ internal sealed class PumaRealCommand : CliCommand
     };
 
     private readonly Option<string> _mebibytes = OptionText.Text(
-        "--mib", "N", "The lender's memory, programs included; default: 300, or 180 with --quick");
+        "--mib", "N", "The lender's memory, programs included; default: 256, or 128 with --quick");
 
     private readonly Option<string> _seconds = OptionText.Text(
         "--seconds", "N", "How long programs read; default: 12, or 2 with --quick");
@@ -114,7 +114,7 @@ internal sealed class PumaRealCommand : CliCommand
         int Number(Option<string> option, int otherwise, int min, int max) => result.GetValue(option) is { } text
             ? (int)OptionText.WholeNumber(option.Name, text, min, max) : otherwise;
         return new RealPlan(
-            Number(_mebibytes, quick ? RealPlan.LenderMebibytesMin : 300, RealPlan.LenderMebibytesMin, LenderMebibytesMax),
+            Number(_mebibytes, quick ? RealPlan.LenderMebibytesMin : 256, RealPlan.LenderMebibytesMin, LenderMebibytesMax),
             Number(_seconds, quick ? 2 : 12, 1, 3600), quick ? 1 : 3, folder);
     }
 

@@ -8,13 +8,16 @@ namespace PerfCache.Cli.PumaReal;
 /// <param name="Folder">Where files are made; a disk, not memory.</param>
 internal sealed record RealPlan(int LenderMebibytes, int Seconds, int Repeats, string Folder)
 {
-    // The lender and its owner's program are .NET processes: what they take before anything is lent or read.
-    private const int ProcessesMebibytes = 100;
+    // What the processes of the lender and of its owner take before anything is lent or read, and the kernel for them.
+    private const int ProcessesMebibytes = 32;
     private const int SpareMebibytes = 16;
-    private const double ProcessesMebibytesOfBorrower = 192;
+    private const int BorrowerProcessMebibytes = 128;
+
+    // The simulated server's programs have a quarter of its memory from the start.
+    private const double IdleShare = 0.75;
 
     /// <summary>The least that leaves something to lend.</summary>
-    public const int LenderMebibytesMin = 180;
+    public const int LenderMebibytesMin = 128;
 
     /// <summary>What the owner and the borrower can have of it: what a simulated lender calls its memory.</summary>
     public int RoomMebibytes => LenderMebibytes - ProcessesMebibytes;
@@ -29,7 +32,7 @@ internal sealed record RealPlan(int LenderMebibytes, int Seconds, int Repeats, s
     public int BorrowerFileMebibytes => 3 * CacheMebibytes;
 
     /// <summary>The limit of the borrower's control group. Its file is read past the kernel's cache.</summary>
-    public int BorrowerMebibytes => CacheMebibytes + (int)ProcessesMebibytesOfBorrower;
+    public int BorrowerMebibytes => CacheMebibytes + BorrowerProcessMebibytes;
 
     /// <summary>Pages that the owner reads where it reads at random: 0.9 of its memory.</summary>
     public int OwnerSetPages => RoomMebibytes * 256 * 9 / 10;
@@ -42,6 +45,9 @@ internal sealed record RealPlan(int LenderMebibytes, int Seconds, int Repeats, s
 
     /// <summary>Blocks of 8 MiB that the owner allocates: 0.9 of its memory.</summary>
     public int Blocks => RoomMebibytes * 9 / 80;
+
+    /// <summary>The memory of a simulated server of which as much is idle.</summary>
+    public double ServerMebibytes => RoomMebibytes / IdleShare;
 
     /// <summary>The size of the owner's file.</summary>
     public int OwnerFileMebibytes => Math.Max(OwnerSetPages, HotPages + ColdPages) / 256 + 1;

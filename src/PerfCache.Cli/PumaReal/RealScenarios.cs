@@ -104,7 +104,7 @@ internal sealed class RealScenarios
         double reference = Median(blocks["reference"]);
         return
         [
-            new("malloc", "reference", "ms a block", reference / 1000, "reference", "milliseconds"),
+            new("malloc", "reference", "ms of processor a block", reference / 1000, "reference", "milliseconds"),
             new("malloc", Off, "over the reference", Median(blocks[Off]) / reference, "PUMA, own reclaim only", "slowdown"),
             new("malloc", Off, "MiB lent before", lent[Off].Lent),
             new("malloc", Off, "MiB lent after", lent[Off].Left),

@@ -14,8 +14,7 @@ internal static class SimulatedTwin
     public static List<RealFigure> Compare(
         RealPlan plan, string scenario, IReadOnlyList<RealFigure> figures, CancellationToken cancellation)
     {
-        // A lender whose programs have memory of their own is larger by that; the scenario takes a quarter of it for them.
-        int lender = scenario == "malloc" ? plan.LenderMebibytes : plan.RoomMebibytes;
+        double lender = scenario == "malloc" ? plan.ServerMebibytes : plan.RoomMebibytes;
         ScenarioOptions options = new()
         {
             Profiles = [KernelProfile.Linux6],
@@ -27,16 +26,16 @@ internal static class SimulatedTwin
         return [.. figures.Select(figure => figure.Twin is null ? figure : figure with { Simulated = Cell(table, figure) })];
     }
 
-    private static double? Cell(ScenarioTable table, RealFigure figure)
+    private static double Cell(ScenarioTable table, RealFigure figure)
     {
         int column = table.Columns.Select(one => one.Name).ToList().IndexOf(figure.Column!);
         // The first row of that name: where a scenario has two workloads, the hot set and its stream are the first.
         IReadOnlyList<object?>? row = table.Rows.FirstOrDefault(one => one.Contains(figure.Twin));
-        return row?[column] switch
+        return (row ?? throw new InvalidOperationException($"{figure.Scenario} has no run '{figure.Twin}'"))[column] switch
         {
             double number => number,
             long number => number,
-            _ => null,
+            _ => throw new InvalidOperationException($"{figure.Scenario}: {figure.Column} is no number"),
         };
     }
 }
