@@ -8,6 +8,7 @@ using PerfCache.Cli.Flipping;
 using PerfCache.Cli.Lend;
 using PerfCache.Cli.Numa;
 using PerfCache.Cli.Puma;
+using PerfCache.Cli.PumaReal;
 using PerfCache.Cli.Record;
 using PerfCache.Cli.Study;
 using PerfCache.Cli.Trace;
@@ -37,6 +38,7 @@ internal static class CommandLine
         perfcache numa residency 4711                     on which nodes a process has its memory
         perfcache flip --quick                            pages that domains exchange, and where their memory ends up
         perfcache puma concurrent                         machines that lend page cache, in virtual time
+        perfcache puma-real --quick                       the same between real processes, in small
         perfcache lend --memory 1GiB                      a memcached server whose memory is on loan
         perfcache borrow-bench 127.0.0.1:11211            pages put to servers and verified when they come back
         perfcache completion bash                         a script that makes a shell complete all this
@@ -69,6 +71,7 @@ internal static class CommandLine
         root.Add(new TraceCommand(context));
         root.Add(new FlipCommand(context, args));
         root.Add(new PumaCommand(context, args));
+        root.Add(new PumaRealCommand(context));
         root.Add(new LendCommand(context));
         root.Add(new BorrowBenchCommand(context));
         root.Add(new CompletionCommand(context));

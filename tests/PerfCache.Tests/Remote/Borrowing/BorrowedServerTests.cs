@@ -97,7 +97,7 @@ public sealed class BorrowedServerTests
     }
 
     /// <summary>A cache of 200 pages over a source of 1500, whose pages are told from those of other borrowers.</summary>
-    private sealed class Borrower : IAsyncDisposable
+    internal sealed class Borrower : IAsyncDisposable
     {
         private readonly PageCache<LinuxRules<Linux6>> _cache;
         private readonly ObjectId _file;
@@ -105,19 +105,24 @@ public sealed class BorrowedServerTests
         private readonly ulong _mark;
 
         internal Borrower(int number, bool encrypts, params MemcachedPeer[] peers)
+            : this(number, encrypts, TimeSpan.FromMilliseconds(500), [.. peers.Select(peer => Address(peer.EndPoint))])
+        {
+        }
+
+        internal Borrower(int number, bool encrypts, TimeSpan deadline, params string[] servers)
         {
             _mark = (ulong)number << 48;
             _random = TestSeed.Random(number);
             Memory = new BorrowedMemory(new BorrowedMemoryOptions
             {
-                Servers = [.. peers.Select(peer => Address(peer.EndPoint))],
+                Servers = servers,
                 Encrypts = encrypts,
                 Race = null,
                 // A loaded machine must not decide what this test sees.
                 Fleet = options => options with
                 {
-                    DeadlineMin = TimeSpan.FromMilliseconds(500),
-                    DeadlineMax = TimeSpan.FromMilliseconds(500),
+                    DeadlineMin = deadline,
+                    DeadlineMax = deadline,
                     Latency = options.Latency with { IsOn = false },
                 },
             });
@@ -137,6 +142,8 @@ public sealed class BorrowedServerTests
 
         /// <summary>The longest look-up.</summary>
         internal TimeSpan Longest { get; private set; }
+
+        internal void ForgetLongest() => Longest = TimeSpan.Zero;
 
         internal void ReadUntilHits(long more, CancellationToken deadline)
         {
