@@ -122,8 +122,8 @@ internal static class BorrowCommand
     private static bool Cell(
         string path, string folder, string workload, bool direct, bool borrows, Settings settings, TextWriter output)
     {
-        using LenderBench.Peer? lender =
-            borrows ? LenderBench.Peer.Lender("unix", folder, spin: 0, settings.LenderMebibytes) : null;
+        using LenderPeer? lender =
+            borrows ? LenderPeer.Lender("unix", folder, spin: 0, settings.LenderMebibytes) : null;
         BorrowedMemory? borrowed = borrows
             ? new BorrowedMemory(new BorrowedMemoryOptions
             {

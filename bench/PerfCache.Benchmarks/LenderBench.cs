@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -18,7 +17,8 @@ internal static class LenderBench
 
     private const string Usage =
         "lender [--transport tcp|unix] [--verb get|set] [--depth N] [--pairs N] [--millis N] [--value BYTES] "
-        + "[--spin-us N] [--idle N] [--against HOST:PORT]: needs memcached in the path, or a server to compare with";
+        + "[--spin-us N] [--idle N] [--against memcached|kestrel|kestrel-inline|HOST:PORT]: memcached must be in the path, "
+        + "bench/PerfCache.KestrelLender be built, or the server run already";
 
     public static int Run(string[] args, TextWriter output, TextWriter error)
     {
@@ -28,13 +28,14 @@ internal static class LenderBench
         int spin = Option(args, "--spin-us", 0);
         int idle = Option(args, "--idle", 0);
         int at = Array.IndexOf(args, "--against");
-        IPEndPoint? rival = null;
-        bool isRival = at < 0 || (at + 1 < args.Length && IPEndPoint.TryParse(args[at + 1], out rival));
+        string against = at < 0 ? "memcached" : at + 1 < args.Length ? args[at + 1] : "";
+        bool isRival = against is "memcached" or "kestrel" or "kestrel-inline" || IPEndPoint.TryParse(against, out _);
         string[] transports = Choice(args, "--transport", ["tcp", "unix"]);
         string[] verbs = Choice(args, "--verb", ["get", "set"]);
         int only = Option(args, "--depth", 0);
         int[] depths = only == 0 ? s_depths : [only];
-        if (!isRival || transports.Length == 0 || verbs.Length == 0 || only is < 0 or > 1024 || pairs < 1 || millis < 1 || valueBytes < 1 || spin < 0 || idle < 0)
+        bool inRange = only is >= 0 and <= 1024 && pairs >= 1 && millis >= 1 && valueBytes >= 1 && spin >= 0 && idle >= 0;
+        if (!isRival || !inRange || transports.Length == 0 || verbs.Length == 0)
         {
             error.WriteLine(Usage);
             return 2;
@@ -47,19 +48,20 @@ internal static class LenderBench
             output.WriteLine(
                 $"{valueBytes} bytes, {Keys} keys, 1 connection{(idle > 0 ? $", {idle} mostly idle ones" : "")}, "
                 + $"median of {pairs} pairs of {millis} ms, lender spins {spin} us");
-            output.WriteLine($"transport  verb  depth  {(rival is null ? "memcached" : "    rival")}/s  lender/s  ratio   p99 us  p99 us  ratio");
+            output.WriteLine($"against {against}");
+            output.WriteLine("transport  verb  depth      rival/s  lender/s  ratio   p99 us  p99 us  ratio");
             foreach (string transport in transports)
             {
-                using Peer memcached = rival is null ? Peer.Memcached(transport, folder) : Peer.Running(rival);
-                using Peer lender = Peer.Lender(transport, folder, spin);
-                using IdleConnections idlers = new(idle, memcached.EndPoint, lender.EndPoint);
-                Warm(memcached, valueBytes);
+                using LenderPeer rival = Rival(against, transport, folder);
+                using LenderPeer lender = LenderPeer.Lender(transport, folder, spin);
+                using IdleConnections idlers = new(idle, rival.EndPoint, lender.EndPoint);
+                Warm(rival, valueBytes);
                 Warm(lender, valueBytes);
                 foreach (string verb in verbs)
                 {
                     foreach (int depth in depths)
                     {
-                        double ratio = Cell(output, memcached, lender, transport, verb, depth, pairs, millis, valueBytes);
+                        double ratio = Cell(output, rival, lender, transport, verb, depth, pairs, millis, valueBytes);
                         if (depth > 1) deep.Add(ratio);
                     }
                 }
@@ -81,8 +83,15 @@ internal static class LenderBench
         }
     }
 
+    private static LenderPeer Rival(string against, string transport, string folder) => against switch
+    {
+        "memcached" => LenderPeer.Memcached(transport, folder),
+        "kestrel" or "kestrel-inline" => LenderPeer.Kestrel(transport, folder, inline: against != "kestrel"),
+        _ => LenderPeer.Running(IPEndPoint.Parse(against)),
+    };
+
     // The lender's code is compiled while it runs; what it does in the first second is not what it does in the tenth.
-    private static void Warm(Peer peer, int valueBytes)
+    private static void Warm(LenderPeer peer, int valueBytes)
     {
         foreach (bool reads in new[] { true, false })
         {
@@ -92,10 +101,10 @@ internal static class LenderBench
     }
 
     private static double Cell(
-        TextWriter output, Peer memcached, Peer lender, string transport, string verb, int depth, int pairs, int millis,
-        int valueBytes)
+        TextWriter output, LenderPeer rival, LenderPeer lender, string transport, string verb, int depth, int pairs,
+        int millis, int valueBytes)
     {
-        using LenderLoad theirs = new(memcached.EndPoint, Keys, valueBytes, depth, verb == "get");
+        using LenderLoad theirs = new(rival.EndPoint, Keys, valueBytes, depth, verb == "get");
         using LenderLoad ours = new(lender.EndPoint, Keys, valueBytes, depth, verb == "get");
         theirs.Measure(millis / 2);
         ours.Measure(millis / 2);
@@ -189,84 +198,6 @@ internal static class LenderBench
                 }
 
                 Thread.Sleep(1000 / RoundsASecond);
-            }
-        }
-    }
-
-    /// <summary>A server in a process of its own.</summary>
-    internal sealed class Peer : IDisposable
-    {
-        private readonly Process? _process;
-
-        private Peer(string program, IEnumerable<string> arguments, EndPoint endPoint)
-        {
-            EndPoint = endPoint;
-            ProcessStartInfo start = new(program) { RedirectStandardError = true, RedirectStandardOutput = true };
-            foreach (string argument in arguments) start.ArgumentList.Add(argument);
-            _process = Process.Start(start)!;
-            _process.ErrorDataReceived += (_, _) => { };
-            _process.BeginErrorReadLine();
-            _process.OutputDataReceived += (_, _) => { };
-            _process.BeginOutputReadLine();
-            Await();
-        }
-
-        private Peer(EndPoint endPoint) => EndPoint = endPoint;
-
-        public EndPoint EndPoint { get; }
-
-        /// <summary>One that somebody else has started.</summary>
-        public static Peer Running(EndPoint endPoint) => new(endPoint);
-
-        public static Peer Memcached(string transport, string folder)
-        {
-            (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "memcached"));
-            string[] user = Environment.UserName == "root" ? ["-u", "root"] : [];
-            return new Peer("memcached", ["-m", "1024", "-t", "1", "-U", "0", "-c", "4096", .. user, .. address], endPoint);
-        }
-
-        public static Peer Lender(string transport, string folder, int spin, int mebibytes = 1024)
-        {
-            (EndPoint endPoint, string[] address) = Address(transport, Path.Combine(folder, "lender"));
-            string program = Path.Combine(AppContext.BaseDirectory, "perfcache.dll");
-            return new Peer(
-                "dotnet",
-                [program, "lend", "-m", mebibytes.ToString(CultureInfo.InvariantCulture), "-t", "1", "-c", "4096",
-                    "--ignore-pressure", "--spin-us", spin.ToString(CultureInfo.InvariantCulture), .. address],
-                endPoint);
-        }
-
-        public void Dispose()
-        {
-            _process?.Kill();
-            _process?.WaitForExit();
-            _process?.Dispose();
-        }
-
-        private static (EndPoint, string[]) Address(string transport, string path)
-        {
-            if (transport == "unix") return (new UnixDomainSocketEndPoint(path), ["-s", path]);
-            using Socket probe = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            int port = ((IPEndPoint)probe.LocalEndPoint!).Port;
-            return (new IPEndPoint(IPAddress.Loopback, port),
-                ["-l", "127.0.0.1", "-p", port.ToString(CultureInfo.InvariantCulture)]);
-        }
-
-        private void Await()
-        {
-            Stopwatch waited = Stopwatch.StartNew();
-            while (true)
-            {
-                try
-                {
-                    using Socket socket = LenderLoad.Connect(EndPoint);
-                    return;
-                }
-                catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(20) && !_process!.HasExited)
-                {
-                    Thread.Sleep(20);
-                }
             }
         }
     }
