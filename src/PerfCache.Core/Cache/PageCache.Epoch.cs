@@ -10,12 +10,12 @@ namespace PerfCache.Cache;
 /// <code>
 /// reader    E0 acquire the epoch   E1 own slot := epoch   C1 to C3 as a copy   E2 use the bytes
 ///           E3 own slot := 0, a release
-/// reclaim   V1 to V3, frames to limbo
-///   (lock)  R1 epoch + 1              R2 barrier in all threads
-///           R3 wait until each slot is 0 or at least the new epoch                  R4 limbo frames are free
+/// reclaim   V1 to V3                  R1 frames to limbo
+///   (lock)  R2 epoch + 1              R3 barrier in all threads
+///           R4 wait until each slot is 0 or at least the new epoch                  R5 limbo frames are free
 /// </code>
-/// E1 is a plain store, which a processor may delay past the loads behind it. R2 makes up for that: after it either the
-/// store is visible, and R3 waits, or the reader's loads come later and see the frame dead. One stalled reader would
+/// E1 is a plain store, which a processor may delay past the loads behind it. R3 makes up for that: after it either the
+/// store is visible, and R4 waits, or the reader's loads come later and see the frame dead. One stalled reader would
 /// stop all reuse, so limbo is bounded: beyond, readers pin until it is empty again.
 /// </remarks>
 public unsafe partial class PageCache<TRules, TProbe>
@@ -110,18 +110,18 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* AddressOf(FrameId frame) => _pageBase + ((nuint)frame.Value << _pageShift);
 
-    /// <summary>R1 to R4, under the lock; gives up when a reader takes too long.</summary>
+    /// <summary>R2 to R5, under the lock; gives up when a reader takes too long.</summary>
     private void EmptyLimbo()
     {
         TProbe.At(CacheStep.Evicted);
         long epoch = NextEpoch();
-        if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R3
+        if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R4
         {
             if (LimboIsFull) _readersPin = true;
             return;
         }
 
-        _space.FreeLimbo(); // R4
+        _space.FreeLimbo(); // R5
         _readersPin = false;
     }
 
@@ -129,11 +129,11 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </summary>
     private bool LimboIsFull => _space.Limbo.Count > Math.Max(FrameCount / 16, Math.Min(64, FrameCount / 4));
 
-    /// <summary>R1 and R2.</summary>
+    /// <summary>R2 and R3.</summary>
     private long NextEpoch()
     {
-        long epoch = Interlocked.Increment(ref _epoch); // R1
-        Interlocked.MemoryBarrierProcessWide(); // R2
+        long epoch = Interlocked.Increment(ref _epoch); // R2
+        Interlocked.MemoryBarrierProcessWide(); // R3
         return epoch;
     }
 

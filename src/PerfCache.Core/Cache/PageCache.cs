@@ -51,7 +51,7 @@ public sealed class PageCache<TRules> : PageCache<TRules, NoProbe> where TRules 
 /// publish   B1 fill the bytes           B2 key                     B3 flags := live, a release
 ///   (lock)  B4 slot := frame, a release
 /// write     W1 locked or of "locked"    W2 wait until the only pin is the writer's
-///           W3 wait for readers without pins, as R1 to R3 do     W4 change the bytes
+///           W3 wait for readers without pins, as R2 to R4 do     W4 change the bytes
 ///           W5 version + 1, "locked" off, a release
 /// write-back  D1 not locked: a pin, "writeback" on, "dirty" off (lock)      D2 copy the bytes      D3 unpin, a release
 ///           D4 write the copy           D5 "writeback" off, and "dirty" on if it failed (lock)

@@ -71,7 +71,7 @@ internal sealed class StudyCommandTests : FolderFixture
             else if (kind != "summary") parts[^1].Lines.Add(line);
         }
 
-        Assert.That(parts, Has.Count.EqualTo(StudyPlan.Of(scale, isQuick: true, 3).Count));
+        Assert.That(parts, Has.Count.EqualTo(StudyPlan.Of(64, isQuick: true, 3).Count));
         foreach ((string command, List<string> lines) in parts)
         {
             Assert.That(command, Does.StartWith("perfcache "));

@@ -332,10 +332,10 @@ internal sealed class PageMoveModel
     {
         if (_readerEpochs.Count > 0 && !Has(PageMoveFault.X8ReuseDoesNotWait))
         {
-            mover.Add("R1: bump the epoch", _epoch, 1, _locked);
-            mover.ProcessBarrier("R2: process-wide barrier");
+            mover.Add("R2: bump the epoch", _epoch, 1, _locked);
+            mover.ProcessBarrier("R3: process-wide barrier");
             foreach (Word own in _readerEpochs)
-                mover.Await("R3: wait for older epochs", own, value => value is 0 or >= 2);
+                mover.Await("R4: wait for older epochs", own, value => value is 0 or >= 2);
         }
 
         for (int i = 0; i < _data[frame].Length; i++) mover.Store($"B1: store data {i}", _data[frame][i], PageB * 10);
