@@ -22,6 +22,12 @@ internal sealed record BorrowPhase(
 
     /// <summary>Pages that were stored in a second.</summary>
     public double PutRate => Counts.Stored / Took.TotalSeconds;
+
+    /// <summary>Pages that were verified in a second of this process's processor time: what one core would move.</summary>
+    public double GetRateOfCore => Counts.Verified / Math.Max(Processor.TotalSeconds, 1e-3);
+
+    /// <summary>Pages that were stored in a second of it.</summary>
+    public double PutRateOfCore => Counts.Stored / Math.Max(Processor.TotalSeconds, 1e-3);
 }
 
 /// <summary>A load as a table, a line of JSON, or a picture that is drawn over the last one.</summary>
@@ -69,13 +75,14 @@ internal sealed class BorrowView(TextWriter writer, BorrowLoad load, BorrowLoadO
             if (phase.Counts.Put > 0)
             {
                 text.AppendLine(CultureInfo.InvariantCulture,
-                    $"  put {phase.PutRate,12:N0}/s stored     {phase.Counts.NotStored:N0} not stored");
+                    $"  put {phase.PutRate,12:N0}/s stored     {phase.PutRateOfCore:N0} a second of processor, "
+                    + $"{phase.Counts.NotStored:N0} not stored");
             }
 
             if (phase.Latencies.Count == 0) continue;
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"  get {phase.GetRate,12:N0}/s verified   {phase.Counts.Wrong:N0} wrong, {phase.Counts.Missing:N0} missing, "
-                + $"{phase.Counts.NoAnswer:N0} without answer");
+                $"  get {phase.GetRate,12:N0}/s verified   {phase.GetRateOfCore:N0} a second of processor, "
+                + $"{phase.Counts.Wrong:N0} wrong, {phase.Counts.Missing:N0} missing, {phase.Counts.NoAnswer:N0} without answer");
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"  a batch takes p50 {Micros(phase, 50)}, p90 {Micros(phase, 90)}, p99 {Micros(phase, 99)}, "
                 + $"p99.9 {Micros(phase, 99.9)}, at most {phase.Latencies.Highest / 1000.0:N0} us");

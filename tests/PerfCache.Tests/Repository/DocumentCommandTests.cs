@@ -76,6 +76,10 @@ public sealed class DocumentCommandTests : FolderFixture
             case DocumentCommand.Cli when arguments is ["record", ..]:
                 Record(arguments);
                 break;
+            // Minutes of processes in control groups; PumaRealCommandTests runs it in small, so only the words are looked at.
+            case DocumentCommand.Cli when arguments is ["puma-real", ..]:
+                Parses(arguments);
+                break;
             // A measurement takes minutes: the same command over a plan of two sizes and one pair.
             case DocumentCommand.Cli when arguments is ["bench", ..]:
                 Bench(arguments);
@@ -187,14 +191,19 @@ public sealed class DocumentCommandTests : FolderFixture
         Assert.That(error.ToString(), Does.Contain("lending on"));
     }
 
+    private static void Parses(string[] arguments)
+    {
+        using StringWriter nothing = new();
+        CliContext context = new() { Out = nothing, Error = nothing };
+        Assert.That(CommandLine.RootOf(arguments, context).Parse(arguments, CommandLine.Parser).Errors, Is.Empty);
+    }
+
     private static void Borrow(string[] arguments)
     {
         // Certificates and logins are made by the fleet's own tests, which connect with them.
         if (arguments.Contains("--tls-ca"))
         {
-            using StringWriter nothing = new();
-            CliContext context = new() { Out = nothing, Error = nothing };
-            Assert.That(CommandLine.RootOf(arguments, context).Parse(arguments, CommandLine.Parser).Errors, Is.Empty);
+            Parses(arguments);
             return;
         }
 
