@@ -2,20 +2,32 @@
 # SPDX-License-Identifier: MIT
 # Line coverage of PerfCache.Core and PerfCache.Policies: a line for each, and the files below 90 %.
 #
-#   tests/coverage.sh [FILTER]     FILTER as for dotnet test; without it, the tests that do not measure time
+#   tests/coverage.sh [FILTER...]     filters as for dotnet test; without any, two that leave out what measures time
 #
-# Other arguments of dotnet test, such as --no-build, come from the variable COVERAGE_ARGUMENTS.
+# Each filter is a run of its own, and their coverage is joined. Other arguments of dotnet test, such as --no-build, come
+# from the variable COVERAGE_ARGUMENTS. The tests' own folder is instrumented meanwhile: run nothing else in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-filter=${1:-'(FullyQualifiedName~PerfCache.Tests.Core|FullyQualifiedName~PerfCache.Tests.Policies|FullyQualifiedName~PerfCache.Tests.Models|FullyQualifiedName~PerfCache.Tests.Simulation|FullyQualifiedName~PerfCache.Tests.Remote.Lending|FullyQualifiedName~PerfCache.Tests.Remote.Borrowing.Borrowed)'}
+names() { # what the names of tests contain
+	local filter="" name
+	for name in "$@"; do filter+="|FullyQualifiedName~PerfCache.Tests.$name"; done
+	echo "${filter#|}"
+}
+if [ $# -eq 0 ]; then
+	set -- "$(names Core Policies Models.Item Models.Node Models.Part Models.Repl Models.FlipRingModel)" \
+		"$(names Simulation.Scenarios.Flipping Remote.Borrowing.Borrowed Remote.LendingTests Remote.SessionTests Extensions.OffHeap)"
+fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-# A test that the instrumented code is too slow for fails, and what it covered counts all the same.
-# shellcheck disable=SC2086
-dotnet test tests/PerfCache.Tests -c Release --filter "$filter" --collect 'XPlat Code Coverage' \
-	--settings tests/coverage.runsettings --results-directory "$results" ${COVERAGE_ARGUMENTS:-} || true
-report=$(find "$results" -name coverage.cobertura.xml | head -n 1)
-[ -n "$report" ] || { echo "no coverage was collected; see the messages above" >&2; exit 1; }
+for filter in "$@"; do
+	# A test that the instrumented code is too slow for fails, and what it covered counts all the same.
+	# shellcheck disable=SC2086
+	dotnet test tests/PerfCache.Tests -c Release --filter "$filter" --collect 'XPlat Code Coverage' \
+		--settings tests/coverage.runsettings --results-directory "$results" ${COVERAGE_ARGUMENTS:-} || true
+done
+mapfile -t reports < <(find "$results" -name coverage.cobertura.xml)
+[ -z "${COVERAGE_REPORTS:-}" ] || cp "${reports[0]}" "$COVERAGE_REPORTS"
+[ ${#reports[@]} -gt 0 ] || { echo "no coverage was collected; see the messages above" >&2; exit 1; }
 
 # A file's lines appear once for each type and method in them: a line that ran in any of them ran.
 awk '
@@ -26,8 +38,8 @@ awk '
 		return found
 	}
 	/<package / { package = value("name") }
-	/<class / { file = value("filename"); sub(/.*\/src\//, "src/", file); package_of[file] = package }
-	/<line / { key = file SUBSEP value("number"); if (!(key in hits) || value("hits") > hits[key]) hits[key] = value("hits") + 0 }
+	/<class / { file = value("filename"); sub(/.*PerfCache\./, "PerfCache.", file); package_of[file] = package }
+	/<line / { key = file SUBSEP value("number"); hits[key] += value("hits") }
 	END {
 		for (key in hits) {
 			split(key, part, SUBSEP)
@@ -35,9 +47,9 @@ awk '
 			if (hits[key] > 0) { covered[part[1]]++; ran[package_of[part[1]]]++ }
 		}
 		for (each in all) printf "%s: %d of %d lines, %.1f %%\n", each, ran[each], all[each], 100 * ran[each] / all[each]
+		fflush()
 		for (each in lines) {
 			share = 100 * covered[each] / lines[each]
 			if (share < 90) printf "%6.1f %%  %4d of %4d  %s\n", share, covered[each], lines[each], each | "sort -n"
 		}
-	}' "$report"
-[ -z "${COVERAGE_REPORT:-}" ] || cp "$report" "$COVERAGE_REPORT"
+	}' "${reports[@]}"

@@ -93,6 +93,49 @@ public sealed class LinuxRulesTests
     public void ImpossibleBatchesAreRefused(int reclaim, int batch) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new LinuxRules<Linux6>(reclaim, batch));
 
+    /// <summary>What exceeds an eighth of the pages, tree nodes included, may go: half of it each time, in chunks of 128, and
+    /// what does not fill a chunk waits.</summary>
+    [TestCase(100UL, 800UL, 0UL, 12, 7UL, 0UL, 7UL, Description = "within the limit: nothing changes")]
+    [TestCase(101UL, 800UL, 0UL, 12, 0UL, 0UL, 0UL, Description = "half of one is none")]
+    [TestCase(110UL, 800UL, 0UL, 12, 0UL, 0UL, 5UL, Description = "less than a chunk waits")]
+    [TestCase(110UL, 800UL, 0UL, 12, 5UL, 0UL, 10UL, Description = "what waits counts for little at a low priority")]
+    [TestCase(110UL, 800UL, 0UL, 0, 5UL, 10UL, 0UL, Description = "and for all at the highest: all that may go goes")]
+    [TestCase(500UL, 800UL, 0UL, 12, 0UL, 128UL, 72UL, Description = "a chunk goes, the rest waits")]
+    [TestCase(200UL, 800UL, 5689UL, 12, 0UL, 0UL, 0UL, Description = "800 pages of tree nodes more")]
+    [TestCase(202UL, 800UL, 5689UL, 12, 0UL, 0UL, 1UL, Description = "800 pages of tree nodes more")]
+    [TestCase(110UL, 800UL, 0UL, 0, 10_000UL, 20UL, 20UL, Description = "never more than twice what may go")]
+    [TestCase(10UL, 0UL, 0UL, 0, 10_000UL, 10UL, 20UL, Description = "nor more than there are")]
+    [TestCase(710UL, 800UL, 0UL, 1, 600UL, 512UL, 393UL, Description = "chunks until the rest fills none")]
+    public void Linux6DropsShadowLeavesAsTheShrinkerDoes(
+        ulong leaves, ulong resident, ulong blocks, int priority, ulong pressure, ulong dropped, ulong pressureLeft)
+    {
+        Assert.That(Linux6.ShadowLeavesToDrop(ref pressure, leaves, resident, 1000, blocks, priority), Is.EqualTo(dropped));
+        Assert.That(pressure, Is.EqualTo(pressureLeft));
+    }
+
+    [TestCase(10UL, 0UL)]
+    [TestCase(11UL, 1UL)]
+    [TestCase(25UL, 15UL)]
+    public void Linux315DropsAllBeyondASixteenthOfTheFrames(ulong leaves, ulong dropped)
+    {
+        ulong pressure = 3;
+        Assert.That(Linux315.ShadowLeavesToDrop(ref pressure, leaves, 5000, 160, 5000, 12), Is.EqualTo(dropped));
+        Assert.That(pressure, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void TheProfilesAreThoseOfTheKernels()
+    {
+        Assert.That(
+            (Linux6.CpuBatchDefault, Linux6.StampsBeforeCounting, Linux6.RefaultsAllowDeactivation, Linux6.DecidesPerChunk,
+                Linux6.MarksWorkingset),
+            Is.EqualTo((31, true, true, false, true)));
+        Assert.That(
+            (Linux315.CpuBatchDefault, Linux315.StampsBeforeCounting, Linux315.RefaultsAllowDeactivation,
+                Linux315.DecidesPerChunk, Linux315.MarksWorkingset),
+            Is.EqualTo((14, false, false, true, false)));
+    }
+
     private static CacheStatistics Run<TProfile>(uint frames, IEnumerable<int> pages) where TProfile : struct, ILinuxProfile
     {
         using MetadataCache<LinuxRules<TProfile>, ReplayMode> cache = new(frames, new LinuxRules<TProfile>());

@@ -53,7 +53,7 @@ internal sealed class SoakLoanCounts
 internal sealed class SoakLoan : IDisposable
 {
     private const int Pages = 2500;
-    private const int Frames = 300;
+    private const int CacheBytes = 2 << 20;
     private const int LentBytes = 16 << 20;
     private const int Steps = 30_000;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
@@ -117,12 +117,11 @@ internal sealed class SoakLoan : IDisposable
                 Latency = fleet.Latency with { IsOn = false },
             },
         });
-        long bytes = PageCacheOptions.ForFrames(Frames).CapacityBytes;
         _cache = new(
             new PageCacheOptions
             {
-                CapacityBytes = bytes,
-                CapacityBytesMax = bytes,
+                CapacityBytes = CacheBytes,
+                CapacityBytesMax = CacheBytes,
                 Overflow = _borrowed,
                 ReadaheadPagesMax = 8,
                 Patience = TimeSpan.FromSeconds(60),
@@ -276,14 +275,13 @@ internal sealed class SoakLoan : IDisposable
     private void Resize(CancellationToken stop)
     {
         Random random = new(_seed + 3);
-        long most = _cache.CapacityBytes;
         while (!stop.IsCancellationRequested)
         {
-            _cache.Resize(most - (random.Next(Frames / 2) * StoredPages.PageBytes));
+            _cache.Resize(CacheBytes - random.Next(CacheBytes / 2));
             Pause(50, stop);
         }
 
-        _cache.Resize(most);
+        _cache.Resize(CacheBytes);
     }
 
     private static void Pause(int millis, CancellationToken stop) => stop.WaitHandle.WaitOne(millis);

@@ -71,6 +71,109 @@ public sealed class FrameListTests
     }
 
     [Test]
+    public void ABatchEndsWithItsLastFrameAsTheYoungest()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList list = new(frames, "test");
+        list.PushHead([]);
+        Assert.That(list.Count, Is.Zero);
+        list.PushHead([new FrameId(1), new FrameId(2)]);
+        list.PushHead([new FrameId(5), new FrameId(4), new FrameId(3)]);
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 3, 4, 5, 2, 1 }));
+        Assert.That((list.Head.Value, list.Tail.Value, list.Count), Is.EqualTo((3u, 1u, 5u)));
+        list.Validate();
+    }
+
+    [Test]
+    public void NeighboursAreNamedAndTheEndsHaveNone()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 3; id++) list.PushHead(new FrameId(id));
+        Assert.That((list.Older(new FrameId(2)).Value, list.Younger(new FrameId(2)).Value), Is.EqualTo((1u, 3u)));
+        Assert.That(list.Older(new FrameId(1)).IsNone && list.Younger(new FrameId(3)).IsNone);
+        list.MoveToHead(new FrameId(3));
+        list.MoveYounger(new FrameId(1), new FrameId(1));
+        Assert.That(Dump(list), Is.EqualTo(new uint[] { 3, 2, 1 }), "it was where it was to go");
+    }
+
+    [Test]
+    public void AReleasedListLeavesItsFramesOnNoneAndItsRowToTheNext()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList list = new(frames, "first");
+        uint anchor = AnchorOf(frames, list);
+        for (uint id = 1; id <= 4; id++) list.PushHead(new FrameId(id));
+        list.Release();
+        for (uint id = 1; id <= 4; id++) Assert.That(frames.IsOnList(new FrameId(id)), Is.False, $"frame {id}");
+        Assert.That(AnchorOf(frames, new FrameList(frames, "second")), Is.EqualTo(anchor));
+    }
+
+    [Test]
+    public void AScoutGoesFromWhereTheLastBatchEndedTowardsTheYounger()
+    {
+        using FrameTable frames = new(40, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 20; id++) list.PushHead(new FrameId(id));
+        list.TakeTail(new FrameId[5]);
+        Assert.That(
+            Enumerable.Range(0, 4).Select(_ => list.PrefetchTail().Value), Is.EqualTo(new uint[] { 6, 7, 8, 9 }));
+        list.TakeTail(new FrameId[2]);
+        Assert.That(list.PrefetchTail().Value, Is.EqualTo(8));
+    }
+
+    /// <summary>The scout is eight frames ahead of the tail, and is sent there again each 65th time.</summary>
+    [Test]
+    public void AScoutThatWentAstrayStartsOverFromTheTail()
+    {
+        using FrameTable frames = new(200, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 200; id++) list.PushHead(new FrameId(id));
+        uint[] asked = [.. Enumerable.Range(0, 70).Select(_ => list.PrefetchVictim().Value)];
+        Assert.That(asked[..65], Is.EqualTo(Enumerable.Range(9, 65)));
+        Assert.That(asked[65..], Is.EqualTo(Enumerable.Range(9, 5)));
+        uint[] byHand = [.. Enumerable.Range(0, 62).Select(_ => list.PrefetchVictim(new FrameId(100)).Value)];
+        Assert.That(byHand[..60], Is.EqualTo(Enumerable.Range(14, 60)), "the steps go on");
+        Assert.That(byHand[60..], Is.EqualTo(new[] { 108, 109 }));
+    }
+
+    [Test]
+    public void AScoutWithoutAHandStartsAtTheTail()
+    {
+        using FrameTable frames = new(40, 0, _meter);
+        FrameList list = new(frames, "test");
+        for (uint id = 1; id <= 30; id++) list.PushHead(new FrameId(id));
+        Assert.That(list.PrefetchVictim(FrameId.None).Value, Is.EqualTo(9));
+        Assert.That(list.PrefetchVictim(FrameId.None).Value, Is.EqualTo(10));
+    }
+
+    [TestCase(0, "L1: the tail to be 3, found 2")]
+    [TestCase(1, "L2: a ring of 3 frames, found 4")]
+    [TestCase(2, "L2: a ring of 3 frames, found 2")]
+    [TestCase(3, "L1: a row of the table, found 4000000000")]
+    [TestCase(4, "L1: a row of the table, found 0")]
+    public void EachBrokenRingIsNamed(int damage, string message)
+    {
+        using FrameTable frames = new(5, 0, _meter);
+        FrameList list = new(frames, "victims");
+        uint anchor = AnchorOf(frames, list);
+        for (uint id = 3; id >= 1; id--) list.PushHead(new FrameId(id));
+        switch (damage)
+        {
+            case 0: frames.Link(anchor).Previous = 2; break;
+            case 1:
+                (frames.Link(3).Next, frames.Link(4).Previous) = (4, 3);
+                (frames.Link(4).Next, frames.Link(anchor).Previous) = (anchor, 4);
+                break;
+            case 2: (frames.Link(2).Next, frames.Link(anchor).Previous) = (anchor, 2); break;
+            case 3: frames.Link(2).Next = 4_000_000_000; break;
+            case 4: frames.Link(2).Next = 0; break;
+        }
+
+        Assert.That(list.Validate, Throws.TypeOf<InvariantException>().With.Message.EqualTo($"victims: expected {message}"));
+    }
+
+    [Test]
     public void DeactivationKeepsTheOrderAndTheFlagsInStep()
     {
         using FrameTable frames = new(10, 0, _meter);
@@ -150,6 +253,15 @@ public sealed class FrameListTests
         frames.Link(2).Previous = 1;
         InvariantException? failure = Assert.Throws<InvariantException>(list.Validate);
         Assert.That(failure!.Message, Does.Contain("victims: expected L1: frame 2's Previous to be 3, found 1"));
+    }
+
+    /// <summary>The row that is no frame: both ends of an empty list, and the oldest frame's next.</summary>
+    private static uint AnchorOf(FrameTable frames, FrameList list)
+    {
+        list.PushHead(new FrameId(1));
+        uint anchor = frames.Link(1).Next;
+        list.Remove(new FrameId(1));
+        return anchor;
     }
 
     /// <summary>Puts a frame next to one of the list, perhaps itself, as the next younger.</summary>
