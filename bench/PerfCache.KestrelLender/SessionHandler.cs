@@ -13,7 +13,7 @@ namespace PerfCache.KestrelLender;
 /// <remarks>
 /// A pipe hands its input out in blocks of 4 KiB, and a session wants a command in one piece, so that a value of 4 KiB
 /// is copied together first; that copy is the price of pipes and belongs to what is measured. Replies are gathered and
-/// flushed once a batch, as the lender's loop does; input is asked for by the least length that is of use.
+/// flushed once a batch, as the lender's loop does; input that is too short to be of use is waited for.
 /// </remarks>
 internal sealed class SessionHandler(LendableStore store, ServerClock clock) : ConnectionHandler
 {
@@ -30,8 +30,14 @@ internal sealed class SessionHandler(LendableStore store, ServerClock clock) : C
         PipeWriter writer = connection.Transport.Output;
         while (true)
         {
-            ReadResult read = await reader.ReadAtLeastAsync(session.WantedBytes).ConfigureAwait(false);
+            ReadResult read = await reader.ReadAsync().ConfigureAwait(false);
             ReadOnlySequence<byte> input = read.Buffer;
+            if (input.Length < session.WantedBytes && !read.IsCompleted)
+            {
+                reader.AdvanceTo(input.Start, input.End);
+                continue;
+            }
+
             SessionVerdict verdict;
             do
             {
