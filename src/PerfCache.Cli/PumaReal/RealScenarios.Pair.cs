@@ -53,12 +53,19 @@ internal sealed partial class RealScenarios
                 ]).ConfigureAwait(false);
         }
 
-        /// <summary>The borrower reads its file once from end to end, and the lender tells the system what it may take.</summary>
-        public async Task FillAsync()
+        /// <summary>The borrower reads its file from end to end, and the lender tells the system what it may take.</summary>
+        /// <param name="isRepeated">Again and again until the most of what can be lent is: on a busy machine pages are dropped
+        /// that cannot be sent in time.</param>
+        public async Task FillAsync(bool isRepeated = true)
         {
+            const int PassesMax = 8;
             await BorrowAsync().ConfigureAwait(false);
-            Take(await Borrower!.AskAsync("fill", _scenarios._cancellation).ConfigureAwait(false));
-            await Lender!.SettleAsync(_scenarios._cancellation).ConfigureAwait(false);
+            for (int pass = 0; pass < (isRepeated ? PassesMax : 1); pass++)
+            {
+                Take(await Borrower!.AskAsync("fill", _scenarios._cancellation).ConfigureAwait(false));
+                await Lender!.SettleAsync(_scenarios._cancellation).ConfigureAwait(false);
+                if (Lender.Stat("curr_items") >= Plan.ArenaMebibytes * 256 * 8L / 10) break;
+            }
         }
 
         /// <summary>The borrower reads at random.</summary>

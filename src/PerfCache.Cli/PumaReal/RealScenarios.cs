@@ -156,8 +156,7 @@ internal sealed partial class RealScenarios
             long programs = pair.LenderGroup.ProgramBytes, files = pair.LenderGroup.FileBytes;
             long suspensions = pair.Lender.Stat("lender_suspensions");
             // Once through the file, and then at random, as long as the owner read.
-            await pair.BorrowAsync().ConfigureAwait(false);
-            await pair.FillAsync().ConfigureAwait(false);
+            await pair.FillAsync(isRepeated: false).ConfigureAwait(false);
             await pair.ReadAsync(_plan.Seconds * 1000).ConfigureAwait(false);
             double room = (double)_plan.RoomMebibytes * (1 << 20);
             figures.Add(new(
