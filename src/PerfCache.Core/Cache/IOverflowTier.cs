@@ -75,6 +75,9 @@ public interface IOverflowTier
     /// <summary>True when the tier has a page, as far as it knows without asking anybody.</summary>
     bool Knows(PageKey page);
 
+    /// <summary>The pages that the tier has, as far as it knows: the cache's metric cache.lent_pages.</summary>
+    long PageCount { get; }
+
     /// <summary>True when it is worth asking, once for each request some of whose pages the tier knows.</summary>
     /// <param name="requestPages">The pages that the source would be asked for in one request.</param>
     bool IsWorthAsking(int requestPages);

@@ -44,7 +44,7 @@ public partial class PageCache<TRules, TProbe>
     {
         lock (_lock)
         {
-            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount,
+            return new(Statistics, _options.CountHits, ResidentCount, UsedBytes, DirtyCount, _tier?.PageCount ?? 0,
                 _isPartitioned ? [.. Existing().Select(Measure)] : [],
                 _nodes is null ? [] : GetNodeStatistics(),
                 _nodes is null ? [] : [.. Existing().Select(each => (each.Name, MeasureNodes(each)))]);

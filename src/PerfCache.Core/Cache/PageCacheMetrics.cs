@@ -20,6 +20,7 @@ namespace PerfCache.Cache;
 /// cache.lock_waits       counter {wait}        threads that waited for the cache's lock
 /// cache.dirty_pages      up-down {page}        changed and not written
 /// cache.held_frames      up-down {frame}       found in use by reclaim, and set aside
+/// cache.lent_pages       up-down {page}        in memory that others lend it (<see cref="PageCacheOptions.Overflow"/>)
 /// cache.limit_evictions     counter {eviction} of a partition, because it was at its own limit
 /// cache.pressure_evictions  counter {eviction} of a partition, because another needed frames
 /// cache.node.pages       up-down {page}        resident on a node, of each partition; tag cache.locality: local, remote
@@ -33,8 +34,8 @@ namespace PerfCache.Cache;
 /// elsewhere: 0 would be a lie.
 /// <para>Once a cache has partitions of its own making, what is counted for each of them (requests, evictions, entries,
 /// refaults, activations, deactivations, dirty pages, held frames) is reported for each, with the tag cache.partition:
-/// the measurements of a cache sum up to the cache's. What only the whole has (size, lock) has no such tag.
-/// </para>
+/// the measurements of a cache sum up to the cache's. What only the whole has (size, lock, lent pages) has no such
+/// tag.</para>
 /// <para>What is counted for nodes is reported for caches that were given some (<see cref="PageCacheOptions.Nodes"/>), with
 /// the node's number as the tag cache.node. The pages of all nodes and partitions sum up to the cache's.</para>
 /// <para>All instruments are observable: a cache is asked, under its lock, when somebody collects, and pays nothing at
@@ -80,6 +81,7 @@ public static class PageCacheMetrics
         UpDown(
             "cache.held_frames", "{frame}", "Frames that reclaim set aside.", m => m.Statistics.HeldFrames,
             p => p.HeldFrames);
+        UpDown("cache.lent_pages", "{page}", "Pages of the cache in memory that others lend it.", m => m.LentCount);
         s_meter.CreateObservableUpDownCounter("cache.node.pages", PagesOfNodes, "{page}", "Pages resident on a node.");
         s_meter.CreateObservableUpDownCounter(
             "cache.node.free", () => OfNodes(node => node.FreeFrames), "{frame}", "Free frames of a node.");
@@ -194,5 +196,5 @@ internal interface IMeasuredCache
 
 /// <summary>What a collection of metrics reads of a cache; of each partition, once there are some.</summary>
 internal readonly record struct CacheMeasurement(
-    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount,
+    PageCacheStatistics Statistics, bool CountsHits, long ResidentCount, long UsedBytes, long DirtyCount, long LentCount,
     PartitionStatistics[] Partitions, NodeStatistics[] Nodes, (string Partition, PartitionNode[] Nodes)[] PartitionNodes);

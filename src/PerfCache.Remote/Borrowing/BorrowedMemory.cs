@@ -88,6 +88,9 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
         }
     }
 
+    /// <inheritdoc/>
+    public long PageCount => _catalogue?.Count ?? 0;
+
     /// <summary>What it did so far.</summary>
     public BorrowedMemoryStatistics Statistics
     {
@@ -125,7 +128,7 @@ public sealed partial class BorrowedMemory : IOverflowTier, IFleetListener, IAsy
                     IsOffForRuns = runs is { IsOff: true },
                     ServerTime = TimeOf(single?.TierTicks),
                     SourceTime = TimeOf(single?.SourceTicks),
-                    CataloguePages = _catalogue?.Count ?? 0,
+                    CataloguePages = PageCount,
                     CatalogueBytes = _catalogue?.Bytes ?? 0,
                     Servers = [.. Enumerable.Range(0, _servers.Length).Select(Describe)],
                 };
