@@ -227,17 +227,7 @@ internal sealed class BorrowBenchCommand : CliCommand
             SslClientAuthenticationOptions options = new();
             if (certificate is not null)
                 options.ClientCertificates = [X509Certificate2.CreateFromPemFile(certificate, key)];
-            if (authority is not null)
-            {
-                X509ChainPolicy policy = new()
-                {
-                    TrustMode = X509ChainTrustMode.CustomRootTrust,
-                    RevocationMode = X509RevocationMode.NoCheck,
-                };
-                policy.CustomTrustStore.ImportFromPemFile(authority);
-                options.CertificateChainPolicy = policy;
-            }
-
+            if (authority is not null) options.CertificateChainPolicy = CertificateTrust.In(authority);
             return options;
         }
         catch (Exception failure) when (failure is IOException or CryptographicException or UnauthorizedAccessException)

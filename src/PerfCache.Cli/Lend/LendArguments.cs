@@ -181,20 +181,11 @@ internal sealed class LendArguments
                 ServerCertificate = X509Certificate2.CreateFromPemFile(certificate, key),
                 ClientCertificateRequired = authority is not null,
             };
-            if (authority is not null)
-            {
-                X509ChainPolicy policy = new()
-                {
-                    TrustMode = X509ChainTrustMode.CustomRootTrust,
-                    RevocationMode = X509RevocationMode.NoCheck,
-                };
-                policy.CustomTrustStore.ImportFromPemFile(authority);
-                options.CertificateChainPolicy = policy;
-            }
-
+            if (authority is not null) options.CertificateChainPolicy = CertificateTrust.In(authority);
             return options;
         }
-        catch (Exception failure) when (failure is IOException or System.Security.Cryptography.CryptographicException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException
+            or System.Security.Cryptography.CryptographicException)
         {
             throw new UsageException($"--tls-cert: {failure.Message}");
         }
