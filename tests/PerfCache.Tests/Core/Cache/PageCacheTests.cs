@@ -37,6 +37,17 @@ public sealed class PageCacheTests
     }
 
     [Test]
+    public void LeasesAreEqualThatHoldTheSameFrame()
+    {
+        using PageCache<Fifo> cache = New(new Fifo(), frames: 8);
+        ObjectId owner = cache.AddObject(source: null, pageCountMax: 100);
+        for (uint page = 0; page < 2; page++) cache.TryAdd(owner, page, Bytes(1));
+        using PageLease one = Found(cache, owner, 0), again = Found(cache, owner, 0), other = Found(cache, owner, 1);
+        Assert.That(one == again && one.Equals((object)again) && one.GetHashCode() == again.GetHashCode());
+        Assert.That(one != other && !one.Equals(other) && !one.Equals(null));
+    }
+
+    [Test]
     public void AShortPageIsFilledUpWithZeros()
     {
         using PageCache<Fifo> cache = New(new Fifo(), frames: 8);

@@ -41,7 +41,7 @@ internal sealed class PageMoveTests
     [Test, Explicit("minutes: dotnet test --filter FullyQualifiedName~PageMoveTests.TheProtocolHoldsOnEveryMachine")]
     [Category("StepwiseLong")]
     public void TheProtocolHoldsOnEveryMachine([Values] PageMoveScenario scenario, [Values] PageHitMachine machine) =>
-        Holds(scenario, machine, None);
+        Holds(scenario, machine, None, isLong: true);
 
     [TestCase(Lease, X6SlotFollowsTheKill)]
     [TestCase(Lease, X7PinsAreNotTested)]
@@ -86,13 +86,14 @@ internal sealed class PageMoveTests
         Assert.That(tested.Append(None).Distinct(), Is.EquivalentTo(Enum.GetValues<PageMoveFault>()));
     }
 
-    private static void Holds(PageMoveScenario scenario, PageHitMachine machine, PageMoveFault fault)
+    private static void Holds(PageMoveScenario scenario, PageHitMachine machine, PageMoveFault fault, bool isLong = false)
     {
-        Exploration exploration = Explore(scenario, machine, fault);
+        Exploration exploration = Explore(scenario, machine, fault, isLong);
         Assert.That(exploration.Outcome, Is.EqualTo(ExplorationOutcome.Holds), exploration.ToString());
     }
 
-    private static Exploration Explore(PageMoveScenario scenario, PageHitMachine machine, PageMoveFault fault)
+    private static Exploration Explore(
+        PageMoveScenario scenario, PageHitMachine machine, PageMoveFault fault, bool isLong = false)
     {
         bool isOfThree = scenario is WriteAndLease or EvictAndLease;
         PageMoveModel model = new(
@@ -107,7 +108,8 @@ internal sealed class PageMoveTests
         if (scenario is Evict or EvictAndLease) model.AddEvictor();
         model.AddMover();
         Exploration exploration = StepwiseExplorer.Explore(
-            model.Model, machine == PageHitMachine.X64 ? MachineKind.TotalStoreOrder : MachineKind.Weak);
+            model.Model, machine == PageHitMachine.X64 ? MachineKind.TotalStoreOrder : MachineKind.Weak,
+            stateMax: isLong ? 30_000_000 : 2_000_000, secondsMax: isLong ? 900 : 60);
         TestContext.Out.WriteLine(exploration);
         Assert.That(exploration.Outcome, Is.Not.EqualTo(ExplorationOutcome.Bounded), exploration.ToString());
         return exploration;

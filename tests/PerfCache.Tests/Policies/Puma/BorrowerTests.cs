@@ -10,6 +10,13 @@ public sealed class BorrowerTests
 {
     private const long Second = 1000;
 
+    [TestCase(0, 1024, "PagesPerMessage is 0; possible is 1 to 4096")]
+    [TestCase(4097, 5000, "PagesPerMessage is 4097; possible is 1 to 4096")]
+    [TestCase(64, 63, "SendPoolPages is 63; possible is 64 (one message) and more")]
+    public void OptionsThatMakeNoSenseAreRefused(int pages, int pool, string message) => Assert.That(
+        new BorrowerOptions { PagesPerMessage = pages, SendPoolPages = pool }.Check,
+        Throws.ArgumentException.With.Message.EqualTo(message));
+
     [Test]
     public void EvictedPagesLeaveInMessagesOf32AndTheRestAtTheEndOfThePass()
     {
