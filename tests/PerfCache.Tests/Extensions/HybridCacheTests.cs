@@ -69,7 +69,7 @@ public sealed class HybridCacheTests
         await Get("key", "value");
         // Another HybridCache, with a first level of its own, over the same second level.
         using ServiceProvider other = new ServiceCollection()
-            .AddSingleton<IDistributedCache>(SecondLevel).AddHybridCache().Services.BuildServiceProvider();
+            .AddSingleton<TimeProvider>(_time).AddSingleton<IDistributedCache>(SecondLevel).AddHybridCache().Services.BuildServiceProvider();
         string found = await other.GetRequiredService<HybridCache>().GetOrCreateAsync(
             "key", _ => ValueTask.FromResult("made anew"));
         Assert.That(found, Is.EqualTo("value"));

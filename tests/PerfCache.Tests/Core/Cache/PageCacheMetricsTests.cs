@@ -47,6 +47,7 @@ public sealed class PageCacheMetricsTests
             ["cache.lock_waits"] = statistics.LockWaits,
             ["cache.dirty_pages"] = 1,
             ["cache.held_frames"] = statistics.HeldFrames,
+            ["cache.lent_pages"] = 0,
         }));
     }
 

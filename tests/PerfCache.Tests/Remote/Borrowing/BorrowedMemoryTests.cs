@@ -276,6 +276,33 @@ internal sealed class BorrowedMemoryTests
         }
     }
 
+    [Test]
+    public async Task TheCacheSaysHowManyOfItsPagesAreLentRoom()
+    {
+        await using Bench bench = new(new() { Servers = ["a"] }, attaches: false);
+        using PageCache<LinuxRules<Linux6>> cache = new(
+            PageCacheOptions.ForFrames(256) with { Overflow = bench.Tier, Name = "borrows" }, new());
+        ObjectId file = cache.AddObject(new ScriptedSource { PageCount = 2000, IsAsync = false });
+        long lent = -1;
+        using MeterListener listener = new()
+        {
+            InstrumentPublished = (instrument, mine) =>
+            {
+                if (instrument.Name == "cache.lent_pages") mine.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            if (tags[0].Value as string == "borrows") lent = value;
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.That(lent, Is.Zero);
+        for (ulong page = 0; page < 1500; page += 3) cache.Get(file, page).Dispose();
+        listener.RecordObservableInstruments();
+        Assert.That(lent, Is.Positive.And.EqualTo(bench.Tier.Statistics.CataloguePages));
+    }
+
     /// <summary>Borrowed memory on fake servers, without a sender's thread.</summary>
     private sealed class Bench : IAsyncDisposable
     {
