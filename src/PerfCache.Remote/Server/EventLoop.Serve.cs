@@ -58,11 +58,10 @@ internal sealed partial class EventLoop
     {
         MemcachedSession session = connection.Session;
         int done = 0;
-        // Half of the first piece of a long batch is answered before the rest is looked at; not in the middle of a
-        // command, of which the session has seen more already.
-        bool isCut = input.Length > 2 * FirstFlushBytes && session.WantedBytes <= FirstFlushBytes;
-        int first = isCut ? FirstFlushBytes : input.Length;
-        int end = first;
+        // A long batch is answered in pieces, so that the client makes its next requests while the rest is done; not in the
+        // middle of a command, of which the session has seen more already.
+        int piece = session.WantedBytes <= PieceBytesMin ? Math.Max(PieceBytesMin, input.Length / PiecesMax) : input.Length;
+        int end = Math.Min(piece, input.Length);
         _reply.FlushAt = FirstFlushBytes;
         while (true)
         {
@@ -70,7 +69,7 @@ internal sealed partial class EventLoop
             done += consumed;
             if (verdict == SessionVerdict.NeedsInput && end < input.Length)
             {
-                end = input.Length;
+                end = Math.Min(end + piece, input.Length);
                 if (_reply.Length == 0) continue;
             }
             else if (verdict == SessionVerdict.NeedsInput)

@@ -11,14 +11,20 @@ namespace PerfCache.Remote.Server;
 /// receives, does all complete commands, and sends all replies in one call.
 /// </summary>
 /// <remarks>
-/// The buffers belong to the loop, so a thousand connections that say nothing cost their sockets and no more. A batch's
-/// replies go out together, but for the first of them: after <see cref="FirstFlushBytes"/> of a long batch they go out
-/// once early, or client and server would take turns in working. A client that does not read is not read from either.
+/// The buffers belong to the loop, so a thousand connections that say nothing cost their sockets and no more. A short
+/// batch's replies go out together. Those of a long one go out early, after <see cref="FirstFlushBytes"/> of replies and
+/// after each of up to <see cref="PiecesMax"/> pieces of the input, or client and server would take turns in working. A
+/// client that does not read is not read from either.
 /// </remarks>
 internal sealed partial class EventLoop : IDisposable
 {
     private const int InputBytes = 256 * 1024;
     private const int FirstFlushBytes = 32 * 1024;
+
+    // Measured with sets of 4 KiB, sixteen under way: done as one piece they have 0.5 to 0.6 of memcached's speed, as two
+    // 0.7 to 0.9, as four 1.0 to 1.25 (docs/benchmarks.md, Lender).
+    private const int PieceBytesMin = 16 * 1024;
+    private const int PiecesMax = 4;
     private const int LaterFlushBytes = 256 * 1024;
 
     // A rest of a command up to this is copied in front of what comes next; a longer one stays in its own buffer.
