@@ -10,9 +10,10 @@ internal sealed class ControlGroup : IDisposable
 {
     private static int s_count;
 
-    private readonly string _folder;
+    private ControlGroup(string folder) => Folder = folder;
 
-    private ControlGroup(string folder) => _folder = folder;
+    /// <summary>Where the system shows it.</summary>
+    public string Folder { get; }
 
     /// <summary>Bytes of memory that programs have, marked as free or not.</summary>
     public long ProgramBytes => Named("memory.stat", IsFirst ? "rss" : "anon");
@@ -23,8 +24,14 @@ internal sealed class ControlGroup : IDisposable
     /// <summary>Processes of the group that the system has killed to get memory.</summary>
     public long OutOfMemoryKills => Named(IsFirst ? "memory.oom_control" : "memory.events", "oom_kill");
 
+    /// <summary>Bytes in use, caches included.</summary>
+    public long UsedBytes => Number(IsFirst ? "memory.usage_in_bytes" : "memory.current");
+
+    /// <summary>How often the limit was reached.</summary>
+    public long LimitEvents => IsFirst ? Number("memory.failcnt") : Named("memory.events", "max");
+
     // The first version of control groups has its files by other names.
-    private bool IsFirst => File.Exists(Path.Combine(_folder, "memory.limit_in_bytes"));
+    private bool IsFirst => File.Exists(Path.Combine(Folder, "memory.limit_in_bytes"));
 
     /// <summary>Makes a group.</summary>
     /// <param name="limitBytes">The most memory that its processes may have, files that they read included.</param>
@@ -56,7 +63,7 @@ internal sealed class ControlGroup : IDisposable
     public ProcessStartInfo StartOf(IEnumerable<string> command)
     {
         ProcessStartInfo start = new("/bin/sh");
-        foreach (string word in (string[])["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"", _folder, .. command])
+        foreach (string word in (string[])["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"", Folder, .. command])
             start.ArgumentList.Add(word);
         return start;
     }
@@ -65,11 +72,11 @@ internal sealed class ControlGroup : IDisposable
     public void Dispose()
     {
         long begun = Stopwatch.GetTimestamp();
-        while (Directory.Exists(_folder))
+        while (Directory.Exists(Folder))
         {
             try
             {
-                Directory.Delete(_folder);
+                Directory.Delete(Folder);
             }
             catch (IOException) when (Stopwatch.GetElapsedTime(begun).TotalSeconds < 10)
             {
@@ -79,9 +86,12 @@ internal sealed class ControlGroup : IDisposable
         }
     }
 
+    private long Number(string file) =>
+        long.Parse(File.ReadAllText(Path.Combine(Folder, file)), CultureInfo.InvariantCulture);
+
     private long Named(string file, string name)
     {
-        foreach (string line in File.ReadLines(Path.Combine(_folder, file)))
+        foreach (string line in File.ReadLines(Path.Combine(Folder, file)))
         {
             if (line.StartsWith(name + " ", StringComparison.Ordinal))
                 return long.Parse(line.AsSpan(name.Length + 1), CultureInfo.InvariantCulture);

@@ -82,17 +82,24 @@ internal sealed class PumaRealCommand : CliCommand
         RealScenarios scenarios = new(plan, Note, cancellation);
         bool isJson = result.GetValue(_json);
         if (!isJson) _context.Out.WriteLine(Header(plan));
-        foreach (string name in scenario == "all" ? RealScenarios.Names : [scenario])
+        try
         {
-            List<RealFigure> figures = await scenarios.RunAsync(name).ConfigureAwait(false);
-            if (!result.GetValue(_realOnly))
+            foreach (string name in scenario == "all" ? RealScenarios.Names : [scenario])
             {
-                Note($"{name}, simulated");
-                figures = await Task.Run(() => SimulatedTwin.Compare(plan, name, figures, cancellation), cancellation)
-                    .ConfigureAwait(false);
-            }
+                List<RealFigure> figures = await scenarios.RunAsync(name).ConfigureAwait(false);
+                if (!result.GetValue(_realOnly))
+                {
+                    Note($"{name}, simulated");
+                    figures = await Task.Run(() => SimulatedTwin.Compare(plan, name, figures, cancellation), cancellation)
+                        .ConfigureAwait(false);
+                }
 
-            foreach (RealFigure figure in figures) _context.Out.WriteLine(isJson ? JsonOf(figure) : Row(figure));
+                foreach (RealFigure figure in figures) _context.Out.WriteLine(isJson ? JsonOf(figure) : Row(figure));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return Fail("stopped; what is finished is printed");
         }
 
         if (scenarios.Kills > 0) return Fail($"{scenarios.Kills} processes were killed for memory");

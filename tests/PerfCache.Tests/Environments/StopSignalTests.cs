@@ -28,6 +28,8 @@ internal sealed class StopSignalTests : FolderFixture
         ("numa", ["numa"]),
         ("flip", ["flip"]),
         ("puma", ["puma", "concurrent", "--report", "out"]),
+        ("study", ["study", "--report", "out"]),
+        ("puma-real", ["puma-real", "concurrent", "--folder", "."]),
         ("lend", ["lend", "--memory", "32MiB", "--listen", "127.0.0.1:0"]),
     ];
 
@@ -39,7 +41,7 @@ internal sealed class StopSignalTests : FolderFixture
     public void ASignalEndsACommandSoonAndCleanly(string[] args, string signal, int millis) => Check(args, signal, millis);
 
     [TestCaseSource(nameof(ManyMoments))]
-    [Explicit("minutes: 600 processes")]
+    [Explicit("minutes: 700 processes")]
     public void SignalsAtManyMomentsEndEveryCommand(string[] args, string signal, int millis) => Check(args, signal, millis);
 
     private void Check(string[] args, string signal, int millis)

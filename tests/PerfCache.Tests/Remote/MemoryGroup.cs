@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
-using System.Globalization;
+using PerfCache.Cli.PumaReal;
 
 namespace PerfCache.Tests.Remote;
 
@@ -10,55 +10,36 @@ namespace PerfCache.Tests.Remote;
 /// </summary>
 internal sealed class MemoryGroup : IDisposable
 {
-    private static int s_count;
-
     private readonly List<Process> _processes = [];
+    private readonly ControlGroup _group;
 
-    private MemoryGroup(string folder) => Folder = folder;
+    private MemoryGroup(ControlGroup group) => _group = group;
 
     /// <summary>Where the system shows it.</summary>
-    internal string Folder { get; }
+    internal string Folder => _group.Folder;
 
     /// <summary>Bytes in use, caches included.</summary>
-    internal long UsedBytes => Number(IsFirst ? "memory.usage_in_bytes" : "memory.current");
+    internal long UsedBytes => _group.UsedBytes;
 
     /// <summary>How many processes of the group the system has killed to get memory.</summary>
-    internal long OutOfMemoryKills => Named(IsFirst ? "memory.oom_control" : "memory.events", "oom_kill");
+    internal long OutOfMemoryKills => _group.OutOfMemoryKills;
 
     /// <summary>How often the limit was reached.</summary>
-    internal long LimitEvents => IsFirst ? Number("memory.failcnt") : Named("memory.events", "max");
-
-    // The first version of control groups has its memory files by other names.
-    private bool IsFirst => File.Exists(Path.Combine(Folder, "memory.limit_in_bytes"));
+    internal long LimitEvents => _group.LimitEvents;
 
     internal static MemoryGroup Make(long limitBytes)
     {
-        string? own = OwnFolder();
-        if (own is null) Assert.Ignore("this process is in no memory control group that it can see");
-        string folder = Path.Combine(
-            own!, $"perfcache-test-{Environment.ProcessId}-{Interlocked.Increment(ref s_count)}");
-        try
-        {
-            Directory.CreateDirectory(folder);
-            MemoryGroup group = new(folder);
-            string limit = group.IsFirst ? "memory.limit_in_bytes" : "memory.max";
-            File.WriteAllText(Path.Combine(folder, limit), limitBytes.ToString(CultureInfo.InvariantCulture));
-            return group;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            if (Directory.Exists(folder)) Directory.Delete(folder);
-            Assert.Ignore($"no memory control group can be made here: {failure.Message}");
-            throw;
-        }
+        ControlGroup? group = ControlGroup.TryMake(limitBytes, out string why);
+        if (group is null) Assert.Ignore(why);
+        return new MemoryGroup(group!);
     }
 
     /// <summary>Starts a program inside the group.</summary>
     internal Process Start(string program, params string[] arguments)
     {
-        ProcessStartInfo start = new("/bin/sh") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string word in (string[])["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"", Folder, program, .. arguments])
-            start.ArgumentList.Add(word);
+        ProcessStartInfo start = _group.StartOf([program, .. arguments]);
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         Process process = Process.Start(start)!;
         process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
@@ -86,43 +67,6 @@ internal sealed class MemoryGroup : IDisposable
             process.Dispose();
         }
 
-        Stopwatch waited = Stopwatch.StartNew();
-        while (Directory.Exists(Folder))
-        {
-            try
-            {
-                Directory.Delete(Folder);
-            }
-            catch (IOException) when (waited.Elapsed < TimeSpan.FromSeconds(10))
-            {
-                // The last process has ended, and the system is still putting its memory away.
-                Task.Delay(10).Wait();
-            }
-        }
-    }
-
-    private long Number(string file) =>
-        long.Parse(File.ReadAllText(Path.Combine(Folder, file)), CultureInfo.InvariantCulture);
-
-    private long Named(string file, string name)
-    {
-        string line = File.ReadLines(Path.Combine(Folder, file))
-            .First(each => each.StartsWith(name + " ", StringComparison.Ordinal));
-        return long.Parse(line[name.Length..], CultureInfo.InvariantCulture);
-    }
-
-    private static string? OwnFolder()
-    {
-        if (!File.Exists("/proc/self/cgroup")) return null;
-        foreach (string line in File.ReadLines("/proc/self/cgroup"))
-        {
-            string[] parts = line.Split(':', 3);
-            string root = parts[0] == "0" ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-            if (parts[0] != "0" && !parts[1].Split(',').Contains("memory")) continue;
-            string folder = root + parts[2];
-            if (File.Exists(Path.Combine(folder, "memory.stat"))) return folder;
-        }
-
-        return null;
+        _group.Dispose();
     }
 }
