@@ -76,8 +76,8 @@ public readonly struct Linux6 : ILinuxProfile
             total -= chunk;
         }
 
-        ulong work = pressure + delta;
-        pressure = Math.Min(work > scanned ? work - scanned : 0, 2 * freeable);
+        // Not more was done than there was to do: the total is at most what waited and half of what may go.
+        pressure = Math.Min(pressure + delta - scanned, 2 * freeable);
         return scanned;
     }
 }

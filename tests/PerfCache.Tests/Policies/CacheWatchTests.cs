@@ -48,6 +48,43 @@ public sealed class CacheWatchTests
     }
 
     [Test]
+    public void ALentPageThatIsUsedAgainGetsAnotherTripThroughTheInactiveList()
+    {
+        using MetadataCache<LinuxRules<Watched<Linux315>>, ReplayMode> cache = Make(out _, out _, out ObjectId lent);
+        for (ulong page = 0; page < 28; page++) cache.Insert(lent, page);
+        PageReader one = default, other = default;
+        cache.Access(lent, 5, ref one);
+        cache.Access(lent, 5, ref other);
+        Assert.That(cache.Frames.Key(cache.Rules.Lists.Inactive.Head).Page, Is.EqualTo(5));
+        Assert.That(cache.Rules.Lists.Inactive.Count, Is.EqualTo(28));
+        cache.Validate();
+    }
+
+    [Test]
+    public void AWatchedRuleWithoutAWatchWatchesForNobody()
+    {
+        using MetadataCache<LinuxRules<Watched<Linux6>>, ReplayMode> cache = new(Frames, new LinuxRules<Watched<Linux6>>());
+        ObjectId file = cache.AddObject(1000, true);
+        PageReader reader = default;
+        for (ulong page = 0; page < 600; page++) cache.Access(file, page, ref reader);
+        Assert.That(cache.Statistics.Misses, Is.EqualTo(600));
+        cache.Validate();
+    }
+
+    [Test]
+    public void ARemovedPageOfTheCachesOwnIsNoLentOne()
+    {
+        using MetadataCache<LinuxRules<Watched<Linux315>>, ReplayMode> cache =
+            Make(out CacheWatch watch, out ObjectId own, out ObjectId lent);
+        cache.Insert(lent, 1);
+        cache.Insert(own, 1);
+        cache.Remove(own, 1);
+        Assert.That((watch.LentCount, watch.LentActiveCount), Is.EqualTo((1u, 0u)));
+        cache.Remove(lent, 1);
+        Assert.That((watch.LentCount, watch.LentActiveCount), Is.EqualTo((0u, 0u)));
+    }
+
+    [Test]
     public void AnEvictedLentPageLeavesNoShadowDoesNotAgeAndIsTold()
     {
         using MetadataCache<LinuxRules<Watched<Linux315>>, ReplayMode> cache =

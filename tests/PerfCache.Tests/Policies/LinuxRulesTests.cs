@@ -90,6 +90,7 @@ public sealed class LinuxRulesTests
     [TestCase(0, 1)]
     [TestCase(1, 0)]
     [TestCase(1025, 1)]
+    [TestCase(1, 1025)]
     public void ImpossibleBatchesAreRefused(int reclaim, int batch) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = new LinuxRules<Linux6>(reclaim, batch));
 
@@ -101,6 +102,7 @@ public sealed class LinuxRulesTests
     [TestCase(110UL, 800UL, 0UL, 12, 5UL, 0UL, 10UL, Description = "what waits counts for little at a low priority")]
     [TestCase(110UL, 800UL, 0UL, 0, 5UL, 10UL, 0UL, Description = "and for all at the highest: all that may go goes")]
     [TestCase(500UL, 800UL, 0UL, 12, 0UL, 128UL, 72UL, Description = "a chunk goes, the rest waits")]
+    [TestCase(356UL, 800UL, 0UL, 12, 0UL, 128UL, 0UL, Description = "exactly a chunk goes, and nothing waits")]
     [TestCase(200UL, 800UL, 5689UL, 12, 0UL, 0UL, 0UL, Description = "800 pages of tree nodes more")]
     [TestCase(202UL, 800UL, 5689UL, 12, 0UL, 0UL, 1UL, Description = "800 pages of tree nodes more")]
     [TestCase(110UL, 800UL, 0UL, 0, 10_000UL, 20UL, 20UL, Description = "never more than twice what may go")]

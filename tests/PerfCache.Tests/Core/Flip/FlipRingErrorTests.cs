@@ -118,6 +118,16 @@ internal sealed class FlipRingErrorTests<TThreads> where TThreads : struct, IRin
     }
 
     [Test]
+    public void DisposalWithNothingButAReturnedFrameIsAnErrorToo()
+    {
+        using RingDomains<TThreads> domains = new();
+        domains.Ring.Publish(RingDomains<TThreads>.Page(domains.ProducerFrames.Dequeue()));
+        domains.Ring.TryFlip(domains.ConsumerFrames.Dequeue(), out FlipPage page);
+        domains.ConsumerFrames.Enqueue(page.Frame);
+        Assert.That(domains.Ring.Dispose, Throws.InvalidOperationException.With.Message.Contains("1 free frames"));
+    }
+
+    [Test]
     public void RoomForReturnedFramesIsDemandedBeforehand()
     {
         using RingDomains<TThreads> domains = new();
@@ -151,6 +161,25 @@ internal sealed class FlipRingErrorTests<TThreads> where TThreads : struct, IRin
             () => new FlipRing<TThreads>(options, meter),
             Throws.InstanceOf<ArgumentException>().With.Message.Contains(message));
         Assert.That(meter.OutstandingBytes, Is.Zero);
+    }
+
+    [Test]
+    public void NothingInPlaceOfOptionsOrAMeterIsRefused()
+    {
+        FlipRingOptions options = new() { Producer = 1, Consumer = 2 };
+        Assert.That(() => new FlipRing<TThreads>(null!, new MemoryMeter()), Throws.ArgumentNullException);
+        Assert.That(() => new FlipRing<TThreads>(options, null!), Throws.ArgumentNullException);
+    }
+
+    [Test]
+    public void TheLargestRingTellsWhatItTakes()
+    {
+        MemoryMeter meter = new();
+        using FlipRing<TThreads> ring = new(
+            new FlipRingOptions { Producer = 1, Consumer = 2, SlotCount = 32_768 }, meter);
+        Assert.That(ring.SlotCount, Is.EqualTo(32_768));
+        Assert.That(ring.NativeBytes, Is.EqualTo(meter.OutstandingBytes).And.GreaterThan(17 * 32_768));
+        Assert.That((ring.Producer, ring.Consumer), Is.EqualTo((1, 2)));
     }
 
     [Test]

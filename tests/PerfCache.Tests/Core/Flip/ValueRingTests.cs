@@ -88,6 +88,19 @@ internal sealed class ValueRingTests<TThreads> where TThreads : struct, IRingThr
     }
 
     [Test]
+    public void ItTellsWhatItTakesAndHowItWaits()
+    {
+        MemoryMeter meter = new();
+        using ValueRing<ulong, TThreads> ring = new(32_768, meter, RingWait.Yield);
+        Assert.That(ring.NativeBytes, Is.EqualTo(meter.OutstandingBytes).And.GreaterThan(9 * 32_768));
+        Assert.That((ring.SlotCount, ring.Wait), Is.EqualTo((32_768, RingWait.Yield)));
+        Assert.That(() => new ValueRing<ulong, TThreads>(16, null!), Throws.ArgumentNullException);
+        Assert.That(
+            () => new ValueRing<ulong, TThreads>(16, new MemoryMeter(0)),
+            Throws.InstanceOf<NativeMemoryException>().With.Message.Contains("value ring"));
+    }
+
+    [Test]
     public void BadUseIsRefused() => Assert.Multiple(() =>
     {
         Assert.That(

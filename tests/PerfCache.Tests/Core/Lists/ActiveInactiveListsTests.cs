@@ -48,11 +48,21 @@ internal sealed class ActiveInactiveListsTests
         Assert.That(_frames.IsActive(new FrameId(2)) && !_frames.IsActive(new FrameId(1)));
         _lists.Add(new FrameId(5));
         _lists.Remove(new FrameId(2));
+        Assert.That((_lists.Active.Count, _lists.Inactive.Count), Is.EqualTo((1u, 3u)));
         _lists.Remove(new FrameId(4));
         Assert.That(Dump(_lists.Active), Is.EqualTo(new uint[] { 3 }));
         Assert.That(Dump(_lists.Inactive), Is.EqualTo(new uint[] { 5, 1 }));
         Assert.That((_lists.Active.Count, _lists.Inactive.Count), Is.EqualTo((1u, 2u)));
         _lists.Validate();
+    }
+
+    [Test]
+    public void AFrameGoesToTheHeadOfTheListThatItsFlagNames()
+    {
+        _frames.SetFlags(new FrameId(2), FrameState.Active);
+        for (uint id = 1; id <= 3; id++) _lists.Add(new FrameId(id));
+        Assert.That(Dump(_lists.Active), Is.EqualTo(new uint[] { 2 }));
+        Assert.That(Dump(_lists.Inactive), Is.EqualTo(new uint[] { 3, 1 }));
     }
 
     [TestCase(0, 0)]
