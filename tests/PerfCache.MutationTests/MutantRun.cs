@@ -113,7 +113,8 @@ internal sealed class MutantRun(string reportPath, string assembly, string files
         if (_worker is null)
         {
             _worker = Start("work", assembly, tests, CoveragePath);
-            if (_worker.StandardOutput.ReadLine() != "ready") throw new InvalidOperationException("the worker does not start");
+            if (_worker.StandardOutput.ReadLine() != "ready")
+                throw new InvalidOperationException("the worker does not start");
         }
 
         _worker.StandardInput.WriteLine(mutant.ToString(CultureInfo.InvariantCulture));

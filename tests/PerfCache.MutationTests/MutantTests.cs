@@ -34,7 +34,12 @@ internal sealed class MutantTests
         _active.SetValue(null, mutant);
         _runner.Load(
             typeof(MutantTests).Assembly,
-            new Dictionary<string, object> { ["NumberOfTestWorkers"] = 0, ["StopOnError"] = true, ["SynchronousEvents"] = true });
+            new Dictionary<string, object>
+            {
+                ["NumberOfTestWorkers"] = 0,
+                ["StopOnError"] = true,
+                ["SynchronousEvents"] = true,
+            });
     }
 
     /// <summary>Runs all tests without a mutant and notes which mutants each comes by, and its time.</summary>

@@ -66,7 +66,9 @@ internal sealed class FlipRingValidateTests<TThreads> where TThreads : struct, I
     public void AReturnedFrameThatIsBrokenIsNamed(uint frame, string message)
     {
         using RingDomains<TThreads> domains = Make();
-        Breaks(domains, ref RingParts<TThreads>.Slots(domains.Ring)[1u], _ => new FlipPage(new FrameId(frame), 1, 0, 0), message);
+        Breaks(
+            domains, ref RingParts<TThreads>.Slots(domains.Ring)[1u], _ => new FlipPage(new FrameId(frame), 1, 0, 0),
+            message);
     }
 
     [Test]
