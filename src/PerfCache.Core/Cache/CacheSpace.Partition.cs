@@ -135,11 +135,18 @@ public sealed partial class CacheSpace
     internal FrameId AllocatePrivate()
     {
         FrameId frame = Pool.Allocate();
+        ChargePrivate(frame);
+        return frame;
+    }
+
+    /// <summary>A free frame of the partition's node is its own from now on, and private.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void ChargePrivate(FrameId frame)
+    {
         _chargedCount++;
         _privateCount++;
         // Until there is a second partition, all frames name the first by what they are made with.
         if (_whole!._isDivided) Frames.Owner(frame).Domain = Number;
-        return frame;
     }
 
     /// <summary>A private frame is in the rule's hands from now on.</summary>

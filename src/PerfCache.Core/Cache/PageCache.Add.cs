@@ -123,7 +123,8 @@ public partial class PageCache<TRules, TProbe>
         TProbe.At(CacheStep.Published);
         ShadowEntry shadow = _index.Install(address, frame); // B4
         Partition partition = PartitionOf(key.ObjectId);
-        ShareOf(frame).Space.EndPrivate();
+        NodeShare share = ShareOf(frame);
+        share.Space.EndPrivate();
         _insertions++;
         if (!shadow.IsNone)
         {
@@ -131,7 +132,7 @@ public partial class PageCache<TRules, TProbe>
             if (TRules.UsesGhosts) _space.Orphan(shadow);
         }
 
-        HandIn(partition, frame, shadow, countsAsAccess);
+        HandIn(partition, share, frame, shadow, countsAsAccess);
     }
 
     private void FreePrivate(FrameId frame) => ShareOf(frame).Space.FreePrivate(frame);

@@ -152,25 +152,23 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private Need Choose(Partition partition, PageKey key)
     {
-        int caller = _nodes!.CallerNode();
         IPagePlacement? placement = partition.Placement;
         if (_placementOfObject.Count > 0) placement = _placementOfObject.GetValueOrDefault(key.ObjectId.Value, placement!);
-        if (placement is null) return new(partition, caller, _allNodes.Bits);
-        NodeChoice choice = placement.Choose(new PageArrival(key, caller));
+        if (placement is null) return new(partition, _nodes!.CallerNode(), _allNodes.Bits);
+        NodeChoice choice = placement.Choose(new PageArrival(key, _nodes!));
         ulong allowed = choice.Allowed.Bits & _allNodes.Bits;
         if ((allowed >> choice.Node & 1) != 0) return new(partition, choice.Node, allowed, choice.WhenFull);
         throw new InvalidOperationException(
             $"{Name}: {placement.GetType().Name} wants {key} on the node with index {choice.Node} and allows the set "
-            + $"{choice.Allowed.Bits:x}; there are {_nodes.Count} nodes, and the wanted one must be allowed");
+            + $"{choice.Allowed.Bits:x}; there are {_nodes!.Count} nodes, and the wanted one must be allowed");
     }
 
     /// <summary>Under the lock: takes a frame that <see cref="HasRoom"/> has found to be there.</summary>
     private FrameId TakeFrame(in Need need)
     {
         if (!_hasNodes) return need.Partition!.First.Space.AllocatePrivate();
-        int node = _pools.NearestFree(need.Node, need.Allowed);
-        FrameId frame = need.Partition!.Shares[node].Space.AllocatePrivate();
-        if (node != need.Node) _pools.CountFallback(need.Node, node);
+        FrameId frame = _pools.Allocate(need.Node, need.Allowed, out int node);
+        need.Partition!.Shares[node].Space.ChargePrivate(frame);
         // Once on the way down, as for the whole cache.
         if (_pools[node].FreeCount + 1 == _lowWaterOfNode[node]) _reclaimerWork?.Set();
         return frame;
@@ -208,16 +206,9 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Under the lock: hands a page that has come in to the rule of its node. What it left when it was evicted is
     /// for the rule to judge that let it go.</summary>
-    private void HandIn(Partition partition, FrameId frame, ShadowEntry shadow, bool countsAsAccess)
+    private void HandIn(Partition partition, NodeShare share, FrameId frame, ShadowEntry shadow, bool countsAsAccess)
     {
-        if (!_hasNodes)
-        {
-            partition.First.Rules.OnInsert(frame, shadow, countsAsAccess);
-            return;
-        }
-
-        NodeShare share = partition.Shares[_frames.Owner(frame).Node];
-        NodeShare judge = shadow.IsNone ? share : JudgeOf(partition, shadow);
+        NodeShare judge = shadow.IsNone || !_hasNodes ? share : JudgeOf(partition, shadow);
         if (judge == share)
         {
             share.Rules.OnInsert(frame, shadow, countsAsAccess);
@@ -238,7 +229,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private static NodeShare JudgeOf(Partition partition, ShadowEntry shadow)
     {
-        if (!TRules.UsesGhosts) return partition.Shares[new ShadowFormat(partition.First.Space.ShadowListBits, 1).List(shadow)];
+        if (!TRules.UsesGhosts) return partition.Shares[ShadowFormat.ListOf(shadow, partition.First.Space.ShadowListBits)];
         foreach (NodeShare share in partition.Shares)
             if (share.Space.HasGhost(shadow)) return share;
         return partition.First;

@@ -81,7 +81,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         public uint Surplus => ResidentCount > Guarantee ? ResidentCount - Guarantee : 0;
 
         /// <summary>True when it may not have another frame.</summary>
-        public bool IsFull => ResidentCount >= FrameLimit;
+        public bool IsFull => FrameLimit != uint.MaxValue && ResidentCount >= FrameLimit;
 
         /// <summary>Frames in the hands of its rules.</summary>
         public uint RuleFrameCount => (uint)Sum(static space => space.RuleFrameCount);

@@ -154,6 +154,9 @@ public sealed class FrameTable : IDisposable
     /// <summary>All heads, by row: for loops that keep the view in a register.</summary>
     internal NativeArray<FrameHead> Heads => _head;
 
+    /// <summary>All owners, by row.</summary>
+    internal NativeArray<FrameOwner> Owners => _owner;
+
     /// <summary>All links, by row.</summary>
     internal NativeArray<FrameLink> Links => _link;
 

@@ -98,6 +98,10 @@ public readonly struct ShadowFormat
     /// <summary>The list number of a shadow.</summary>
     public uint List(ShadowEntry shadow) => (shadow.Packed >> ShadowEntry.ListShift) & _listMask;
 
+    /// <summary>As <see cref="List"/>, of any format with so many bits for list numbers.</summary>
+    internal static uint ListOf(ShadowEntry shadow, int listBits) =>
+        (shadow.Packed >> ShadowEntry.ListShift) & ((1u << listBits) - 1);
+
     /// <summary>How far the age counter has come since the shadow was packed, in whole buckets.</summary>
     public ulong Distance(ShadowEntry shadow, ulong ageNow) =>
         (ulong)(((uint)(ageNow >> BucketShift) - (shadow.Packed >> _ageShift)) & _ageMask) << BucketShift;

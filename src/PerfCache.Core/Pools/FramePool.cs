@@ -55,8 +55,17 @@ public sealed class FramePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId Allocate()
     {
+        return HasChained ? AllocateChained() : AllocateUntouched();
+    }
+
+    /// <summary>True when a frame is free that was used before.</summary>
+    internal bool HasChained => _chain != 0;
+
+    /// <summary>As <see cref="Allocate"/>, where <see cref="HasChained"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal FrameId AllocateChained()
+    {
         uint row = _chain;
-        if (row == 0) return AllocateUntouched();
         ref FrameLink link = ref _links[row];
         _chain = link.Next;
         FreeCount--;

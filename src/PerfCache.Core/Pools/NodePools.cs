@@ -13,8 +13,7 @@ namespace PerfCache.Pools;
 /// node    0                 | 1                        | ...
 /// </code>
 /// Nodes are named by index (<see cref="NodeLayout"/>). An allocation takes a frame of the node that it asks for; where
-/// that has none free, of the nearest node that has one, and then it is counted by both nodes. One node costs what its
-/// pool costs: the branch on it is the same each time.
+/// that has none free, of the nearest allowed node that has one, and then it is counted by both nodes.
 /// <para>N1: the ranges follow each other from frame 1 on, and cover all frames.</para>
 /// <para>N2: each frame names the node in whose range it is (<see cref="FrameOwner.Node"/>).</para>
 /// <para>N3: <see cref="FreeCount"/> is the sum of the pools', each of which holds frames of its own range (P1).</para>
@@ -23,6 +22,7 @@ namespace PerfCache.Pools;
 public sealed class NodePools
 {
     private readonly FrameTable _frames;
+    private readonly NativeArray<FrameOwner> _owners;
     private readonly NodeLayout _layout;
     private readonly FramePool[] _pools;
     private readonly FramePool? _only;
@@ -32,6 +32,7 @@ public sealed class NodePools
     internal NodePools(FrameTable frames, NodeLayout layout)
     {
         _frames = frames;
+        _owners = frames.Owners;
         _layout = layout;
         _pools = new FramePool[layout.NodeCount];
         _fallbacks = new long[layout.NodeCount * layout.NodeCount];
@@ -59,21 +60,24 @@ public sealed class NodePools
     /// <param name="node">The node's index.</param>
     public FramePool this[int node] => _pools[node];
 
-    /// <summary>Takes a free frame, of this node if it has one, otherwise of the nearest that has.</summary>
+    /// <summary>Takes a free frame, of this node if it has one, otherwise of the nearest that has and is allowed; then both
+    /// count it.</summary>
     /// <param name="node">The node's index.</param>
-    /// <returns>The frame, or <see cref="FrameId.None"/> when no node has one.</returns>
+    /// <param name="allowed">A bit for the index of each node that will do; the first one's is among them.</param>
+    /// <param name="taken">The index of the node that the frame is of.</param>
+    /// <returns>The frame, or <see cref="FrameId.None"/> when none of them has one.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public FrameId Allocate(int node)
+    internal FrameId Allocate(int node, ulong allowed, out int taken)
     {
-        FramePool? only = _only;
-        if (only is not null) return only.Allocate();
-        FrameId frame = _pools[node].Allocate();
-        return frame.IsNone ? AllocateElsewhere(node) : frame;
+        Invariant.Assert((allowed >> node & 1) != 0, nameof(NodePools), "the wanted node to be allowed", node);
+        FramePool pool = _pools[node];
+        taken = node;
+        return pool.HasChained ? pool.AllocateChained() : AllocateUnchained(node, allowed, out taken);
     }
 
     /// <summary>Gives a frame back to its node; it is on no list and not live.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Free(FrameId frame) => (_only ?? _pools[_frames.Owner(frame).Node]).Free(frame);
+    public void Free(FrameId frame) => (_only ?? _pools[_owners[frame.Value].Node]).Free(frame);
 
     /// <summary>How often a frame of one node was wanted and one of another taken.</summary>
     /// <param name="wanted">The index of the node that had none.</param>
@@ -84,7 +88,12 @@ public sealed class NodePools
     /// <param name="node">The index of the node that is wanted.</param>
     /// <param name="allowed">A bit for the index of each node that will do.</param>
     /// <returns>Its index, or -1 when none of them has one.</returns>
-    internal int NearestFree(int node, ulong allowed)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int NearestFree(int node, ulong allowed) =>
+        (allowed >> node & 1) != 0 && _pools[node].FreeCount > 0 ? node : NearestFreeOfOthers(node, allowed);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int NearestFreeOfOthers(int node, ulong allowed)
     {
         foreach (byte each in _layout.OrderFrom(node))
             if ((allowed >> each & 1) != 0 && _pools[each].FreeCount > 0) return each;
@@ -95,7 +104,7 @@ public sealed class NodePools
     internal ReadOnlySpan<byte> OrderFrom(int node) => _layout.OrderFrom(node);
 
     /// <summary>Counts that a frame was taken of another node than the one wanted.</summary>
-    internal void CountFallback(int wanted, int taken)
+    private void CountFallback(int wanted, int taken)
     {
         ref long count = ref _fallbacks[(wanted * NodeCount) + taken];
         // One writer at a time; readers must not see half a number.
@@ -127,13 +136,14 @@ public sealed class NodePools
         Invariant.Check(FreeCount == SumFree(), nameof(NodePools), $"N3: {SumFree()} free frames", FreeCount);
     }
 
+    /// <summary>What is rare: a frame that was never used, or another node's.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private FrameId AllocateElsewhere(int node)
+    private FrameId AllocateUnchained(int node, ulong allowed, out int taken)
     {
-        int nearest = NearestFree(node, ulong.MaxValue);
-        if (nearest < 0) return FrameId.None;
-        CountFallback(node, nearest);
-        return _pools[nearest].Allocate();
+        taken = NearestFree(node, allowed);
+        if (taken < 0) return FrameId.None;
+        if (taken != node) CountFallback(node, taken);
+        return _pools[taken].Allocate();
     }
 
     private uint SumFree()

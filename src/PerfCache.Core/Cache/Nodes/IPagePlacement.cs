@@ -20,10 +20,17 @@ public enum NodeFull
 }
 
 /// <summary>A page that comes in.</summary>
-/// <param name="Page">Which.</param>
-/// <param name="CallerNode">The index of the node that the thread which asks for it runs on, or of the one nearest to it.
-/// </param>
-public readonly record struct PageArrival(PageKey Page, int CallerNode);
+/// <param name="page">Which.</param>
+/// <param name="nodes">The nodes of the cache.</param>
+public readonly struct PageArrival(PageKey page, CacheNodes nodes)
+{
+    /// <summary>Which page.</summary>
+    public PageKey Page { get; } = page;
+
+    /// <summary>The index of the node that the thread which asks for it runs on, or of the one nearest to it: looked up when
+    /// it is asked for, since most policies do not.</summary>
+    public int CallerNode => nodes.CallerNode();
+}
 
 /// <summary>Where a page shall lie.</summary>
 /// <param name="Node">The index of the node that is wanted; one of the allowed.</param>
