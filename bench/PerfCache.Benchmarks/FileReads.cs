@@ -62,8 +62,8 @@ internal static class FileReads
                     break;
                 default:
                     errors.WriteLine(
-                        $"file-reads: '{args[i]} {value}': usage: {Usage}; N is 4 to {1 << 20} (1024), DIR a folder (the system's "
-                        + "for temporary files)");
+                        $"file-reads: '{args[i]} {value}' is not understood; usage: {Usage}; N is 4 to {1 << 20} (1024), "
+                        + "DIR a folder (the system's for temporary files)");
                     return false;
             }
         }
