@@ -27,14 +27,14 @@ internal static class BorrowCommand
 {
     private const int PageBytes = 4096;
 
-    private const string Usage =
+    internal const string Usage =
         "borrow [--mib N] [--cache-mib N] [--lender-mib N] [--seconds N] [--threads N] [--folder DIR] [--encrypt] [--always]";
 
     public static int Run(string[] args, TextWriter output, TextWriter errors)
     {
         if (!TryParse(args, out Settings settings))
         {
-            errors.WriteLine(Usage);
+            errors.WriteLine($"usage: {Usage}");
             return 2;
         }
 

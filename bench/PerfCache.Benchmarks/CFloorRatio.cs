@@ -13,9 +13,17 @@ internal static unsafe class CFloorRatio
 {
     private const int RequestCount = 10_000_000;
 
+    internal const string Usage = "c-floor [LIBRARY]";
+
     /// <summary>Prints one line a size; the exit code is 1 when the two count different misses.</summary>
     public static int Run(string[] args, TextWriter output, TextWriter errors)
     {
+        if (args.Length > 1)
+        {
+            errors.WriteLine($"c-floor: '{args[1]}' is not understood; usage: {Usage}");
+            return 2;
+        }
+
         string path = args.Length > 0 ? args[0] : Path.Combine("artifacts", "native", "liblru_floor.so");
         if (!File.Exists(path))
         {

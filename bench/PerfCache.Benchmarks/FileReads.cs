@@ -22,6 +22,8 @@ internal static class FileReads
     private const int Rounds = 5;
     private const int RequestsPerRound = 50_000;
 
+    internal const string Usage = "file-reads [--mib N] [--folder DIR]";
+
     /// <summary>Runs both workloads and prints a table of each.</summary>
     /// <returns>The exit code: 2 for wrong usage, 1 when contenders read different bytes.</returns>
     public static int Run(string[] args, TextWriter output, TextWriter errors)
@@ -60,8 +62,8 @@ internal static class FileReads
                     break;
                 default:
                     errors.WriteLine(
-                        $"file-reads: '{args[i]} {value}': use --mib N (4 to {1 << 20}; 1024) and --folder DIR "
-                        + "(the system's folder for temporary files)");
+                        $"file-reads: '{args[i]} {value}' is not understood; usage: {Usage}; N is 4 to {1 << 20} (1024), "
+                        + "DIR a folder (the system's for temporary files)");
                     return false;
             }
         }

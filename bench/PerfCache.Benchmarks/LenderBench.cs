@@ -14,14 +14,19 @@ internal static class LenderBench
     private const int Keys = 16_384;
     private const int WarmMillis = 1500;
     private static readonly int[] s_depths = [1, 16, 64];
+    private static readonly string[] s_options =
+    [
+        "--transport", "--verb", "--depth", "--pairs", "--millis", "--value", "--spin-us", "--idle", "--against",
+    ];
 
-    private const string Usage =
+    internal const string Usage =
         "lender [--transport tcp|unix] [--verb get|set] [--depth N] [--pairs N] [--millis N] [--value BYTES] "
         + "[--spin-us N] [--idle N] [--against memcached|kestrel|kestrel-inline|HOST:PORT]: memcached must be in the path, "
         + "bench/PerfCache.KestrelLender be built, or the server run already";
 
     public static int Run(string[] args, TextWriter output, TextWriter error)
     {
+        bool isKnown = args.Length % 2 == 0 && args.Where((_, i) => i % 2 == 0).All(s_options.Contains);
         int pairs = Option(args, "--pairs", 5);
         int millis = Option(args, "--millis", 400);
         int valueBytes = Option(args, "--value", 4096);
@@ -35,9 +40,9 @@ internal static class LenderBench
         int only = Option(args, "--depth", 0);
         int[] depths = only == 0 ? s_depths : [only];
         bool inRange = only is >= 0 and <= 1024 && pairs >= 1 && millis >= 1 && valueBytes >= 1 && spin >= 0 && idle >= 0;
-        if (!isRival || !inRange || transports.Length == 0 || verbs.Length == 0)
+        if (!isKnown || !isRival || !inRange || transports.Length == 0 || verbs.Length == 0)
         {
-            error.WriteLine(Usage);
+            error.WriteLine($"usage: {Usage}");
             return 2;
         }
 

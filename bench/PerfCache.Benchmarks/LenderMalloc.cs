@@ -23,9 +23,17 @@ internal static class LenderMalloc
     private const int LentMebibytes = 480;
     private const int Blocks = 40;
 
+    internal const string Usage = "lender-malloc [--huge]";
+
     public static int Run(string[] args, TextWriter output, TextWriter error)
     {
         if (args is ["child", var kind]) return Child(kind, output);
+        if (args is not ([] or ["--huge"]))
+        {
+            error.WriteLine($"lender-malloc: '{string.Join(' ', args)}' is not understood; usage: {Usage}");
+            return 2;
+        }
+
         string? parent = MemoryGroup();
         if (parent is null)
         {

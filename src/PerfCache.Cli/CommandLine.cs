@@ -121,6 +121,13 @@ internal static class CommandLine
         return exitCode;
     }
 
+    /// <summary>Says that a command was stopped, and what its output is worth.</summary>
+    /// <param name="context">Where to say it.</param>
+    /// <param name="hasResults">True when something was finished before.</param>
+    public static int Stopped(CliContext context, bool hasResults) => Fail(
+        context, hasResults ? "stopped; what is finished is printed" : "stopped before the first result",
+        ExitCode.Failure);
+
     /// <summary>The command with those it belongs to, as it is typed.</summary>
     private static string NameOf(CommandResult result) => result.Parent is CommandResult parent
         ? $"{NameOf(parent)} {result.Command.Name}" : Name;

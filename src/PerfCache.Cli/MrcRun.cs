@@ -30,9 +30,7 @@ internal sealed class MrcRun(CliContext context, MrcRequest request)
         }
 
         if (!context.Cancellation.IsCancellationRequested) return ExitCode.Success;
-        return CommandLine.Fail(context,
-            curves.Count == 0 ? "stopped before the first result" : "stopped; what is finished is printed",
-            ExitCode.Failure);
+        return CommandLine.Stopped(context, hasResults: curves.Count > 0);
     }
 
     private void Print(IReadOnlyList<MissRatioCurve> curves)

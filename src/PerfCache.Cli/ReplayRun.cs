@@ -64,11 +64,7 @@ internal sealed class ReplayRun(CliContext context, ReplayRequest request)
             }
 
             if (context.Cancellation.IsCancellationRequested)
-            {
-                return CommandLine.Fail(context,
-                    _results.Count == 0 ? "stopped before the first result" : "stopped; what is finished is printed",
-                    ExitCode.Failure);
-            }
+                return CommandLine.Stopped(context, hasResults: _results.Count > 0);
         }
 
         return exitCode;

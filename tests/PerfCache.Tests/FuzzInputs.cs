@@ -20,6 +20,9 @@ internal sealed class FuzzInputs
     /// <summary>Inputs that were tried.</summary>
     internal int Taken => (int)Interlocked.Read(ref _taken);
 
+    /// <summary>How long it has taken so far.</summary>
+    internal TimeSpan Elapsed => _watch.Elapsed;
+
     /// <summary>Counts some inputs, if there is time for them.</summary>
     internal bool TryTake(int inputs)
     {

@@ -19,7 +19,7 @@ namespace PerfCache.Benchmarks.Curves;
 internal static class CurvesCommand
 {
     private const int Seeds = 8;
-    private const string Usage = "usage: curves [--rate R] [--pairs N]";
+    internal const string Usage = "curves [--rate R] [--pairs N]";
 
     private static readonly string[] s_generators =
     [
@@ -43,7 +43,7 @@ internal static class CurvesCommand
                 _ => false,
             };
             if (isRight) continue;
-            errors.WriteLine($"curves: '{args[i]} {value}' is not understood; {Usage}");
+            errors.WriteLine($"curves: '{args[i]} {value}' is not understood; usage: {Usage}");
             return 2;
         }
 

@@ -14,7 +14,7 @@ internal static class ExtensionsCommand
     private const int MixedSecondsQuick = 5;
     private const double PausePartMax = 0.05;
 
-    private const string Usage = "usage: extensions [--quick] [--only calls|mixed]";
+    internal const string Usage = "extensions [--quick] [--only calls|mixed]";
 
     /// <summary>Runs the command.</summary>
     /// <returns>0; 1 when a side did not do its work; 2 for wrong arguments.</returns>
@@ -38,7 +38,7 @@ internal static class ExtensionsCommand
                         args[i + 1], int.Parse(args[i + 2], CultureInfo.InvariantCulture)).ToLine());
                     return 0;
                 default:
-                    errors.WriteLine($"extensions: '{args[i]}' is not understood; {Usage}");
+                    errors.WriteLine($"extensions: '{args[i]}' is not understood; usage: {Usage}");
                     return 2;
             }
         }

@@ -10,8 +10,8 @@ namespace PerfCache.Benchmarks.Hits;
 /// </summary>
 internal static class HitsCommand
 {
-    private const string Usage =
-        "usage: hits [--quick] [--rows NAME,...] [--json] | hits --threads N,... [--quick] | hits --list";
+    internal const string Usage =
+        "hits [--quick] [--rows NAME,...] [--json] | hits --threads N,... [--quick] | hits --list";
 
     /// <summary>Runs the command.</summary>
     /// <returns>0; 1 when a row failed in what must not depend on the machine; 2 for wrong arguments.</returns>
@@ -45,7 +45,7 @@ internal static class HitsCommand
                         return Complain(errors, $"--threads wants numbers from 1 to 256, not '{args[i]}'");
                     break;
                 default:
-                    return Complain(errors, $"'{args[i]}' is not understood; {Usage}");
+                    return Complain(errors, $"'{args[i]}' is not understood; usage: {Usage}");
             }
         }
 

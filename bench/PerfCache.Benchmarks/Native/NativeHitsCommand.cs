@@ -24,7 +24,7 @@ internal static class NativeHitsCommand
     private const int RequestCount = 1 << 16;
     private const int BatchLength = 32;
     private const int PartLength = 64;
-    private const string Usage = "usage: abi-hits [--pages N,N] [--pairs N] [--program FILE]";
+    internal const string Usage = "abi-hits [--pages N,N] [--pairs N] [--program FILE]";
 
     // What the C program does, and what it is compared with.
     private static readonly (string Name, string Theirs, string Ours)[] s_rows =
@@ -50,7 +50,7 @@ internal static class NativeHitsCommand
                 _ => false,
             };
             if (isRight) continue;
-            errors.WriteLine($"abi-hits: '{args[i]} {value}' is not understood; {Usage}");
+            errors.WriteLine($"abi-hits: '{args[i]} {value}' is not understood; usage: {Usage}");
             return 2;
         }
 

@@ -8,7 +8,7 @@ namespace PerfCache.Benchmarks.Numa;
 /// processor time.</summary>
 internal static class NumaCommand
 {
-    private const string Usage = "usage: numa [--rows NAME,...] [--json] | numa --list";
+    internal const string Usage = "numa [--rows NAME,...] [--json] | numa --list";
 
     /// <summary>Runs the command.</summary>
     /// <returns>0; 1 when a row failed in what must not depend on the machine; 2 for wrong arguments.</returns>
@@ -33,7 +33,7 @@ internal static class NumaCommand
                     rows = [.. rows.Where(row => names.Contains(row.Name))];
                     break;
                 default:
-                    return Complain(errors, $"'{args[i]}' is not understood; {Usage}");
+                    return Complain(errors, $"'{args[i]}' is not understood; usage: {Usage}");
             }
         }
 

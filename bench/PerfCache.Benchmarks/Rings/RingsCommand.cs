@@ -17,8 +17,8 @@ internal sealed record Lane(string Name, Func<long, double> Pass);
 /// </summary>
 internal static class RingsCommand
 {
-    private const string Usage =
-        "usage: rings [--quick] [--cores P,C] [--ordinary] [--rows spsc|mpmc|queues|flip|deliver,...]";
+    internal const string Usage =
+        "rings [--quick] [--cores P,C] [--ordinary] [--rows spsc|mpmc|queues|flip|deliver,...]";
 
     private static readonly int[] s_bursts = [1, 8, 32];
 
@@ -47,11 +47,11 @@ internal static class RingsCommand
                 case "--rows" when i + 1 < args.Length:
                     string[] wanted = args[++i].Split(',');
                     string? unknown = wanted.FirstOrDefault(name => !rows.Contains(name));
-                    if (unknown is not null) return Complain(errors, $"'{unknown}' is not a row; {Usage}");
+                    if (unknown is not null) return Complain(errors, $"'{unknown}' is not a row; usage: {Usage}");
                     rows = wanted;
                     break;
                 default:
-                    return Complain(errors, $"'{args[i]}' is not understood; {Usage}");
+                    return Complain(errors, $"'{args[i]}' is not understood; usage: {Usage}");
             }
         }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Json;
 
 namespace PerfCache.Cli.Bench;
@@ -48,11 +47,9 @@ internal static class BenchReport
     /// <summary>Writes one row as a JSON object on a line of its own.</summary>
     public static void WriteJson(TextWriter output, BenchRow row)
     {
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes))
+        output.WriteLine(JsonLine.Of(json =>
         {
             RatioResult result = row.Result;
-            json.WriteStartObject();
             json.WriteString("size", row.Size.Name);
             json.WriteNumber("pages", row.Size.Pages);
             json.WriteNumber("frames", row.Size.Frames);
@@ -64,10 +61,7 @@ internal static class BenchReport
             WriteSpread(json, "floorRequestsPerSecond", result.RivalMillionsPerSecond, scale: 1e6);
             json.WriteNumber("misses", result.CandidateMisses);
             json.WriteNumber("floorMisses", result.RivalMisses);
-            json.WriteEndObject();
-        }
-
-        output.WriteLine(Encoding.UTF8.GetString(bytes.ToArray()));
+        }));
     }
 
     private static void WriteSpread(Utf8JsonWriter json, string name, Spread spread, double scale)

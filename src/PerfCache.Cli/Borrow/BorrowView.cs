@@ -98,10 +98,8 @@ internal sealed class BorrowView(TextWriter writer, BorrowLoad load, BorrowLoadO
     /// <summary>Writes one line.</summary>
     public void WriteJson(IReadOnlyList<BorrowPhase> phases)
     {
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes))
+        writer.WriteLine(JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteNumber("pages", options.Pages);
             json.WriteNumber("pageBytes", options.PageBytes);
             json.WriteNumber("batch", options.Batch);
@@ -114,10 +112,7 @@ internal sealed class BorrowView(TextWriter writer, BorrowLoad load, BorrowLoadO
             foreach (ServerStatistics server in load.Servers) WriteServer(json, server);
             json.WriteEndArray();
             json.WriteNumber("wrong", load.Counts.Wrong);
-            json.WriteEndObject();
-        }
-
-        writer.WriteLine(Encoding.UTF8.GetString(bytes.ToArray()));
+        }));
         writer.Flush();
     }
 

@@ -44,9 +44,7 @@ internal sealed class FlipRun(CliContext context, FlipRequest request)
         }
 
         if (!IsStopped) return ExitCode.Success;
-        return CommandLine.Fail(context,
-            _results.Count == 0 ? "stopped before the first result" : "stopped; what is finished is printed",
-            ExitCode.Failure);
+        return CommandLine.Stopped(context, hasResults: _results.Count > 0);
     }
 
     private bool IsStopped => context.Cancellation.IsCancellationRequested;

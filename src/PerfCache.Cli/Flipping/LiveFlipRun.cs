@@ -34,7 +34,7 @@ internal sealed class LiveFlipRun(CliContext context, IReadOnlyList<FlipRemedy> 
         if (results.Any(result => result.WrongPages > 0))
             return CommandLine.Fail(context, "pages arrived that did not hold what was sent", ExitCode.Failure);
         return context.Cancellation.IsCancellationRequested
-            ? CommandLine.Fail(context, "stopped; what is finished is printed", ExitCode.Failure) : ExitCode.Success;
+            ? CommandLine.Stopped(context, hasResults: true) : ExitCode.Success;
     }
 
     // A model counts pages, so each run has its own.

@@ -2,7 +2,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using PerfCache.Remote;
 
 namespace PerfCache.Cli.Lend;
@@ -20,10 +19,8 @@ internal sealed class LenderView(TextWriter writer, LenderOptions options, Lende
     public void WriteJson()
     {
         LenderStatistics now = lender.Statistics;
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes))
+        writer.WriteLine(JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteString("time", DateTimeOffset.UtcNow.ToString("o", CultureInfo.InvariantCulture));
             json.WriteNumber("memoryBytes", options.MemoryBytes);
             json.WriteNumber("lentBytes", now.LentBytes);
@@ -42,10 +39,7 @@ internal sealed class LenderView(TextWriter writer, LenderOptions options, Lende
             json.WriteBoolean("suspended", now.SuspendedFor is not null);
             json.WriteNumber("suspendedSeconds", Math.Round(now.SuspendedFor?.TotalSeconds ?? 0, 3));
             json.WriteString("reason", now.Reason.ToString());
-            json.WriteEndObject();
-        }
-
-        writer.WriteLine(Encoding.UTF8.GetString(bytes.ToArray()));
+        }));
         writer.Flush();
     }
 

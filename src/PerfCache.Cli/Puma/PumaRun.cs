@@ -50,10 +50,7 @@ internal sealed class PumaRun(CliContext context, PumaRequest request)
             }.Write(writer));
         }
 
-        if (!stopped) return ExitCode.Success;
-        return CommandLine.Fail(context,
-            _finished.Count == 0 ? "stopped before the first result" : "stopped; what is finished is printed",
-            ExitCode.Failure);
+        return stopped ? CommandLine.Stopped(context, hasResults: _finished.Count > 0) : ExitCode.Success;
     }
 
     private void WriteParameters()

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 
 namespace PerfCache.Cli.PumaReal;
 
@@ -146,18 +144,13 @@ internal sealed class PumaRealCommand : CliCommand
 
     private static string JsonOf(RealFigure figure)
     {
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes))
+        return JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteString("scenario", figure.Scenario);
             json.WriteString("run", figure.Run);
             json.WriteString("figure", figure.Figure);
             json.WriteNumber("real", figure.Real);
             if (figure.Simulated is { } simulated) json.WriteNumber("simulated", simulated);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(bytes.ToArray());
+        });
     }
 }

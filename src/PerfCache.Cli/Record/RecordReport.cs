@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using PerfCache.Simulation.Recording;
 
 namespace PerfCache.Cli.Record;
@@ -68,10 +64,8 @@ internal sealed class RecordReport(
 
     private string Json()
     {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        return JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteString("trace", request.Output);
             json.WriteStartArray("command");
             foreach (string word in request.Command) json.WriteStringValue(word);
@@ -108,10 +102,7 @@ internal sealed class RecordReport(
             }
 
             json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        });
     }
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using PerfCache.Simulation.Traces;
 using static PerfCache.Cli.OptionText;
 
@@ -14,9 +10,6 @@ namespace PerfCache.Cli.Trace;
 internal sealed class TraceHeadCommand : CliCommand
 {
     private const int LinesDefault = 10;
-
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Argument<string[]> _traces = TraceCommand.TraceArgument();
 
@@ -98,10 +91,8 @@ internal sealed class TraceHeadCommand : CliCommand
 
     private static string Json(ITraceSource source, TraceBlock block, int i, long request)
     {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
+        return JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteNumber("request", request);
             json.WriteString("page", source.FormatPage(FileOf(block, i), block.Ids[i]));
             json.WriteNumber("id", block.Ids[i]);
@@ -110,10 +101,7 @@ internal sealed class TraceHeadCommand : CliCommand
             if (block.Sizes.Length > 0) json.WriteNumber("bytes", block.Sizes[i]);
             if (block.Times.Length > 0) json.WriteNumber("time", block.Times[i]);
             if (block.Nexts.Length > 0 && block.Nexts[i] != long.MaxValue) json.WriteNumber("next", block.Nexts[i]);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        });
     }
 
     private static int FileOf(TraceBlock block, int i) => block.Files.Length > 0 ? block.Files[i] : 0;

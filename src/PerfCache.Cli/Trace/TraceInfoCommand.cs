@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using PerfCache.Simulation.Conversion;
 using PerfCache.Simulation.Traces;
@@ -13,9 +10,6 @@ namespace PerfCache.Cli.Trace;
 /// <summary><c>perfcache trace info</c>: what traces hold.</summary>
 internal sealed class TraceInfoCommand : CliCommand
 {
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly Argument<string[]> _traces = TraceCommand.TraceArgument();
 
     private readonly TraceArguments _trace = new("Page size at which block requests are split; default: 4096");
@@ -102,10 +96,8 @@ internal sealed class TraceInfoCommand : CliCommand
 
     private static string Json(TraceSummary summary)
     {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
+        return JsonLine.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteString("trace", summary.Trace);
             json.WriteString("format", summary.Format);
             json.WriteNumber("requests", summary.Requests);
@@ -122,10 +114,7 @@ internal sealed class TraceInfoCommand : CliCommand
             Write(json, "lastTime", summary.LastTime);
             json.WriteBoolean("hasNextRequests", summary.Columns.HasFlag(TraceColumns.Next));
             if (!summary.Complete) json.WriteBoolean("complete", false);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        });
     }
 
     private static void Write(Utf8JsonWriter json, string name, long? value)

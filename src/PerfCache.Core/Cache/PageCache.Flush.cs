@@ -3,18 +3,9 @@ using PerfCache.Frames;
 
 namespace PerfCache.Cache;
 
-/// <summary>Write-back: who writes, and when: a flush, a thread of its own, a miss, a writer at the limit.</summary>
+/// <summary>Write-back: a flush writes what is dirty, a few requests at a time, and makes the sources durable.</summary>
 public partial class PageCache<TRules, TProbe>
 {
-    /// <summary>Pages that the flusher chooses at a time; it then writes them in the order of their numbers.</summary>
-    private const int FlusherPagesMax = 1024;
-
-    /// <summary>When this many pages of a request fail one by one, the rest is not tried.</summary>
-    private const int SingleFailuresMax = 4;
-
-    private Thread? _flusher;
-    private AutoResetEvent? _flusherWork;
-
     /// <summary>Writes all pages that are dirty now, in the order of their numbers, and makes the sources durable. Pages
     /// that become dirty meanwhile may or may not be written.</summary>
     /// <param name="cancellation">Ends the waiting. Requests that are under way end by themselves; every page is clean, or
@@ -155,79 +146,6 @@ public partial class PageCache<TRules, TProbe>
             && !running.Contains(end)) running.Add(end);
     }
 
-    /// <summary>D2 to D5 for a batch that was taken. Never throws.</summary>
-    private async Task WriteBatchAsync(WriteBatch batch)
-    {
-        try
-        {
-            CopyBatch(batch);
-            AskMayWrite(batch);
-            for (int first = 0; first < batch.Count;)
-            {
-                int end = first;
-                while (end < batch.Count && batch.Fates[end] == WriteFate.Pending) end++;
-                if (end > first) await WriteRunAsync(batch, first, end - first).ConfigureAwait(false);
-                first = end + 1;
-            }
-        }
-        finally
-        {
-            EndBatch(batch);
-        }
-    }
-
-    private async Task WriteRunAsync(WriteBatch batch, int first, int count)
-    {
-        if (await TryWriteAsync(batch, first, count).ConfigureAwait(false)) return;
-        // One bad page must not keep its neighbours dirty for ever.
-        int failuresInARow = 0;
-        for (int i = first; count > 1 && i < first + count && failuresInARow < SingleFailuresMax; i++)
-            failuresInARow = await TryWriteAsync(batch, i, 1).ConfigureAwait(false) ? 0 : failuresInARow + 1;
-        batch.SetPending(WriteFate.Failed, first, count);
-    }
-
-    private async Task<bool> TryWriteAsync(WriteBatch batch, int first, int count)
-    {
-        try
-        {
-            Interlocked.Increment(ref _writeRequests);
-            int lastBytes = LengthToWrite(batch, first + count - 1);
-            IReadOnlyList<ReadOnlyMemory<byte>> pages = batch.BeginRun(first, count, lastBytes);
-            ulong firstPage = batch.FirstPage + (ulong)first;
-            // Not cancelled by anybody: others may be waiting for the same request.
-            await batch.Source.WriteAsync(firstPage, pages, CancellationToken.None).ConfigureAwait(false);
-            batch.SetPending(WriteFate.Written, first, count);
-            return true;
-        }
-        // Whatever the source throws is for whoever flushes, not for the cache to judge.
-        catch (Exception failure)
-        {
-            batch.Cause ??= failure;
-            return false;
-        }
-        finally
-        {
-            batch.EndRun();
-        }
-    }
-
-    private void AskMayWrite(WriteBatch batch)
-    {
-        if (_options.WriteBack.MayWrite is not { } mayWrite) return;
-        for (int i = 0; i < batch.Count; i++)
-        {
-            try
-            {
-                if (!mayWrite(batch.Owner, batch.FirstPage + (ulong)i, batch.Copy(i))) batch.Fates[i] = WriteFate.Blocked;
-            }
-            catch (Exception failure)
-            {
-                batch.Fates[i] = WriteFate.Failed;
-                batch.Cause ??= failure;
-            }
-        }
-    }
-
     private async Task FlushSourcesAsync(ObjectId? owner, WriteShortfall shortfall, CancellationToken cancellation)
     {
         foreach ((ObjectWrites writes, long written) in UnflushedSources(owner))
@@ -257,126 +175,5 @@ public partial class PageCache<TRules, TProbe>
         }
 
         return sources;
-    }
-
-    /// <summary>Without the lock: writes one batch on this thread, if there is one and its turn has come.</summary>
-    /// <param name="ofHeld">True for what reclaim has set aside, false for what has been dirty longest.</param>
-    /// <param name="partition">Whose pages to prefer.</param>
-    /// <param name="patience">How long to wait for it; afterwards it goes on alone.</param>
-    /// <returns>True when pages were written.</returns>
-    private bool WriteSome(bool ofHeld, Partition partition, TimeSpan patience)
-    {
-        if (_batches is null || !_batchTurns!.Wait(0)) return false;
-        WriteBatch? batch = null;
-        Enter();
-        try
-        {
-            if (!_disposed) batch = ofHeld ? TakeHeldOfAny(partition) : TakeOldestOfAny(partition);
-        }
-        finally
-        {
-            Exit();
-            if (batch is null) _batchTurns.Release();
-        }
-
-        if (batch is null) return false;
-        Task<WriteShortfall?> end = batch.Ended.Task;
-        int count = batch.Count;
-        _ = WriteBatchAsync(batch);
-        if (!end.Wait(patience)) return false;
-        return end.Result is not { } shortfall || shortfall.Failed.Count + shortfall.Blocked.Count < count;
-    }
-
-    private WriteBatch? TakeHeldOfAny(Partition first)
-    {
-        WriteBatch? batch = TakeHeld(first);
-        // A partition at its limit is not helped by what others write.
-        if (batch is not null || !_isPartitioned || first.IsFull) return batch;
-        foreach (Partition other in Existing())
-            if (other != first && (batch = TakeHeld(other)) is not null) break;
-        return batch;
-    }
-
-    private WriteBatch? TakeOldestOfAny(Partition first)
-    {
-        WriteBatch? batch = IsTooDirty(first) ? TakeOldest(first) : null;
-        return batch ?? TakeOldest(only: null);
-    }
-
-    /// <summary>True when writers to a partition must wait, for the cache's sake or for the partition's.</summary>
-    private bool MustThrottle(Partition partition) => DirtyCount >= DirtyFramesMax || IsTooDirty(partition);
-
-    /// <summary>True when a partition has more dirty pages than its own limit bears.</summary>
-    private bool IsTooDirty(Partition partition) =>
-        _isPartitioned && Volatile.Read(ref partition.DirtyCount) >= DirtyFramesMaxOf(partition.FrameCount);
-
-    /// <summary>A writer waits until fewer pages are dirty, and writes some itself: who makes the work does it.</summary>
-    private void Throttle(Partition partition, ref Deadline deadline)
-    {
-        while (MustThrottle(partition))
-        {
-            _flusherWork?.Set();
-            bool wrote = WriteSome(ofHeld: false, partition, deadline.Left);
-            if (wrote ? deadline.Left > TimeSpan.Zero : deadline.Wait()) continue;
-            string why;
-            lock (_lock) why = WhyDirty();
-            string of = DirtyCount >= DirtyFramesMax
-                ? $"{DirtyFramesMax} pages" : $"{DirtyFramesMaxOf(partition.FrameCount)} pages of partition '{partition.Name}'";
-            throw new TimeoutException(
-                $"{Name}: {of} may be dirty (DirtyLimit), and writing has not made them fewer within "
-                + $"{_options.Patience.TotalSeconds:0.###} s{why}");
-        }
-    }
-
-    private void StartFlusher()
-    {
-        if (_options.WriteBack.FlushInterval == TimeSpan.Zero || _flusher is not null) return;
-        _flusherWork = new AutoResetEvent(false);
-        _flusher = new Thread(FlushInBackground) { IsBackground = true, Name = $"{Name} flusher" };
-        _flusher.Start();
-    }
-
-    private void FlushInBackground()
-    {
-        List<ulong> keys = [];
-        while (!_disposed)
-        {
-            _flusherWork!.WaitOne(DirtyCount == 0 ? Timeout.InfiniteTimeSpan : _options.WriteBack.FlushInterval);
-            try
-            {
-                while (CollectForFlusher(keys))
-                {
-                    keys.Sort();
-                    WriteShortfall shortfall = new();
-                    WriteKeysAsync(keys, [], shortfall, waits: false, CancellationToken.None).GetAwaiter().GetResult();
-                    // What failed or may not be written yet is tried again later, not at once.
-                    if (!shortfall.IsNone) break;
-                }
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-        }
-    }
-
-    private bool CollectForFlusher(List<ulong> keys)
-    {
-        keys.Clear();
-        lock (_lock)
-        {
-            // Gone while this thread waited for the lock: nothing may be touched any more.
-            if (_disposed) return false;
-            CollectDue(keys, FlusherPagesMax);
-        }
-
-        return keys.Count > 0;
-    }
-
-    private void StopFlusher()
-    {
-        _flusherWork?.Set();
-        _flusher?.Join();
-        _flusherWork?.Dispose();
     }
 }

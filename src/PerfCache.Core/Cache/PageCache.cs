@@ -104,29 +104,14 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
         _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
         _pageBytes = options.PageBytes;
-        _tier = options.Overflow;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
-        long bytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
+        _tier = options.Overflow;
         CapacityBytes = options.CapacityBytes;
-        CapacityBytesMax = bytesMax;
+        CapacityBytesMax = Math.Max(options.CapacityBytes, options.CapacityBytesMax);
         _meter = new MemoryMeter(options.CapacityBytes);
-        uint frameMax = options.FrameCount ?? FramesFor(bytesMax, bytesMax, ref rules);
-        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, bytesMax, ref rules);
-        if (options.Nodes is not null)
-        {
-            _nodes = new CacheNodes(options.Nodes);
-            if (options.Nodes.Placement is { } placement) AttachPlacement(placement);
-        }
-
-        if (frames < PageCacheOptions.PagesMin)
-        {
-            throw new ArgumentException(
-                $"page cache: CapacityBytes is {options.CapacityBytes}; after the metadata only {frames} pages of "
-                + $"{options.PageBytes} bytes fit, and {PageCacheOptions.PagesMin} are the least", nameof(options));
-        }
-
-        NodeLayout layout =
-            _nodes?.Layout(frameMax, options.PageBytes, options.Nodes!.FrameWeights) ?? NodeLayout.OneNode(frameMax);
+        uint frameMax = options.FrameCount ?? FramesFor(CapacityBytesMax, CapacityBytesMax, ref rules);
+        _frameTarget = FramesAtStart(options, ref rules);
+        NodeLayout layout = LayNodesOut(options, frameMax, out _nodes);
         _hasNodes = layout.NodeCount > 1;
         _allNodes = NodeSet.First(layout.NodeCount);
         _lowWaterOfNode = new uint[layout.NodeCount];
@@ -144,21 +129,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
             _space.PageData = _memory;
             _main = new Partition(PartitionOptions.Main, NewShares(0, uint.MaxValue, ref rules), _hits);
+            _partitions = [_main];
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
-            BindNodes();
-            EnsureFrames(frames);
-            _pageBase = _memory.Address(FrameId.None);
             _readsAhead = _streams is not null;
-            _frameTarget = frames;
-            _space.EvictionLog = options.Evicted is null ? null : [];
-            _space.EvictionTaker = _tier is null ? null : this;
-            _partitions = [_main];
-            Place(_main, placement: null);
-            foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
-            SetWaterMarks();
-            // Last: a tier belongs to the first cache that it is attached to, which must be one that exists.
-            _tier?.Attach(_pageBytes);
+            _pageBase = _memory.Address(FrameId.None);
+            PutIntoService();
         }
         catch
         {
@@ -170,6 +146,20 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         }
 
         PageCacheMetrics.Add(this);
+    }
+
+    /// <summary>The last step of making a cache: all parts are there, and get to know each other.</summary>
+    private void PutIntoService()
+    {
+        BindNodes();
+        EnsureFrames(_frameTarget);
+        _space.EvictionLog = _options.Evicted is null ? null : [];
+        _space.EvictionTaker = _tier is null ? null : this;
+        Place(_main, placement: null);
+        foreach (NodeShare share in _main.Shares) share.Rules.Attach(share.Space);
+        SetWaterMarks();
+        // Last: a tier belongs to the first cache that it is attached to, which must be one that exists.
+        _tier?.Attach(_pageBytes);
     }
 
     /// <summary>The bound in bytes.</summary>
@@ -302,6 +292,24 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             ? BytesPerNode * (nodes.Numbers?.Count ?? nodes.Topology?.Nodes.Count ?? 1) : 0;
         long left = bytes - (rows * perRow) - ghostBytes - nodeBytes - FixedBytes - ActivationBuffers.BytesFor(_options.ActivationBatch);
         return (uint)Math.Clamp(left / _options.PageBytes, 0, Math.Min(rows, FrameId.CountMax - 1));
+    }
+
+    /// <summary>The frames that the cache begins with.</summary>
+    /// <exception cref="ArgumentException">They are fewer than a cache needs.</exception>
+    private uint FramesAtStart(PageCacheOptions options, ref TRules rules)
+    {
+        uint frames = options.FrameCount ?? FramesFor(options.CapacityBytes, CapacityBytesMax, ref rules);
+        if (frames >= PageCacheOptions.PagesMin) return frames;
+        throw new ArgumentException(
+            $"page cache: CapacityBytes is {options.CapacityBytes}; after the metadata only {frames} pages of "
+            + $"{options.PageBytes} bytes fit, and {PageCacheOptions.PagesMin} are the least", nameof(options));
+    }
+
+    /// <summary>Says which frames are whose node's; all are one node's where none are given.</summary>
+    private static NodeLayout LayNodesOut(PageCacheOptions options, uint frameMax, out CacheNodes? nodes)
+    {
+        nodes = options.Nodes is null ? null : new CacheNodes(options.Nodes);
+        return nodes?.Layout(frameMax, options.PageBytes, options.Nodes!.FrameWeights) ?? NodeLayout.OneNode(frameMax);
     }
 
     private static uint GhostRowsFor(ref TRules rules, uint frames) => TRules.UsesGhosts ? rules.GhostRowCount(frames) : 0;

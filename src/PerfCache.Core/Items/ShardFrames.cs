@@ -23,14 +23,8 @@ namespace PerfCache.Items;
 /// <para>F4: what the frames cost is what was taken from the budget for them.</para>
 /// Used under the shard's lock.
 /// </remarks>
-internal sealed class ShardFrames
+internal sealed partial class ShardFrames
 {
-    /// <summary>How often growing is not tried again after the system, or the meter, has refused memory.</summary>
-    private const int GrowthRestsAfterRefusal = 64;
-
-    private const uint RunFrames = 32;
-    private const uint WasRetired = 1;
-
     private readonly ItemFrames _all;
     private readonly ItemRows _itemRows;
     private readonly ItemBudget _budget;
@@ -162,145 +156,8 @@ internal sealed class ShardFrames
         links[itemRow] = default;
     }
 
-    /// <summary>
-    /// Makes room for <paramref name="bytes"/> of metadata out of free frames, if it is room that is wanting and
-    /// there are enough of them.
-    /// </summary>
-    internal bool TryRetireFor(long bytes)
-    {
-        if (_budget.FreeBytes >= bytes) return false;
-        if (_budget.FreeBytes + (FreeCount * _all.BytesPerFrame) < bytes) return false;
-        while (_budget.FreeBytes < bytes)
-        {
-            _one[0] = new FrameId(_firstOfList[ItemFrames.Free]);
-            if (_one[0].IsNone || _all.Pages.Discard(_one) == 0) return false;
-            TakeOut(_one[0].Value, ItemFrames.Retired);
-            Link(_one[0].Value, ItemFrames.Retired);
-            RetiredCount++;
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// Takes a frame in which there is nothing out of the store, and its bytes off the limit. The bytes of a retired
-    /// frame are metadata already and stay so.
-    /// </summary>
-    internal void Withdraw(uint frame)
-    {
-        WithdrawnCount++;
-        if (_rows[frame].Class == ItemFrames.Retired)
-        {
-            Unlink(frame, ItemFrames.Retired);
-            RetiredCount--;
-            _rows[frame] = new ItemFrame { Class = ItemFrames.Withdrawn, Shard = _shard, Row = WasRetired };
-            return;
-        }
-
-        TakeOut(frame, ItemFrames.Withdrawn);
-        _budget.Move(-_all.BytesPerFrame);
-    }
-
-    /// <summary>Puts a withdrawn frame back to use.</summary>
-    internal bool TryReturn(uint frame)
-    {
-        if (_rows[frame].Class != ItemFrames.Withdrawn) return false;
-        bool wasRetired = _rows[frame].Row == WasRetired;
-        byte use = wasRetired ? ItemFrames.Retired : ItemFrames.Free;
-        _rows[frame] = new ItemFrame { Class = use, Shard = _shard };
-        Link(frame, use);
-        WithdrawnCount--;
-        if (wasRetired)
-        {
-            RetiredCount++;
-            return true;
-        }
-
-        FreeCount++;
-        _budget.Move(_all.BytesPerFrame);
-        bool paid = _budget.TrySpend(_all.BytesPerFrame);
-        Invariant.Assert(paid, nameof(ShardFrames), "F4: bytes of a returned frame to be free", frame);
-        return true;
-    }
-
     /// <summary>The first free frame, or 0.</summary>
     internal uint FirstFree => _firstOfList[ItemFrames.Free];
-
-    /// <summary>Checks F1 to F4. O(frames): for tests.</summary>
-    internal void Validate(long metadataBytes)
-    {
-        uint[] uses = new uint[byte.MaxValue + 1];
-        for (uint frame = 1; frame <= _all.Count; frame++)
-        {
-            ref ItemFrame row = ref _rows[frame];
-            if (row.Shard != _shard) continue;
-            uses[row.Class]++;
-            bool known = row.Class is ItemFrames.Free or ItemFrames.Retired or ItemFrames.Withdrawn
-                or >= SizeClasses.Whole and < 128;
-            Invariant.Check(known, nameof(ShardFrames), $"F1: a use of frame {frame}", row.Class);
-            int bits = 0;
-            for (uint word = 0; word < _all.BitmapWords; word++)
-                bits += BitOperations.PopCount(_all.UsedSlots[(frame * _all.BitmapWords) + word]);
-            Invariant.Check(bits == row.UsedSlots, nameof(ShardFrames), $"F3: {bits} used slots of frame {frame}",
-                row.UsedSlots);
-            if (row.Class is SizeClasses.Whole or > 128) continue;
-            uint linked = 0;
-            for (uint item = row.Row; item != 0; item = _itemRows.FrameLinks[item].Next) linked++;
-            Invariant.Check(linked == bits, nameof(ShardFrames), $"F3: {bits} rows linked to frame {frame}", linked);
-        }
-
-        Invariant.Check(uses[ItemFrames.Free] == FreeCount, nameof(ShardFrames), $"F1: {FreeCount} free frames",
-            uses[ItemFrames.Free]);
-        Invariant.Check(uses[ItemFrames.Retired] == RetiredCount, nameof(ShardFrames),
-            $"F1: {RetiredCount} retired frames", uses[ItemFrames.Retired]);
-        Invariant.Check(uses[ItemFrames.Withdrawn] == WithdrawnCount, nameof(ShardFrames),
-            $"F1: {WithdrawnCount} withdrawn frames", uses[ItemFrames.Withdrawn]);
-        uint used = 0;
-        for (int sizeClass = 1; sizeClass < _all.Classes.Count; sizeClass++) used += uses[sizeClass];
-        Invariant.Check(used == UsedCount, nameof(ShardFrames), $"F1: {UsedCount} frames in use", used);
-        for (int list = SizeClasses.Whole + 1; list <= byte.MaxValue; list++) ValidateList((byte)list);
-        long owed = ((FreeCount + UsedCount) * _all.BytesPerFrame) + metadataBytes;
-        Invariant.Check(owed == _budget.UsedBytes, nameof(ShardFrames), $"F4: {owed} bytes spent", _budget.UsedBytes);
-    }
-
-    private void ValidateList(byte list)
-    {
-        uint previous = 0;
-        uint count = 0;
-        for (uint frame = _firstOfList[list]; frame != 0; frame = _rows[frame].Next)
-        {
-            ref ItemFrame row = ref _rows[frame];
-            Invariant.Check(row.Class == list, nameof(ShardFrames), $"F2: frame {frame} of list {list}", row.Class);
-            Invariant.Check(row.Previous == previous, nameof(ShardFrames),
-                $"F2: frame {frame}'s Previous to be {previous}", row.Previous);
-            if (list < _all.Classes.Count)
-            {
-                Invariant.Check(row.UsedSlots > 0 && row.UsedSlots < _all.Classes.Slots(list), nameof(ShardFrames),
-                    $"F2: frame {frame} with used and free slots", row.UsedSlots);
-            }
-
-            previous = frame;
-            Invariant.Check(++count <= _all.Count, nameof(ShardFrames), $"F2: list {list} to end", count);
-        }
-
-        uint expected = list switch
-        {
-            ItemFrames.Free => FreeCount,
-            ItemFrames.Retired => RetiredCount,
-            _ => count,
-        };
-        if (list < _all.Classes.Count)
-        {
-            expected = 0;
-            for (uint frame = 1; frame <= _all.Count; frame++)
-            {
-                ref ItemFrame row = ref _rows[frame];
-                if (row.Shard == _shard && row.Class == list && row.UsedSlots < _all.Classes.Slots(list)) expected++;
-            }
-        }
-
-        Invariant.Check(count == expected, nameof(ShardFrames), $"F2: {expected} frames on list {list}", count);
-    }
 
     private bool TryTakeFree(out uint frame)
     {
@@ -320,61 +177,6 @@ internal sealed class ShardFrames
         Link(frame, ItemFrames.Free);
         FreeCount++;
         UsedCount--;
-    }
-
-    private bool TryGrow()
-    {
-        if (RetiredCount > 0 && TryRevive()) return true;
-        if (_supplyIsEmpty || _growthRests-- > 0) return false;
-        uint wanted = (uint)Math.Min(RunFrames, _budget.FreeBytes / _all.BytesPerFrame);
-        if (wanted == 0) return false;
-        uint got = _all.TakeRun(_shard, wanted, out uint first);
-        _supplyIsEmpty = _all.IsUsedUp;
-        // A refusal is an exception on its way here, and the next one would mostly be another.
-        _growthRests = got == 0 ? GrowthRestsAfterRefusal : 0;
-        if (got == 0) return false;
-        _budget.TrySpend(got * _all.BytesPerFrame);
-        // Last first, so that the neighbours are handed out in their order.
-        for (uint frame = first + got - 1; frame >= first; frame--)
-        {
-            _rows[frame].Class = ItemFrames.Free;
-            Link(frame, ItemFrames.Free);
-        }
-
-        FreeCount += got;
-        return true;
-    }
-
-    private bool TryRevive()
-    {
-        uint frame = _firstOfList[ItemFrames.Retired];
-        if (_budget.FreeBytes < _all.BytesPerFrame) return false;
-        _one[0] = new FrameId(frame);
-        try
-        {
-            _all.Pages.Restore(_one);
-        }
-        catch (NativeMemoryException)
-        {
-            return false;
-        }
-
-        _budget.TrySpend(_all.BytesPerFrame);
-        Unlink(frame, ItemFrames.Retired);
-        RetiredCount--;
-        _rows[frame].Class = ItemFrames.Free;
-        Link(frame, ItemFrames.Free);
-        FreeCount++;
-        return true;
-    }
-
-    private void TakeOut(uint frame, byte use)
-    {
-        Invariant.Assert(_rows[frame].Class == ItemFrames.Free, nameof(ShardFrames), "F1: a free frame", frame);
-        Unlink(frame, ItemFrames.Free);
-        FreeCount--;
-        _rows[frame].Class = use;
-        _budget.Refund(_all.BytesPerFrame);
     }
 
     private void Link(uint frame, byte list)

@@ -51,7 +51,7 @@ public sealed record DetectorOptions
 }
 
 /// <summary>What a lender allows.</summary>
-public sealed record LenderOptions
+public sealed record PumaLenderOptions
 {
     /// <summary>When it stops lending.</summary>
     public DetectorOptions Detector { get; init; } = new();

@@ -9,9 +9,9 @@ namespace PerfCache.Simulation.Machines;
 /// <summary>PUMA's two roles: pages of others in this cache, and own pages with others.</summary>
 internal sealed partial class Machine
 {
-    internal void BecomeLender(LenderOptions options)
+    internal void BecomeLender(PumaLenderOptions options)
     {
-        Lender ??= new Lender(options, this, VirtualClock.Second);
+        Lender ??= new PumaLender(options, this, VirtualClock.Second);
     }
 
     internal void BecomeBorrower(BorrowerOptions options)

@@ -113,7 +113,7 @@ internal sealed partial class Machine : IEventTarget, ILentStore, IDisposable
     /// <summary>All that leaves the machine goes through here.</summary>
     internal QueuedServer Egress { get; }
 
-    internal Lender? Lender { get; private set; }
+    internal PumaLender? Lender { get; private set; }
 
     internal Borrower? Borrower { get; private set; }
 

@@ -40,7 +40,7 @@ internal sealed class MachineRoom : IEventTarget, IDisposable
 
     /// <summary>Lets one machine lend to another.</summary>
     internal void Lend(
-        Machine lender, Machine borrower, LenderOptions lending, BorrowerOptions borrowing, long quotaPages = 0)
+        Machine lender, Machine borrower, PumaLenderOptions lending, BorrowerOptions borrowing, long quotaPages = 0)
     {
         lender.BecomeLender(lending);
         borrower.BecomeBorrower(borrowing);

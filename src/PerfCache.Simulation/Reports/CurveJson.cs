@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using PerfCache.Simulation.Curves;
 
@@ -13,10 +10,6 @@ namespace PerfCache.Simulation.Reports;
 /// </summary>
 public static class CurveJson
 {
-    // Output goes to files and pipes, never into a page, so trace names keep their letters.
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>The lines of a curve, without the lines' ends.</summary>
     public static IEnumerable<string> Lines(MissRatioCurve curve, int pageBytes) => Lines(curve, pageBytes, withTimes: true);
 
@@ -30,22 +23,14 @@ public static class CurveJson
         if (curve.Check is CurveError check) yield return Line("check", curve, json => WriteCheck(json, check));
     }
 
-    private static string Line(string kind, MissRatioCurve curve, Action<Utf8JsonWriter> write)
+    private static string Line(string kind, MissRatioCurve curve, Action<Utf8JsonWriter> write) => JsonLine.Of(json =>
     {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
-        {
-            json.WriteStartObject();
-            json.WriteString("kind", kind);
-            json.WriteString("trace", curve.Trace);
-            json.WriteString("policy", curve.Policy);
-            write(json);
-            if (!curve.Complete) json.WriteBoolean("complete", false);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+        json.WriteString("kind", kind);
+        json.WriteString("trace", curve.Trace);
+        json.WriteString("policy", curve.Policy);
+        write(json);
+        if (!curve.Complete) json.WriteBoolean("complete", false);
+    });
 
     private static void WritePoint(
         Utf8JsonWriter json, MissRatioCurve curve, CurvePoint point, int pageBytes, bool withTimes)

@@ -35,7 +35,7 @@ public static class FlipLines
     public static string Run(FlipResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return ParameterTable.JsonLine(json =>
+        return JsonLine.Of(json =>
         {
             json.WriteString("kind", "run");
             json.WriteString("placement", Name(result.Placement));
@@ -72,7 +72,7 @@ public static class FlipLines
     public static IEnumerable<string> Samples(FlipResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return result.Samples.Select(sample => ParameterTable.JsonLine(json =>
+        return result.Samples.Select(sample => JsonLine.Of(json =>
         {
             json.WriteString("kind", "sample");
             json.WriteString("placement", Name(result.Placement));
@@ -94,14 +94,14 @@ public static class FlipLines
     {
         ArgumentNullException.ThrowIfNull(costs);
         foreach (DeliveryPoint point in costs.Points())
-            yield return ParameterTable.JsonLine(json =>
+            yield return JsonLine.Of(json =>
             {
                 json.WriteString("kind", "delivery");
                 json.WriteNumber("bytes", point.Bytes);
                 json.WriteNumber("copyGigabits", point.CopyGigabits);
                 json.WriteNumber("flipGigabits", point.FlipGigabits);
             });
-        yield return ParameterTable.JsonLine(json =>
+        yield return JsonLine.Of(json =>
         {
             json.WriteString("kind", "crossover");
             json.WriteNumber("bytes", costs.CrossoverBytes());
@@ -112,7 +112,7 @@ public static class FlipLines
     public static string Sensitivity(FlipSensitivity one)
     {
         ArgumentNullException.ThrowIfNull(one);
-        return ParameterTable.JsonLine(json =>
+        return JsonLine.Of(json =>
         {
             json.WriteString("kind", "sensitivity");
             json.WriteString("parameter", one.Name);
@@ -141,7 +141,7 @@ public static class FlipLines
         for (int i = 0; i < costs.Sizes.Count; i++)
         {
             int at = i;
-            yield return ParameterTable.JsonLine(json =>
+            yield return JsonLine.Of(json =>
             {
                 json.WriteString("kind", "liveCost");
                 json.WriteNumber("bytes", costs.Sizes[at]);
@@ -150,7 +150,7 @@ public static class FlipLines
             });
         }
 
-        yield return ParameterTable.JsonLine(json =>
+        yield return JsonLine.Of(json =>
         {
             json.WriteString("kind", "copyBreak");
             json.WriteNumber("bytes", costs.CopyBreakBytes);
@@ -163,7 +163,7 @@ public static class FlipLines
     public static string Live(LiveFlipResult result, bool isEmulated)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return ParameterTable.JsonLine(json =>
+        return JsonLine.Of(json =>
         {
             json.WriteString("kind", "live");
             json.WriteString("remedy", result.Remedy.Name);

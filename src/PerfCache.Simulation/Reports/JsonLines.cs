@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using PerfCache.Simulation.Replay;
 
@@ -12,10 +9,6 @@ namespace PerfCache.Simulation.Reports;
 /// </summary>
 public static class JsonLines
 {
-    // Output goes to files and pipes, never into a page, so trace names keep their letters.
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>One result as one line, without the line's end.</summary>
     public static string Format(ReplayResult result) => Format(result, withTimes: true);
 
@@ -23,14 +16,11 @@ public static class JsonLines
     internal static string Format(ReplayResult result, bool withTimes)
     {
         ArgumentNullException.ThrowIfNull(result);
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options)) WriteTo(json, result, withTimes);
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        return JsonLine.Of(json => WriteTo(json, result, withTimes));
     }
 
     private static void WriteTo(Utf8JsonWriter json, ReplayResult result, bool withTimes)
     {
-        json.WriteStartObject();
         json.WriteString("trace", result.Trace);
         json.WriteString("policy", result.Policy);
         json.WriteNumber("frames", result.Frames);
@@ -64,7 +54,6 @@ public static class JsonLines
         if (result.Live is not null) WriteLive(json, result, result.Live);
         if (result.Disk is not null) WriteDisk(json, result.Disk);
         if (!result.Complete) json.WriteBoolean("complete", false);
-        json.WriteEndObject();
     }
 
     /// <summary>Added by a live replay; the other names mean what they always do.</summary>

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-using System.Buffers;
 using System.Globalization;
 using System.Net;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using PerfCache.Simulation.Engine;
 
 namespace PerfCache.Simulation.Reports;
@@ -15,9 +11,6 @@ namespace PerfCache.Simulation.Reports;
 /// </summary>
 public static class ParameterTable
 {
-    private static readonly JsonWriterOptions s_options =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Writes a line a parameter: name, value, unit, origin, source.</summary>
     public static void WriteText(TextWriter writer, ParameterSet parameters)
     {
@@ -36,7 +29,7 @@ public static class ParameterTable
     public static string Json(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return JsonLine(json =>
+        return JsonLine.Of(json =>
         {
             json.WriteString("kind", "parameter");
             json.WriteString("name", parameter.Name);
@@ -45,20 +38,6 @@ public static class ParameterTable
             json.WriteString("origin", parameter.OriginText);
             json.WriteString("source", parameter.Source);
         });
-    }
-
-    /// <summary>A JSON object on one line, without the line's end.</summary>
-    internal static string JsonLine(Action<Utf8JsonWriter> writeMembers)
-    {
-        ArrayBufferWriter<byte> buffer = new();
-        using (Utf8JsonWriter json = new(buffer, s_options))
-        {
-            json.WriteStartObject();
-            writeMembers(json);
-            json.WriteEndObject();
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     /// <summary>The table as HTML.</summary>

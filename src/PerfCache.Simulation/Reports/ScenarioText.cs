@@ -18,10 +18,10 @@ public static class ScenarioText
         ArgumentNullException.ThrowIfNull(report);
         foreach (ScenarioTable table in report.Tables)
             foreach (IReadOnlyList<object?> row in table.Rows)
-                yield return ParameterTable.JsonLine(json => WriteRow(json, report.Scenario, table, row));
+                yield return JsonLine.Of(json => WriteRow(json, report.Scenario, table, row));
         foreach (string finding in report.Findings)
         {
-            yield return ParameterTable.JsonLine(json =>
+            yield return JsonLine.Of(json =>
             {
                 json.WriteString("kind", "finding");
                 json.WriteString("scenario", report.Scenario);
@@ -32,7 +32,7 @@ public static class ScenarioText
         foreach (DecisionList list in report.Decisions)
         {
             foreach (PumaEvent one in list.Journal.Events.Where(one => IsDecision(one.Kind)))
-                yield return ParameterTable.JsonLine(json => WriteEvent(json, report.Scenario, list, one));
+                yield return JsonLine.Of(json => WriteEvent(json, report.Scenario, list, one));
         }
 
         foreach (Parameter parameter in report.Parameters) yield return ParameterTable.Json(parameter);

@@ -18,7 +18,7 @@ public static class StudyLines
         ArgumentNullException.ThrowIfNull(parts);
         foreach (StudyPart part in parts)
         {
-            yield return ParameterTable.JsonLine(json =>
+            yield return JsonLine.Of(json =>
             {
                 json.WriteString("kind", "part");
                 json.WriteString("name", part.Name);
@@ -29,7 +29,7 @@ public static class StudyLines
 
         foreach (string sentence in StudySummary.Sentences(parts))
         {
-            yield return ParameterTable.JsonLine(json =>
+            yield return JsonLine.Of(json =>
             {
                 json.WriteString("kind", "summary");
                 json.WriteString("text", sentence);

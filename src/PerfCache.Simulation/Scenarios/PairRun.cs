@@ -148,7 +148,7 @@ internal sealed class PairRun : IDisposable
         _ => "fast-ssd",
     };
 
-    internal static LenderOptions LenderOptionsOf(ParameterSet parameters, PairOptions options) => new()
+    internal static PumaLenderOptions LenderOptionsOf(ParameterSet parameters, PairOptions options) => new()
     {
         Strategy = options.Strategy,
         Detector = new DetectorOptions

@@ -9,6 +9,15 @@ internal sealed record CliRun(int ExitCode, string Out, string Error)
     /// <summary>Runs a command line.</summary>
     internal static CliRun Of(params string[] args) => Of(context => context, args);
 
+    /// <summary>Asserts that a command line is refused as wrong usage, in one line that says what.</summary>
+    internal static void IsWrongUsage(string expected, params string[] args)
+    {
+        CliRun run = Of(args);
+        Assert.That(run.ExitCode, Is.EqualTo(PerfCache.Cli.ExitCode.Usage), run.Error);
+        Assert.That(run.Error.Trim().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(run.Error, Does.Contain(expected).IgnoreCase);
+    }
+
     /// <summary>Runs a command line in a world that differs in something.</summary>
     internal static CliRun Of(Func<CliContext, CliContext> change, params string[] args)
     {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 using System.Text.Json;
-using PerfCache.Cli;
 using PerfCache.Cli.PumaReal;
 
 namespace PerfCache.Tests.Cli;
@@ -17,13 +16,8 @@ internal sealed class PumaRealCommandTests : FolderFixture
     [TestCase("--seconds", "puma-real", "--seconds", "0")]
     [TestCase("--folder", "puma-real", "--folder", "/nowhere/at/all")]
     [TestCase("--role", "puma-real", "--role", "sing")]
-    public void WrongUsageIsOneLineAndTwo(string expected, params string[] args)
-    {
-        CliRun run = CliRun.Of(args);
-        Assert.That(run.ExitCode, Is.EqualTo(ExitCode.Usage), run.Error);
-        Assert.That(run.Error.Trim().Split('\n'), Has.Length.EqualTo(1));
-        Assert.That(run.Error, Does.Contain(expected));
-    }
+    public void WrongUsageIsOneLineAndTwo(string expected, params string[] args) =>
+        CliRun.IsWrongUsage(expected, args);
 
     [Test]
     public void AnAllocationTakesWhatWasLentAndNoMore()

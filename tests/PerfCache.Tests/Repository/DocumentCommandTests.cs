@@ -278,7 +278,7 @@ public sealed class DocumentCommandTests : FolderFixture
         }
 
         return arguments.Where((word, i) => i == 0 || word.StartsWith('-'))
-            .Where(word => !source.Contains(word == arguments[0] ? $"[\"{word}\"," : $"\"{word}\"", StringComparison.Ordinal));
+            .Where(word => !source.Contains(word == arguments[0] ? $"new(\"{word}\"," : $"\"{word}\"", StringComparison.Ordinal));
     }
 
     // 20,000 reads of 4 KiB and more over some thousand pages, a few of them often.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Collections.Concurrent;
 using System.Net;
-using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Memory;
@@ -217,7 +216,7 @@ internal sealed class SoakLoan : IDisposable
 
             using WriteLease lease = _cache.GetForWrite(_file, (ulong)page);
             Check(lease.Span, page, _versions[page]);
-            MemoryMarshal.Cast<byte, ulong>(lease.Span).Fill(((ulong)page << 32) | ++_versions[page]);
+            VersionedPage.Fill(lease.Span, page, ++_versions[page]);
         }
     }
 
@@ -288,13 +287,8 @@ internal sealed class SoakLoan : IDisposable
 
     private static void Check(ReadOnlySpan<byte> bytes, int page, uint? version)
     {
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        ulong word = words[0];
-        // A page that was never written is all zero.
-        bool isRight = version is { } known
-            ? word == (known == 0 ? 0 : ((ulong)page << 32) | known)
-            : word == 0 || word >> 32 == (ulong)page;
-        if (!isRight) throw new InvalidOperationException($"page {page} of version {version} begins with {word:x16}");
-        if (words.ContainsAnyExcept(word)) throw new InvalidOperationException($"page {page} is torn");
+        uint found = VersionedPage.Version(bytes, page);
+        if (version is { } known && found != known)
+            throw new InvalidOperationException($"page {page} has version {found} and not {known}");
     }
 }

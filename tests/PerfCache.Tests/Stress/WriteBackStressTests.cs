@@ -81,7 +81,7 @@ public sealed class WriteBackStressTests : FolderFixture
         Assert.That(source.TornPages, Is.Zero);
         byte[] bytes = await File.ReadAllBytesAsync(PathOf("data"), deadline);
         for (int page = 0; page < last.Length; page++)
-            Assert.That(Version(bytes.AsSpan(page * PageBytes, PageBytes), page), Is.EqualTo(last[page]), $"page {page}");
+            Assert.That(VersionedPage.Version(bytes.AsSpan(page * PageBytes, PageBytes), page), Is.EqualTo(last[page]), $"page {page}");
         Assert.That(counts.WriteFailures, Is.GreaterThan(0));
         Assert.That(counts.Evictions, Is.GreaterThan(0));
     }
@@ -96,9 +96,9 @@ public sealed class WriteBackStressTests : FolderFixture
             int page = (writer * PagesPerWriter) + (random.Next(PagesPerWriter) * random.Next(1, 4) / 4);
             if (i % 50 == 49) last[page] = Invalidate(cache, owner, page, last[page]);
             using WriteLease lease = cache.GetForWrite(owner, (ulong)page);
-            Assert.That(Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page} before its next change");
+            Assert.That(VersionedPage.Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page} before its next change");
             Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(lease.Span);
-            ulong next = ((ulong)page << 32) | ++last[page];
+            ulong next = VersionedPage.Word(page, ++last[page]);
             words[..(words.Length / 2)].Fill(next);
             if (i % 8 == 0) Thread.Yield();
             words[(words.Length / 2)..].Fill(next);
@@ -111,12 +111,12 @@ public sealed class WriteBackStressTests : FolderFixture
     {
         cache.Invalidate(owner, (ulong)page);
         uint found;
-        using (PageLease lease = cache.Get(owner, (ulong)page)) found = Version(lease.Span, page);
+        using (PageLease lease = cache.Get(owner, (ulong)page)) found = VersionedPage.Version(lease.Span, page);
         Assert.That(found, Is.LessThanOrEqualTo(last));
         // Whatever was under way has ended: the source has the same later on.
         cache.Invalidate(owner, (ulong)page);
         using PageLease again = cache.Get(owner, (ulong)page);
-        Assert.That(Version(again.Span, page), Is.EqualTo(found), $"page {page} changed in its source after it was invalidated");
+        Assert.That(VersionedPage.Version(again.Span, page), Is.EqualTo(found), $"page {page} changed in its source after it was invalidated");
         return found;
     }
 
@@ -128,9 +128,9 @@ public sealed class WriteBackStressTests : FolderFixture
         while (!stop.IsCancellationRequested)
         {
             int page = random.Next(Writers * PagesPerWriter);
-            if (cache.TryCopy(owner, (ulong)page, 0, copy)) Version(copy, page);
+            if (cache.TryCopy(owner, (ulong)page, 0, copy)) VersionedPage.Version(copy, page);
             using PageLease lease = cache.Get(owner, (ulong)page);
-            Version(lease.Span, page);
+            VersionedPage.Version(lease.Span, page);
         }
     }
 
@@ -148,15 +148,6 @@ public sealed class WriteBackStressTests : FolderFixture
                 // The source fails on purpose.
             }
         }
-    }
-
-    /// <summary>The version of a page all of whose words are the same.</summary>
-    private static uint Version(ReadOnlySpan<byte> bytes, int page)
-    {
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        Assert.That(words.ContainsAnyExcept(words[0]), Is.False, $"page {page} is torn");
-        if (words[0] != 0) Assert.That(words[0] >> 32, Is.EqualTo((ulong)page));
-        return (uint)words[0];
     }
 
     /// <summary>Fails now and then, and looks at what it is given.</summary>

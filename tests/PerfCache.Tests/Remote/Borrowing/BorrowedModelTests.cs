@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Policies.Replacement;
@@ -98,8 +97,8 @@ internal sealed class BorrowedModelTests
                 case 0 or 1:
                     using (WriteLease lease = cache.GetForWrite(owner, (ulong)page))
                     {
-                        if (!HasVersion(lease.Span, page, last[page])) wrong++;
-                        MemoryMarshal.Cast<byte, ulong>(lease.Span).Fill(Word(page, ++last[page]));
+                        if (!VersionedPage.Is(lease.Span, page, last[page])) wrong++;
+                        VersionedPage.Fill(lease.Span, page, ++last[page]);
                     }
 
                     break;
@@ -107,7 +106,7 @@ internal sealed class BorrowedModelTests
                     // Changed behind the cache's back; what was changed in the cache goes to the source first.
                     cache.FlushAsync(owner).Wait();
                     byte[] bytes = new byte[PageBytes];
-                    MemoryMarshal.Cast<byte, ulong>(bytes.AsSpan()).Fill(Word(page, ++last[page]));
+                    VersionedPage.Fill(bytes, page, ++last[page]);
                     source.WriteAsync((ulong)page, [bytes], default).AsTask().Wait();
                     cache.Invalidate(owner, (ulong)page);
                     break;
@@ -125,7 +124,7 @@ internal sealed class BorrowedModelTests
                     break;
                 default:
                     using (PageLease lease = cache.Get(owner, (ulong)page))
-                        if (!HasVersion(lease.Span, page, last[page])) wrong++;
+                        if (!VersionedPage.Is(lease.Span, page, last[page])) wrong++;
                     break;
             }
         }
@@ -145,17 +144,12 @@ internal sealed class BorrowedModelTests
         int wrong = 0;
         for (int i = 0; i < pages.Length; i++)
         {
-            if (!HasVersion(leases[i].Span, (int)pages[i], last[pages[i]])) wrong++;
+            if (!VersionedPage.Is(leases[i].Span, (int)pages[i], last[pages[i]])) wrong++;
             leases[i].Dispose();
         }
 
         return wrong;
     }
-
-    private static ulong Word(int page, uint version) => version == 0 ? 0 : ((ulong)page << 32) | version;
-
-    private static bool HasVersion(ReadOnlySpan<byte> bytes, int page, uint version) =>
-        !MemoryMarshal.Cast<byte, ulong>(bytes).ContainsAnyExcept(Word(page, version));
 
     /// <summary>A cache that changes pages without a word to the tier.</summary>
     private readonly struct SilentWrites : ICacheProbe

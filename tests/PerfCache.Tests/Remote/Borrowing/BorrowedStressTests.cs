@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-using System.Runtime.InteropServices;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Policies.Replacement;
@@ -73,7 +72,7 @@ public sealed class BorrowedStressTests
         for (int page = 0; page < last.Length; page++)
         {
             using PageLease lease = cache.Get(owner, (ulong)page);
-            Assert.That(Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page}");
+            Assert.That(VersionedPage.Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page}");
         }
 
         cache.Validate();
@@ -110,7 +109,7 @@ public sealed class BorrowedStressTests
             if (random.Next(3) > 0)
             {
                 using PageLease read = cache.Get(owner, (ulong)page);
-                Assert.That(Version(read.Span, page), Is.EqualTo(last[page]), $"page {page} is old");
+                Assert.That(VersionedPage.Version(read.Span, page), Is.EqualTo(last[page]), $"page {page} is old");
                 continue;
             }
 
@@ -121,8 +120,8 @@ public sealed class BorrowedStressTests
             }
 
             using WriteLease lease = cache.GetForWrite(owner, (ulong)page);
-            Assert.That(Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page} before its next change");
-            MemoryMarshal.Cast<byte, ulong>(lease.Span).Fill(((ulong)page << 32) | ++last[page]);
+            Assert.That(VersionedPage.Version(lease.Span, page), Is.EqualTo(last[page]), $"page {page} before its next change");
+            VersionedPage.Fill(lease.Span, page, ++last[page]);
         }
     }
 
@@ -135,26 +134,17 @@ public sealed class BorrowedStressTests
         while (!stop.IsCancellationRequested)
         {
             int page = random.Next(Writers * PagesPerWriter);
-            if (cache.TryCopy(owner, (ulong)page, 0, copy)) Version(copy, page);
-            using (PageLease lease = await cache.GetAsync(owner, (ulong)page, CancellationToken.None)) Version(lease.Span, page);
+            if (cache.TryCopy(owner, (ulong)page, 0, copy)) VersionedPage.Version(copy, page);
+            using (PageLease lease = await cache.GetAsync(owner, (ulong)page, CancellationToken.None)) VersionedPage.Version(lease.Span, page);
             for (int i = 0; i < pages.Length; i++) pages[i] = (ulong)((page + (i * i)) % (Writers * PagesPerWriter));
             await cache.GetManyAsync(owner, pages, leases, CancellationToken.None);
             for (int i = 0; i < pages.Length; i++)
             {
-                Version(leases[i].Span, (int)pages[i]);
+                VersionedPage.Version(leases[i].Span, (int)pages[i]);
                 leases[i].Dispose();
             }
 
             cache.Prefetch(owner, (ulong)page, 4);
         }
-    }
-
-    /// <summary>The version of a page that is whole and the right one.</summary>
-    private static uint Version(ReadOnlySpan<byte> bytes, int page)
-    {
-        ulong word = MemoryMarshal.Read<ulong>(bytes);
-        Assert.That(MemoryMarshal.Cast<byte, ulong>(bytes).ContainsAnyExcept(word), Is.False, $"page {page} is torn");
-        if (word != 0) Assert.That(word >> 32, Is.EqualTo((ulong)page), "another page's bytes");
-        return (uint)word;
     }
 }

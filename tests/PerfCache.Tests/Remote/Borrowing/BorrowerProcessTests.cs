@@ -19,7 +19,6 @@ internal sealed class BorrowerProcessTests : FolderFixture
     private const int Pages = 6000;
     private const int AlivePages = 300;
     private const int Rounds = 2;
-    private const long SlackMicros = 400_000;
     private static readonly TimeSpan s_deadline = TimeSpan.FromMilliseconds(500);
 
     [Test]
@@ -65,7 +64,8 @@ internal sealed class BorrowerProcessTests : FolderFixture
             Assert.That(exitCode, Is.Zero);
             Assert.That(result.GetProperty("wrong").GetInt64(), Is.Zero);
             Assert.That(result.GetProperty("phases")[1].GetProperty("verified").GetInt64(), Is.Positive, "it is served at once");
-            AssertGood(alive);
+            FleetRig.AssertGood(alive);
+            Assert.That(alive.Servers[0].Losses, Is.Zero, "the server was there all the time");
         }
 
         AssertBounded(server, asker);
@@ -108,7 +108,7 @@ internal sealed class BorrowerProcessTests : FolderFixture
         BorrowedMemoryStatistics counts = calm.Memory.Statistics;
         Assert.That(counts.Wrong, Is.Zero);
         // The source is memory: what a look-up takes is the deadline of its get, and whatever a busy machine adds.
-        Assert.That(calm.Longest.TotalMicroseconds, Is.LessThan(s_deadline.TotalMicroseconds + SlackMicros));
+        Assert.That(calm.Longest.TotalMicroseconds, Is.LessThan(s_deadline.TotalMicroseconds + FleetRig.SlackMicros));
         if (isLender)
         {
             Assert.That(counts.Missing, Is.EqualTo(missing), "nobody evicts its pages");
@@ -167,17 +167,6 @@ internal sealed class BorrowerProcessTests : FolderFixture
         Assert.That(() => Stat(asker, "lender_in_flight_bytes"), Is.Zero.After(5_000, 20), "no half received store is kept");
         Assert.That(server.Lender.Statistics.LentBytes, Is.LessThanOrEqualTo(32 << 20));
         Assert.That(Stat(asker, "lender_failures"), Is.Zero);
-    }
-
-    private static void AssertGood(BorrowLoad load)
-    {
-        Assert.That(load.Counts.Wrong, Is.Zero);
-        Assert.That(load.Counts.LatestMicros, Is.LessThan(SlackMicros), "a get was later than its deadline");
-        Assert.That(load.Servers[0].Losses, Is.Zero, "the server was there all the time");
-        Assert.That(load.Servers[0].OutOfStep, Is.Zero);
-        Assert.That(load.Servers[0].SendBuffersUsed, Is.Zero, "buffers come back");
-        Assert.That(load.Fleet.Validate, Throws.Nothing);
-        Assert.That(load.Counts.Put, Is.EqualTo(load.Counts.Stored + load.Counts.NotStored), "each put has ended once");
     }
 
     private static void OpenMoreConnectionsThanThereMayBe(MemcachedPeer server, int most)

@@ -29,6 +29,9 @@ internal sealed class CountingListener : IFleetListener
 /// <summary>What tests of fleets have in common.</summary>
 internal static class FleetRig
 {
+    /// <summary>How much later than its deadline a get may end on a busy machine.</summary>
+    internal const long SlackMicros = 400_000;
+
     // So slow is this machine at times, and no server; tests of the thresholds set their own.
     private static readonly LatencyMonitorOptions s_patient = new()
     {
@@ -97,6 +100,17 @@ internal static class FleetRig
         }
 
         await run.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    /// <summary>What holds after a load whatever its servers went through.</summary>
+    internal static void AssertGood(BorrowLoad load)
+    {
+        Assert.That(load.Counts.Wrong, Is.Zero);
+        Assert.That(load.Counts.LatestMicros, Is.LessThan(SlackMicros), "a get was later than its deadline");
+        Assert.That(load.Servers.Select(server => server.SendBuffersUsed), Has.All.Zero, "buffers come back");
+        Assert.That(load.Servers.Select(server => server.OutOfStep), Has.All.Zero);
+        Assert.That(load.Fleet.Validate, Throws.Nothing);
+        Assert.That(load.Counts.Put, Is.EqualTo(load.Counts.Stored + load.Counts.NotStored), "each put has ended once");
     }
 
     /// <summary>What a fleet's servers went through, for a failure's message.</summary>

@@ -60,7 +60,7 @@ public sealed class MachineRoomTests
         ParameterSet slow = MachineParameters.Defaults.With("network-us", 600);
         using MachineRoom room = new(slow, 1);
         (Machine lender, Machine borrower) = (Add(room, "lender"), Add(room, "borrower"));
-        room.Lend(lender, borrower, new LenderOptions(), new BorrowerOptions());
+        room.Lend(lender, borrower, new PumaLenderOptions(), new BorrowerOptions());
         IoClient client = room.Run(borrower, new IoClientOptions { Pattern = new UniformPattern(2 * Pages), StartNanos = 0 });
         room.RunUntil(20 * VirtualClock.Second, s_run);
         Assert.That(borrower.Borrower!.Journal.Total(PumaEventKind.GetExpired), Is.GreaterThan(100));
@@ -75,7 +75,7 @@ public sealed class MachineRoomTests
         using MachineRoom room = new(slow, 1);
         (Machine lender, Machine borrower) = (Add(room, "lender"), Add(room, "borrower"));
         BorrowerOptions watchful = new() { Latency = new LatencyMonitorOptions { IsOn = true } };
-        room.Lend(lender, borrower, new LenderOptions(), watchful);
+        room.Lend(lender, borrower, new PumaLenderOptions(), watchful);
         room.Run(borrower, new IoClientOptions { Pattern = new UniformPattern(2 * Pages), StartNanos = 0 });
         room.RunUntil(10 * VirtualClock.Second, s_run);
         Assert.That(borrower.Borrower!.Journal.Total(PumaEventKind.LatencySuspended), Is.EqualTo(1));
@@ -87,7 +87,7 @@ public sealed class MachineRoomTests
     {
         using MachineRoom room = new(MachineParameters.Defaults, 1);
         (Machine lender, Machine borrower) = (Add(room, "lender"), Add(room, "borrower"));
-        room.Lend(lender, borrower, new LenderOptions(), new BorrowerOptions());
+        room.Lend(lender, borrower, new PumaLenderOptions(), new BorrowerOptions());
         IoClient client = room.Run(borrower, new IoClientOptions
         {
             Pattern = new UniformPattern(2 * Pages, writeShare: 0.2),
@@ -144,7 +144,7 @@ public sealed class MachineRoomTests
             foreach (Machine lender in machines[..2])
             {
                 room.Lend(
-                    lender, borrower, new LenderOptions { Strategy = strategy }, new BorrowerOptions { Strategy = strategy }, quota);
+                    lender, borrower, new PumaLenderOptions { Strategy = strategy }, new BorrowerOptions { Strategy = strategy }, quota);
             }
         }
 

@@ -14,7 +14,7 @@ internal readonly record struct Request(
 /// <summary>Makes traces out of bytes in memory and reads them to the end.</summary>
 internal static class TraceBytes
 {
-    private const TraceColumns AllColumns =
+    internal const TraceColumns AllColumns =
         TraceColumns.File | TraceColumns.Size | TraceColumns.Time | TraceColumns.Write | TraceColumns.Next;
 
     internal static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);

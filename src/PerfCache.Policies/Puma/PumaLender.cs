@@ -75,12 +75,12 @@ public readonly record struct LenderMessage(LenderMessageKind Kind, int Borrower
 /// <para>P1: <see cref="HeldPages(int)"/> is the number of the borrower's pages in the store.</para>
 /// <para>P2: it is at most the borrower's quota, where there is one.</para>
 /// </remarks>
-public sealed class Lender
+public sealed class PumaLender
 {
     /// <summary>The most pages of one message that tells of pages gone, as in the authors' protocol.</summary>
     public const int PagesPerNotice = 255;
 
-    private readonly LenderOptions _options;
+    private readonly PumaLenderOptions _options;
     private readonly ILentStore _store;
     private readonly List<BorrowerAccount> _borrowers = [];
     private readonly Queue<LenderMessage> _messages = [];
@@ -89,7 +89,7 @@ public sealed class Lender
     /// <param name="options">What it allows.</param>
     /// <param name="store">Where it keeps pages.</param>
     /// <param name="ticksPerSecond">The unit of all times.</param>
-    public Lender(LenderOptions options, ILentStore store, long ticksPerSecond)
+    public PumaLender(PumaLenderOptions options, ILentStore store, long ticksPerSecond)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(store);

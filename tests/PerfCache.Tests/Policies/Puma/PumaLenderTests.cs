@@ -6,14 +6,14 @@ namespace PerfCache.Tests.Policies.Puma;
 
 /// <summary>Goal: what a lender stores, refuses and tells, over a store that is a set.</summary>
 [TestFixture]
-public sealed class LenderTests
+public sealed class PumaLenderTests
 {
     private const long Second = 1000;
 
     [Test]
     public void APageThatWasPutCanBeGotAgainAndAgain()
     {
-        Lender lender = Make(new LenderOptions(), out _);
+        PumaLender lender = Make(new PumaLenderOptions(), out _);
         Assert.That(lender.Put(0, [Page(1)], 0), Is.True);
         Assert.That(lender.Get(0, Page(1), 1), Is.True);
         Assert.That(lender.Get(0, Page(1), 2), Is.True);
@@ -24,7 +24,7 @@ public sealed class LenderTests
     [Test]
     public void ExclusivelyAPageIsAtOnePlace()
     {
-        Lender lender = Make(new LenderOptions { Strategy = LendingStrategy.Exclusive }, out FakeStore store);
+        PumaLender lender = Make(new PumaLenderOptions { Strategy = LendingStrategy.Exclusive }, out FakeStore store);
         lender.Put(0, [Page(1)], 0);
         Assert.That(lender.Get(0, Page(1), 1), Is.True);
         Assert.That(store.Pages, Is.Empty);
@@ -34,7 +34,7 @@ public sealed class LenderTests
     [Test]
     public void ARefusedPutRemovesTheOlderCopyAndGetsGoOn()
     {
-        Lender lender = Make(new LenderOptions(), out FakeStore store);
+        PumaLender lender = Make(new PumaLenderOptions(), out FakeStore store);
         lender.Put(0, [Page(1), Page(2)], 0);
         lender.Observe(new ActivitySignals(1, 1, 1, 0, 0, 0), 10);
         Assert.That(lender.Put(0, [Page(1), Page(3)], 20), Is.False);
@@ -51,7 +51,7 @@ public sealed class LenderTests
     public void AQuotaIsEnforcedByTheBorrowersOwnOldestPages()
     {
         FakeStore store = new();
-        Lender lender = new(new LenderOptions(), store, Second);
+        PumaLender lender = new(new PumaLenderOptions(), store, Second);
         lender.AddBorrower(quotaPages: 10);
         lender.AddBorrower();
         lender.Put(1, [Page(1000)], 0);
@@ -72,15 +72,15 @@ public sealed class LenderTests
     [Test]
     public void ReclaimTellsTheBorrowerLaterInFewMessages()
     {
-        Lender lender = Make(new LenderOptions(), out _);
+        PumaLender lender = Make(new PumaLenderOptions(), out _);
         lender.Put(1, [.. Enumerable.Range(0, 300).Select(page => Page((ulong)page))], 0);
         for (ulong page = 0; page < 300; page++) lender.OnReclaimed(1, Page(page), 5);
         Assert.That(lender.TryTakeMessage(out LenderMessage first), Is.True);
-        Assert.That((first.Borrower, first.Pages.Length), Is.EqualTo((1, Lender.PagesPerNotice)));
+        Assert.That((first.Borrower, first.Pages.Length), Is.EqualTo((1, PumaLender.PagesPerNotice)));
         Assert.That(lender.TryTakeMessage(out _), Is.False, "the rest waits for the end of the pass");
         lender.EndReclaim();
         Assert.That(lender.TryTakeMessage(out LenderMessage rest), Is.True);
-        Assert.That(rest.Pages, Has.Length.EqualTo(300 - Lender.PagesPerNotice));
+        Assert.That(rest.Pages, Has.Length.EqualTo(300 - PumaLender.PagesPerNotice));
         Assert.That(lender.HeldTotal, Is.Zero);
     }
 
@@ -91,17 +91,17 @@ public sealed class LenderTests
         Assert.That(new MemoryState(0, 100, 60, 0).Available, Is.Zero);
     }
 
-    private static LenderMessageKind[] Messages(Lender lender)
+    private static LenderMessageKind[] Messages(PumaLender lender)
     {
         List<LenderMessageKind> kinds = [];
         while (lender.TryTakeMessage(out LenderMessage message)) kinds.Add(message.Kind);
         return [.. kinds];
     }
 
-    private static Lender Make(LenderOptions options, out FakeStore store)
+    private static PumaLender Make(PumaLenderOptions options, out FakeStore store)
     {
         store = new FakeStore();
-        Lender lender = new(options, store, Second);
+        PumaLender lender = new(options, store, Second);
         lender.AddBorrower();
         lender.AddBorrower();
         return lender;
