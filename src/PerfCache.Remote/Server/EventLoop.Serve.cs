@@ -15,7 +15,7 @@ internal sealed partial class EventLoop
             bool inPlace = kept > CopiedBytesMax;
             if (inPlace && !MakeRoom(connection)) return;
             Span<byte> room = inPlace ? connection.KeptRoom : _input.AsSpan(kept);
-            int received = connection.Socket.Receive(room, SocketFlags.None, out SocketError error);
+            SocketError error = OsSocket.Receive(connection.Descriptor, room, out int received);
             if (error is SocketError.WouldBlock) return;
             if (error != SocketError.Success || received == 0)
             {
@@ -172,9 +172,8 @@ internal sealed partial class EventLoop
     /// <summary>The number of bytes sent; -1 when the connection is broken.</summary>
     private static int SendNow(Connection connection, ReadOnlySpan<byte> bytes)
     {
-        int sent = connection.Socket.Send(bytes, SocketFlags.None, out SocketError error);
-        if (error == SocketError.WouldBlock) sent = 0;
-        else if (error != SocketError.Success) return -1;
+        SocketError error = OsSocket.Send(connection.Descriptor, bytes, out int sent);
+        if (error is not (SocketError.Success or SocketError.WouldBlock)) return -1;
         if (sent > 0) connection.LastMoveMillis = Environment.TickCount64;
         connection.Session.Counters.BytesWritten += sent;
         return sent;
