@@ -6,12 +6,14 @@ using PerfCache.Memory;
 
 namespace PerfCache.Pools;
 
-/// <summary>The free frames of one NUMA node: a stack, so that the frame freed last (its rows still cached) goes first.</summary>
+/// <summary>The free frames of one NUMA node: a stack, so that a frame freed just now (its rows still cached) goes first.</summary>
 /// <remarks>
 /// Freed frames are chained through the Next half of their link, which a free frame does not need; frames that were
-/// never used are not chained at all but lie above a high-water mark, so a new pool touches no memory.
-/// <para>P1: free frames = chained frames + frames above the mark.</para>
-/// <para>P2: a chained frame is not live, and in a debug build its key is the poison pattern.</para>
+/// never used are not chained at all but lie above a high-water mark, so a new pool touches no memory. One frame is kept in
+/// hand beside the chain: a rule that evicts one page for each that comes in gives a frame and takes it again at once, and
+/// then no link is written.
+/// <para>P1: free frames = the one in hand, if there is one + chained frames + frames above the mark.</para>
+/// <para>P2: a freed frame is not live, and in a debug build its key is the poison pattern.</para>
 /// </remarks>
 public sealed class FramePool
 {
@@ -22,6 +24,7 @@ public sealed class FramePool
     private readonly NativeArray<FrameLink> _links;
     private readonly uint _first;
     private readonly uint _count;
+    private uint _inHand;
     private uint _chain;
     private uint _untouched;
     private uint _untouchedEnd;
@@ -55,20 +58,28 @@ public sealed class FramePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId Allocate()
     {
-        return HasChained ? AllocateChained() : AllocateUntouched();
+        return HasUsed ? AllocateUsed() : AllocateUntouched();
     }
 
     /// <summary>True when a frame is free that was used before.</summary>
-    internal bool HasChained => _chain != 0;
+    internal bool HasUsed => (_inHand | _chain) != 0;
 
-    /// <summary>As <see cref="Allocate"/>, where <see cref="HasChained"/>.</summary>
+    /// <summary>As <see cref="Allocate"/>, where <see cref="HasUsed"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal FrameId AllocateChained()
+    internal FrameId AllocateUsed()
     {
-        uint row = _chain;
+        FreeCount--;
+        uint row = _inHand;
+        if (row != 0)
+        {
+            _inHand = 0;
+            CheckPoison(row);
+            return new FrameId(row);
+        }
+
+        row = _chain;
         ref FrameLink link = ref _links[row];
         _chain = link.Next;
-        FreeCount--;
         link = default;
         CheckPoison(row);
         return new FrameId(row);
@@ -88,12 +99,18 @@ public sealed class FramePool
     public void Free(FrameId frame)
     {
         CheckFreeable(frame);
+        FreeCount++;
+        if (_inHand == 0)
+        {
+            _inHand = frame.Value;
+            return;
+        }
+
         _links[frame.Value].Next = _chain;
         _chain = frame.Value;
-        FreeCount++;
     }
 
-    /// <summary>Gives back frames that are on no list and not live; the last goes first at the next allocation.</summary>
+    /// <summary>Gives back frames that are on no list and not live.</summary>
     public void Free(ReadOnlySpan<FrameId> frames)
     {
         NativeArray<FrameLink> links = _links;
@@ -112,6 +129,7 @@ public sealed class FramePool
     /// <summary>The free frames, in no order: for tests and validation.</summary>
     internal IEnumerable<FrameId> FreeFrames()
     {
+        if (_inHand != 0) yield return new FrameId(_inHand);
         for (uint row = _chain; row != 0; row = _links[row].Next) yield return new FrameId(row);
         for (uint i = _untouchedEnd - _untouched; i < _untouchedEnd; i++) yield return new FrameId(_first + i);
     }
@@ -122,7 +140,7 @@ public sealed class FramePool
     {
         uint count = 0;
         uint chained = FreeCount - _untouched;
-        for (uint row = _chain; row != 0; row = _links[row].Next)
+        for (uint row = _inHand == 0 ? _chain : _inHand; row != 0; row = row == _inHand ? _chain : _links[row].Next)
         {
             Invariant.Check(row - _first < _count, nameof(FramePool), "P1: a frame of this node", row);
             Invariant.Check(++count <= chained, nameof(FramePool), $"P1: a chain of {chained} frames", count);

@@ -72,7 +72,7 @@ public sealed class NodePools
         Invariant.Assert((allowed >> node & 1) != 0, nameof(NodePools), "the wanted node to be allowed", node);
         FramePool pool = _pools[node];
         taken = node;
-        return pool.HasChained ? pool.AllocateChained() : AllocateUnchained(node, allowed, out taken);
+        return pool.HasUsed ? pool.AllocateUsed() : AllocateSlow(node, allowed, out taken);
     }
 
     /// <summary>Gives a frame back to its node; it is on no list and not live.</summary>
@@ -138,7 +138,7 @@ public sealed class NodePools
 
     /// <summary>What is rare: a frame that was never used, or another node's.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private FrameId AllocateUnchained(int node, ulong allowed, out int taken)
+    private FrameId AllocateSlow(int node, ulong allowed, out int taken)
     {
         taken = NearestFree(node, allowed);
         if (taken < 0) return FrameId.None;
