@@ -172,6 +172,20 @@ public sealed class CacheWatchTests
         Assert.That(watch.OwnInsertions, Is.EqualTo(cache.Statistics.Misses));
     }
 
+    [Test]
+    public void PagesTakenFromTheActiveListBecauseTheInactiveOneIsLowAreCounted()
+    {
+        using MetadataCache<LinuxRules<Watched<Linux315>>, ReplayMode> cache =
+            Make(out CacheWatch watch, out ObjectId own, out _);
+        PageReader reader = default;
+        for (int round = 0; round < 4; round++)
+            for (ulong page = 0; page < 150; page++) cache.Access(own, page, ref reader);
+        Assert.That((watch.LowScans, cache.Statistics.Deactivations), Is.EqualTo((0L, 0L)));
+        for (ulong page = 150; cache.Statistics.Deactivations == 0; page++) cache.Access(own, page, ref reader);
+        Assert.That(watch.LowScans, Is.InRange(1, cache.Statistics.Deactivations));
+        Assert.That(watch.AtLowScan.Inactive, Is.LessThan(watch.AtLowScan.Active));
+    }
+
     private static MetadataCache<LinuxRules<Watched<Linux315>>, ReplayMode> Make(
         out CacheWatch watch, out ObjectId own, out ObjectId lent)
     {

@@ -88,6 +88,35 @@ internal sealed class LinuxRulesStateTests
         Assert.That(_space.Frames.IsActive(new FrameId(3)));
     }
 
+    /// <summary>linux-6 marks what it deactivates as of the working set (mm/vmscan.c, shrink_active_list); 3.15 knows no such
+    /// mark.</summary>
+    [Test]
+    public void OnlyLinux6MarksWhatItDeactivates()
+    {
+        Assert.That(MarkedAfterDeactivation(new LinuxRules<Linux6>()), Is.GreaterThan(0));
+        Assert.That(MarkedAfterDeactivation(new LinuxRules<Linux315>()), Is.Zero);
+    }
+
+    /// <summary>Makes 150 pages active and reads others until some of those are deactivated.</summary>
+    /// <returns>How many of the 150 are inactive, and marked.</returns>
+    private int MarkedAfterDeactivation<TRules>(TRules rules) where TRules : struct, IReplacementRules
+    {
+        const ulong Used = 150;
+        using MetadataCache<TRules, ReplayMode> cache = new(200, rules, _meter);
+        ObjectId file = cache.AddObject(4096, dense: true);
+        PageReader reader = default;
+        for (int round = 0; round < 4; round++)
+            for (ulong page = 0; page < Used; page++) cache.Access(file, page, ref reader);
+        for (ulong page = Used; cache.Statistics.Deactivations == 0; page++) cache.Access(file, page, ref reader);
+        int marked = 0;
+        cache.VisitResident(file, (page, frame) =>
+        {
+            FrameState state = cache.Frames.State(frame);
+            if (page < Used && !state.Has(FrameState.Active) && state.Has(FrameState.Workingset)) marked++;
+        });
+        return marked;
+    }
+
     [TestCase(0, "active list: expected L1: ")]
     [TestCase(1, "rule: expected 2 frames on its lists, found 3")]
     [TestCase(2, "X1: expected frame 2 in the batch of additions on no list")]

@@ -31,6 +31,24 @@ internal sealed class ValueRingTests<TThreads> where TThreads : struct, IRingThr
     }
 
     [Test]
+    public void ValuesThatFillNoWholeWordsComeOutAsTheyWentIn()
+    {
+        using ValueRing<ThreeBytes, TThreads> ring = new(8, _meter);
+        ThreeBytes[] values = new ThreeBytes[5];
+        ThreeBytes[] taken = new ThreeBytes[8];
+        for (int round = 0; round < 40; round++)
+        {
+            for (int i = 0; i < values.Length; i++)
+                values[i] = new ThreeBytes((byte)round, (byte)(i + 100), (byte)((7 * round) + i));
+            Assert.That(ring.TryEnqueue(values), Is.EqualTo(values.Length));
+            Assert.That(ring.TryDequeue(taken), Is.EqualTo(values.Length));
+            Assert.That(taken[..values.Length], Is.EqualTo(values));
+        }
+    }
+
+    private readonly record struct ThreeBytes(byte First, byte Second, byte Third);
+
+    [Test]
     public void BehavesLikeAQueue([Values(2, 8, 64)] int slotCount, [Values(0UL, (1UL << 48) - 300)] ulong start)
     {
         Random random = TestSeed.Random(slotCount);
