@@ -23,8 +23,9 @@ internal sealed class Connection(Socket socket, MemcachedSession session, long i
     /// <summary>Its name in the loop.</summary>
     internal long Id { get; } = id;
 
-    /// <summary>Descriptor of the socket, kept because a closed socket has none.</summary>
-    internal nint Descriptor { get; } = socket.Handle;
+    /// <summary>Descriptor of the socket; -1 once it is closed, since the system may give the number to another client.
+    /// </summary>
+    internal nint Descriptor { get; private set; } = socket.Handle;
 
     /// <summary>When bytes last moved, in milliseconds of the loop.</summary>
     internal long LastMoveMillis { get; set; }
@@ -126,6 +127,7 @@ internal sealed class Connection(Socket socket, MemcachedSession session, long i
     {
         KeepNothing();
         DropUnsent();
+        Descriptor = -1;
         Socket.Dispose();
     }
 
