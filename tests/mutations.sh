@@ -32,7 +32,7 @@ esac
 built=$tests/bin/Release/net10.0
 mutated=$folder/$assembly
 if [ ! -f "$mutated/report.json" ]; then
-  rm -rf "$mutated"
+  rm -rf "$mutated" "$built/$assembly.dll"
   mkdir -p "$mutated"
   (
     # Stryker puts the mutated assembly among the tests and takes it away when it ends.
@@ -41,12 +41,14 @@ if [ ! -f "$mutated/report.json" ]; then
     cp "$built/$assembly.dll" "$mutated/"
   ) &
   watcher=$!
+  trap 'kill $watcher 2>/dev/null || true' EXIT
   (
     cd $tests
     dotnet tool restore >&2
     dotnet stryker -f $assembly.json -O "$mutated/stryker" --skip-version-check >&2
   )
   wait $watcher
+  trap - EXIT
   cp "$mutated/stryker/reports/mutation-report.json" "$mutated/report.json"
 fi
 dotnet build -c Release $tests --nologo -v q -clp:ErrorsOnly >&2

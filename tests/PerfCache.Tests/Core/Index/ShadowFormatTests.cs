@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Frames;
 using PerfCache.Index;
 
 namespace PerfCache.Tests.Core.Index;
@@ -64,5 +65,72 @@ public sealed class ShadowFormatTests
                 Assert.That(measured, Is.InRange(distance > bucket ? distance - bucket : 0, distance + bucket));
             }
         }
+    }
+
+    /// <summary>The words as the format's picture draws them: tag, mark, list, age from the lowest bit up.</summary>
+    [TestCase(0, 0UL, 0u, false, 0b10u)]
+    [TestCase(0, 0UL, 0u, true, 0b110u)]
+    [TestCase(0, 5UL, 0u, true, (5u << 3) | 0b110)]
+    [TestCase(0, 5UL, 9u, true, (5u << 3) | 0b110)]
+    [TestCase(4, 5UL, 9u, false, (5u << 7) | (9u << 3) | 0b10)]
+    [TestCase(4, (1UL << 25) + 5, 0x39u, false, (5u << 7) | (9u << 3) | 0b10)]
+    [TestCase(16, 0x1FFFUL, 0xFFFFu, true, uint.MaxValue - 1)]
+    public void TheWordIsLaidOutAsDrawn(int listBits, ulong age, uint list, bool workingset, uint word)
+    {
+        ShadowFormat format = new(listBits, 1000);
+        Assert.That((format.ListBits, format.AgeBits, format.BucketShift), Is.EqualTo((listBits, 29 - listBits, 0)));
+        ShadowEntry shadow = format.Pack(age, list, workingset);
+        Assert.That(shadow.Packed, Is.EqualTo(word));
+        Assert.That(shadow.WasWorkingset, Is.EqualTo(workingset));
+        Assert.That(ShadowFormat.ListOf(shadow, listBits), Is.EqualTo(format.List(shadow)));
+    }
+
+    /// <summary>A bucket is as small as it can be for ages to tell all frames of the cache apart.</summary>
+    [TestCase(0UL, 0)]
+    [TestCase(1UL, 0)]
+    [TestCase(1UL << 13, 0)]
+    [TestCase((1UL << 13) + 1, 1)]
+    [TestCase(1UL << 14, 1)]
+    [TestCase((1UL << 14) + 1, 2)]
+    [TestCase(1UL << 30, 17)]
+    public void BucketsAreAsSmallAsTheCacheAllows(ulong frames, int shift) =>
+        Assert.That(new ShadowFormat(ShadowFormat.ListBitsMax, frames).BucketShift, Is.EqualTo(shift));
+
+    [Test]
+    public void ListBitsHaveBounds()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new ShadowFormat(-1, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => _ = new ShadowFormat(ShadowFormat.ListBitsMax + 1, 1));
+    }
+
+    /// <summary>A batch packs what single evictions pack.</summary>
+    [TestCase(0, 1000UL)]
+    [TestCase(7, 1000UL)]
+    [TestCase(16, 1UL << 20)]
+    public void ABatchPacksTheSameWords(int listBits, ulong frames)
+    {
+        Random random = TestSeed.Random(71);
+        ShadowFormat format = new(listBits, frames);
+        for (int round = 0; round < 1000; round++)
+        {
+            uint list = (uint)random.Next(1 << 17);
+            ulong age = (ulong)random.NextInt64(1L << random.Next(1, 50));
+            FrameState state = new((ulong)random.NextInt64());
+            Assert.That(format.PackerFor(list).Pack(age, state),
+                Is.EqualTo(format.Pack(age, list, state.Has(FrameState.Workingset))), $"age {age}, list {list}, {state}");
+        }
+    }
+
+    [Test]
+    public void AShadowOfAGhostIsItsRow()
+    {
+        foreach (uint row in new[] { 1u, 2u, 1000u, FrameId.CountMax })
+        {
+            ShadowEntry shadow = ShadowEntry.ForGhost(new FrameId(row));
+            Assert.That((shadow.Ghost.Value, shadow.IsNone), Is.EqualTo((row, false)));
+            Assert.That(new SlotEntry(shadow.Packed).IsShadow, Is.True);
+        }
+
+        Assert.That((ShadowEntry.None.IsNone, ShadowEntry.None.Ghost), Is.EqualTo((true, FrameId.None)));
     }
 }

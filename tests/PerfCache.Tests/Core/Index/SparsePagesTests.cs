@@ -67,6 +67,22 @@ public sealed class SparsePagesTests
         }
     }
 
+    /// <summary>Ranges about as long as the table has nodes, where it may be searched either way.</summary>
+    [Test]
+    public void ARangeEndsWhereItShould([Values(1, 2, 63, 64, 65, 1000)] int length)
+    {
+        Dictionary<ulong, uint> model = [];
+        for (ulong i = 0; i < 64; i++) Add(model, [], 10_000 + (i * 2));
+        for (ulong first = 9_990; first < 10_140; first += 3)
+        {
+            ulong last = first + (ulong)length - 1;
+            Assert.That(_nodes.InOrder(new PageKey(first), new PageKey(last)),
+                Is.EqualTo(model.Where(pair => pair.Key >= first && pair.Key <= last).Select(pair => (pair.Key, pair.Value))));
+        }
+
+        Assert.That(_nodes.InOrder(new PageKey(ulong.MaxValue - 2), new PageKey(ulong.MaxValue)), Is.Empty);
+    }
+
     /// <summary>Keys as programs number things: neighbours, strides of powers of two, high bits alone.</summary>
     [Test]
     public void NoUsualPatternMakesLongChains()
@@ -137,6 +153,125 @@ public sealed class SparsePagesTests
         Assert.That(wrong, Is.Zero);
         Assert.That(found, Is.Positive);
         foreach ((ulong key, uint node) in stay) Assert.That(_nodes.FindShared(new PageKey(key)), Is.EqualTo(node));
+        _nodes.Validate();
+    }
+
+    /// <summary>A chain that is too long to be whole makes a reader without the lock give up, and nobody else. Method: keys
+    /// that share a bucket are found by looking whose node comes next; the table has grown before, so it does not
+    /// grow meanwhile.</summary>
+    [Test]
+    public void AReaderWithoutTheLockLooksAt64Nodes()
+    {
+        Dictionary<ulong, uint> fillers = [];
+        for (ulong key = 1000; key < 1300; key++) Add(fillers, [], key);
+        foreach (uint node in fillers.Values) Remove(node);
+        Assert.That(_nodes.Count, Is.Zero);
+        Dictionary<ulong, uint> chain = [];
+        List<ulong> keys = [];
+        Add(chain, keys, 5);
+        for (ulong key = 2000; keys.Count < 66; key++)
+        {
+            Dictionary<ulong, uint> one = [];
+            Add(one, [], key);
+            if (Next(one[key]) != chain[keys[^1]])
+            {
+                Remove(one[key]);
+                continue;
+            }
+
+            chain.Add(key, one[key]);
+            keys.Add(key);
+        }
+
+        keys.Reverse();
+        for (int place = 0; place < keys.Count; place++)
+        {
+            PageKey key = new(keys[place]);
+            Assert.That(_nodes.Find(key), Is.EqualTo(chain[key.Packed]));
+            Assert.That(_nodes.FindShared(key), Is.EqualTo(place < 64 ? chain[key.Packed] : 0), $"place {place}");
+        }
+
+        // Any of a chain can go: its first, its last, and one between.
+        foreach (int place in new[] { 65, 30, 0 })
+        {
+            Remove(chain[keys[place]]);
+            keys.RemoveAt(place);
+            _nodes.Validate();
+            foreach (ulong key in keys) Assert.That(_nodes.Find(new PageKey(key)), Is.EqualTo(chain[key]));
+        }
+    }
+
+    [Test]
+    public void AnEmptyTableFindsNothingAndTakesNoMemory()
+    {
+        Assert.That((_nodes.Find(new PageKey(0)), _nodes.FindShared(new PageKey(0))), Is.EqualTo((0u, 0u)));
+        Assert.That(_nodes.InOrder(new PageKey(0), new PageKey(ulong.MaxValue)), Is.Empty);
+        Assert.That((_nodes.BucketBytes, _nodes.NodeBlockCount), Is.EqualTo((0L, 0u)));
+        _nodes.Validate();
+    }
+
+    /// <summary>Eight nodes a block, all of them used before another block is cut, and used again in any order.</summary>
+    [Test]
+    public void ABlockHasEightNodes()
+    {
+        HashSet<uint> nodes = [];
+        for (ulong key = 0; key < 800; key++)
+        {
+            Assert.That(_nodes.NodeBlockCount, Is.EqualTo((key + 7) / 8));
+            Dictionary<ulong, uint> one = [];
+            Add(one, [], key << 9);
+            Assert.That(nodes.Add(one[key << 9]) && one[key << 9] % 8 == 0, Is.True);
+            Assert.That(_blocks.Counts(one[key << 9] / 64).Packed, Is.EqualTo(BlockCounts.OfNodes));
+        }
+
+        Assert.That((_blocks.Count, _nodes.Count), Is.EqualTo((100u, 800u)));
+        Assert.That(_nodes.BucketBytes, Is.GreaterThanOrEqualTo(800 * 4), "about a bucket a node");
+        Assert.That(_nodes.BucketBytes + _blocks.NativeBytes, Is.EqualTo(_meter.OutstandingBytes));
+        foreach (uint node in nodes) Remove(node);
+        for (ulong key = 0; key < 800; key++) Add([], [], key * 7777);
+        Assert.That(_nodes.NodeBlockCount, Is.EqualTo(100));
+        _nodes.Validate();
+    }
+
+    /// <summary>Validate finds each kind of damage, and says where.</summary>
+    [Test]
+    public void DamageIsFound()
+    {
+        Dictionary<ulong, uint> model = [];
+        for (ulong key = 0; key < 100; key++) Add(model, [], key);
+        Remove(model[99]);
+        uint free = model[99];
+        uint front = model.Values.First(node => node != free && Next(node) != 0);
+        uint back = Next(front);
+        _nodes.Validate();
+        Damage(ref _blocks.Slot(front), 0, $"N1: a frame or a shadow, found {front}");
+        Damage(ref Next(front), 0, "N2: 99 nodes in chains, found 9");
+        Damage(ref Next(back), front, "N1: 99 nodes in chains, found 100");
+        Damage(ref _blocks.Slot(free), 5, $"N2: a free node without entry, found {free}");
+        Damage(ref Next(free), 0, "N2: 104 nodes in all, found 100");
+        // Of the keys that it could have, most belong to other buckets.
+        ulong own = _nodes.Key(front);
+        int wrong = 0;
+        for (ulong key = 1000; key < 1100; key++)
+        {
+            _nodes.Key(front) = key;
+            InvariantException? found = Assert.Catch<InvariantException>(() => { _nodes.Validate(); throw new InvariantException(); });
+            if (found!.Message.Contains($"N1: a node in the chain of its bucket, found {front}", StringComparison.Ordinal)) wrong++;
+        }
+
+        Assert.That(wrong, Is.GreaterThan(90));
+        _nodes.Key(front) = own;
+        _nodes.Validate();
+    }
+
+    private ref uint Next(uint node) => ref _blocks.Slot(node + 1);
+
+    private void Damage(ref uint word, uint damaged, string message)
+    {
+        uint whole = word;
+        word = damaged;
+        Assert.That(Assert.Throws<InvariantException>(_nodes.Validate)!.Message, Does.StartWith("SparsePages: expected " + message));
+        word = whole;
         _nodes.Validate();
     }
 
