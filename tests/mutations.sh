@@ -57,10 +57,12 @@ rm -rf "$run"
 cp -r $built "$run"
 cp "$mutated/$assembly.dll" "$run/"
 answers=$folder/$room.answers
-if [ -f "$answers" ] && [ "$built/PerfCache.Tests.dll" -nt "$answers" ]; then
+asked="$run.asked"
+if [ "$built/PerfCache.Tests.dll" -nt "$answers.coverage" ] || [ "$(cat "$asked" 2>/dev/null)" != "$pattern" ]; then
   # Other tests: what was found stays found, what was not is tried again.
   rm -f "$answers.coverage"
-  sed -i '/Survived\|NoCoverage/d' "$answers"
+  if [ -f "$answers" ]; then sed -i '/\t\(Survived\|NoCoverage\)\t/d' "$answers"; fi
+  echo "$pattern" > "$asked"
 fi
 dotnet "$run/PerfCache.Tests.dll" run "$mutated/report.json" $assembly "$files" "$pattern" \
   "$answers" "$seconds"

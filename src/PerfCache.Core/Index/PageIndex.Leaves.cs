@@ -184,12 +184,11 @@ internal sealed partial class PageIndex
     private readonly record struct SlotWalk(
         ulong FirstPage, ulong LastPage, bool FramesOnly, Action<ulong, uint, SlotEntry> Visit)
     {
-        /// <summary>The slots of the leaf with this number that the walk reaches into.</summary>
+        /// <summary>The slots that the walk reaches of a leaf, by its number, that it reaches into.</summary>
         internal ulong Within(ulong leaf)
         {
             ulong start = leaf << IndexBlocks.SlotBits;
             ulong end = start | (IndexBlocks.SlotCount - 1);
-            if (FirstPage > end || LastPage < start) return 0;
             return LeafScan.Range((int)(Math.Max(FirstPage, start) - start), (int)(Math.Min(LastPage, end) - start));
         }
     }

@@ -268,7 +268,6 @@ internal sealed partial class PageIndex : IDisposable
     public void Dispose()
     {
         foreach (NativeColumn<uint> directory in _retiredDirectories) directory.Dispose();
-        _retiredDirectories.Clear();
         _nodes.Dispose();
         _blocks.Dispose();
         for (uint i = 0; i < _objectCount; i++) _objects[i].DirectoryColumn?.Dispose();

@@ -88,6 +88,7 @@ public sealed class ShadowStore
         uint count = 0;
         uint nodes = 0;
         uint previous = 0;
+        // It ends: an item that is met again has another Previous this time.
         for (uint item = Oldest; item != 0; item = Link(item).Next)
         {
             Invariant.Check(Link(item).Previous == previous, nameof(ShadowStore),
@@ -98,8 +99,8 @@ public sealed class ShadowStore
             Invariant.Check(
                 isNode ? new SlotEntry(_blocks.Slot(item)).IsShadow : BlockCounts.IsShadowOnly(counts.Packed),
                 nameof(ShadowStore), "S1: shadows and no frames", item);
-            Invariant.Check(++count <= LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves and nodes", count);
             previous = item;
+            count++;
         }
 
         Invariant.Check(count == LeafCount, nameof(ShadowStore), $"S1: {LeafCount} leaves and nodes", count);

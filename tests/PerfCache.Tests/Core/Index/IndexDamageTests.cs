@@ -7,7 +7,7 @@ namespace PerfCache.Tests.Core.Index;
 
 /// <summary>
 /// Goal: the validation that all other tests of the index lean on sees every kind of damage. Method: an index that is
-/// whole; one word of it is changed so that exactly one invariant is broken, which the message must name with the numbers.
+/// whole; one word of it is changed so that one invariant is broken, which the message must name with the numbers.
 /// </summary>
 [TestFixture]
 public sealed class IndexDamageTests
@@ -101,7 +101,7 @@ public sealed class IndexDamageTests
         Expect("PageIndex: expected S2: 4 leaves and nodes, found 5");
     }
 
-    /// <summary>What lies below is validated too: its damage is not the index's, so the message says whose it is.</summary>
+    /// <summary>What lies below is validated too, and the message says whose damage it is.</summary>
     [Test]
     public void DamageBelow()
     {

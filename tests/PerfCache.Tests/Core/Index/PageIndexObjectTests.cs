@@ -146,7 +146,7 @@ public sealed class PageIndexObjectTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(Directory(101, out ObjectId owner) == middle, Is.True, "101 leaves are too many for the shortest");
+            Assert.That(Directory(101, out ObjectId owner) == middle, Is.True, "too many for the shortest");
             Assert.That(test.Entry(owner, 63).IsEmpty, Is.True, "nothing is left of the page that was there");
             Assert.That(Directory(100, out _) == shortest, Is.True, "exactly long enough");
             Assert.That(Directory(100, out _) == longer, Is.True, "the others are taken");
@@ -156,6 +156,25 @@ public sealed class PageIndexObjectTests
             test.Put(owner, 63);
         });
         test.Index.Validate();
+    }
+
+    [Test]
+    public void DirectoriesThatWaitForAnObjectGoWithTheIndex()
+    {
+        using MemoryFaults reservations = new();
+        using (TestIndex test = new(keepsDirectories: true))
+        {
+            foreach (ulong pages in (ulong[])[900, 70_000])
+            {
+                ObjectId owner = test.Index.AddObject(pages, dense: true);
+                test.Put(owner, 5);
+                test.Remove(owner);
+            }
+
+            test.Put(test.Index.AddObject(100_000, true), 9);
+        }
+
+        Assert.That(reservations.Reservations, Is.Zero);
     }
 
     /// <summary>Whichever request for memory the system refuses, making an index and its first object fails with
@@ -189,7 +208,8 @@ public sealed class PageIndexObjectTests
 
         Assert.That(purposes, Is.EquivalentTo(new[]
         {
-            "index slots", "index counts", "index keys", "index links", "sparse page buckets", "object directory",
+            "index slots", "index counts", "index keys", "index links", "sparse page buckets",
+            "object directory",
         }));
     }
 }

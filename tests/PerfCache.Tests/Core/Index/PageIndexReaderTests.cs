@@ -64,8 +64,9 @@ public sealed class PageIndexReaderTests
                 Assert.That(_test.Index.FindEntrySparse(owner, page).Packed, Is.EqualTo(expected));
                 Assert.That(_test.Index.FindEntryDense(owner, page).IsEmpty, Is.True);
                 // Views know no sparse pages: whoever has one looks in the index itself.
-                Assert.That(_test.Index.View(owner).Spans(page), Is.False);
-                Assert.That(_test.Index.View(owner).Entry(_test.Index.View(owner).FindSlot((uint)page)).IsEmpty, Is.True);
+                IndexView view = _test.Index.View(owner);
+                Assert.That(view.Spans(page), Is.False);
+                Assert.That(view.Entry(view.FindSlot((uint)page)).IsEmpty, Is.True);
             });
         }
     }
@@ -154,7 +155,7 @@ public sealed class PageIndexReaderTests
     private void CheckDense(ObjectId owner, ulong length)
     {
         ulong[] near = [0, 64, 128, 4096, length * 64];
-        ulong[] pages = [.. near.SelectMany(page => new[] { page, page + 1, page + 63 }), .. near[1..].Select(page => page - 1)];
+        IEnumerable<ulong> pages = near.SelectMany(page => new[] { page, page + 1, page + 63, page - 1 });
         foreach (ulong page in pages.Where(page => page < DensePages))
         {
             uint expected = _model.GetValueOrDefault((owner, page));

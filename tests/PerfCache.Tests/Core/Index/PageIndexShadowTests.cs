@@ -5,8 +5,8 @@ using PerfCache.Index;
 namespace PerfCache.Tests.Core.Index;
 
 /// <summary>
-/// Goal: shadows stay as long as they cost nothing, each store bounds its own, and a batch of evictions leaves what single
-/// ones leave. Method: a few pages by hand, the stores' counts and the validated index after each step.
+/// Goal: shadows stay as long as they cost nothing, each store bounds its own, and a batch of evictions leaves what
+/// single ones leave. Method: a few pages by hand, the stores' counts and the validated index after each step.
 /// </summary>
 [TestFixture]
 public sealed class PageIndexShadowTests
@@ -115,14 +115,15 @@ public sealed class PageIndexShadowTests
         Assert.That(Shadows.LeafCount, Is.EqualTo(5));
     }
 
-    /// <summary>Stores do not share a bound: what goes from one leaves the other as it is, however a shadow goes.</summary>
+    /// <summary>What goes from one store leaves the other as it is, however a shadow goes.</summary>
     [Test]
     public void EachStoreBoundsTheShadowsOfItsOwnObjects()
     {
         ShadowStore second = _test.Index.NewShadowStore();
         ObjectId dense2 = _test.Index.AddObject(100_000, dense: true, second);
         ObjectId sparse2 = _test.Index.AddObject(PageKey.PageMax + 1, dense: false, second);
-        foreach ((ObjectId dense, ObjectId sparse) in new[] { (dense2, sparse2), (_dense, _sparse), (dense2, sparse2) })
+        (ObjectId Dense, ObjectId Sparse)[] turns = [(dense2, sparse2), (_dense, _sparse), (dense2, sparse2)];
+        foreach ((ObjectId dense, ObjectId sparse) in turns)
         {
             _test.PutShadows(dense, 640, 641, 1280, 1920);
             _test.PutShadows(sparse, 0, 640, 1280);
@@ -161,7 +162,8 @@ public sealed class PageIndexShadowTests
         foreach (TestIndex test in new[] { single, _test })
         {
             ObjectId[] owners = test == _test
-                ? [_dense, _sparse] : [test.Index.AddObject(100_000, true), test.Index.AddObject(PageKey.PageMax + 1, false)];
+                ? [_dense, _sparse]
+                : [test.Index.AddObject(100_000, true), test.Index.AddObject(PageKey.PageMax + 1, false)];
             foreach (ObjectId owner in owners)
             {
                 test.Put(owner, 131);
@@ -198,7 +200,50 @@ public sealed class PageIndexShadowTests
         single.Index.Validate();
         // They come back oldest first.
         for (int i = 0; i < 8; i++)
-            Assert.That(_test.Index.DropOldestShadowLeaf(Shadows), Is.EqualTo(single.Index.DropOldestShadowLeaf(single.Index.Shadows)));
+        {
+            int expected = single.Index.DropOldestShadowLeaf(single.Index.Shadows);
+            Assert.That(_test.Index.DropOldestShadowLeaf(Shadows), Is.EqualTo(expected));
+            Assert.That(Shadows.Oldest, Is.EqualTo(single.Index.Shadows.Oldest));
+        }
+    }
+
+    /// <summary>Method: more evictions than counts could hold, were a node's block to have any.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void ANodeBearsAnyNumberOfEvictions(bool batch)
+    {
+        ShadowEntry last = ShadowEntry.None;
+        for (uint i = 0; i < 70_000; i++)
+        {
+            (FrameId frame, ShadowEntry found) = _test.Enter(_sparse, 12);
+            if (found != last) Assert.Fail($"eviction {i}: {found}, not {last}");
+            if (batch) _test.Index.ReplaceByShadows([frame], TestIndex.Format, firstAge: i, list: 0);
+            last = batch ? _test.Entry(_sparse, 12).Shadow : _test.Evict(frame, i);
+            if (batch) _test.Free(frame);
+        }
+
+        _test.Index.Validate();
+        Assert.That(_test.Index.DropOldestShadowLeaf(Shadows), Is.EqualTo(1));
+        Assert.That((Shadows.LeafCount, Shadows.IndexLeafCount), Is.EqualTo((0u, 0u)));
+    }
+
+    /// <summary>Leaves that come and go use the same memory again.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void AChangingSetOfPagesTakesNoMoreMemory(bool dense)
+    {
+        ObjectId owner = dense ? _dense : _sparse;
+        _test.PutShadows(owner, 99_000);
+        long bytes = _test.Index.NativeBytes;
+        for (ulong i = 0; i < 5000; i++)
+        {
+            if (i % 2 == 0) _test.Clear(_test.Put(owner, i * 19));
+            else _test.PutShadows(owner, i * 19);
+            if (i % 2 == 1) _test.Index.DropOldestShadowLeaf(Shadows);
+        }
+
+        Assert.That(_test.Index.NativeBytes, Is.EqualTo(bytes));
+        _test.Index.Validate();
     }
 
     /// <summary>Whoever keeps addresses asks which leaves have gone since: the last eight are known.</summary>

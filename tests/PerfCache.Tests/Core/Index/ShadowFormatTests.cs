@@ -116,8 +116,8 @@ public sealed class ShadowFormatTests
             uint list = (uint)random.Next(1 << 17);
             ulong age = (ulong)random.NextInt64(1L << random.Next(1, 50));
             FrameState state = new((ulong)random.NextInt64());
-            Assert.That(format.PackerFor(list).Pack(age, state),
-                Is.EqualTo(format.Pack(age, list, state.Has(FrameState.Workingset))), $"age {age}, list {list}, {state}");
+            ShadowEntry expected = format.Pack(age, list, state.Has(FrameState.Workingset));
+            Assert.That(format.PackerFor(list).Pack(age, state), Is.EqualTo(expected), $"age {age}, list {list}");
         }
     }
 

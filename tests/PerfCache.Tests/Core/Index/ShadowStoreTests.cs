@@ -6,8 +6,8 @@ using PerfCache.Memory;
 namespace PerfCache.Tests.Core.Index;
 
 /// <summary>
-/// Goal: the ring of a store is in the order in which its leaves and nodes entered, whichever leave. Method: a list of the
-/// same leaves and nodes, at random; then damage to the ring, which validation must find.
+/// Goal: the ring of a store is in the order in which its leaves and nodes entered, whichever leave. Method: a list of
+/// the same leaves and nodes, at random; then damage to the ring, which validation must find.
 /// </summary>
 [TestFixture]
 public sealed class ShadowStoreTests
@@ -78,11 +78,14 @@ public sealed class ShadowStoreTests
         _store.EnterNode(node);
         _store.Validate();
 
-        Damage(ref _blocks.Link(second / 64).Previous, 0, $"the Previous of the slot at {second} to be {first}, found 0");
-        Damage(ref _nodes.Link(node).Previous, first, $"the Previous of the slot at {node} to be {second}, found {first}");
+        Damage(
+            ref _blocks.Link(second / 64).Previous, 0, $"the Previous of the slot at {second} to be {first}, found 0");
+        Damage(
+            ref _nodes.Link(node).Previous, first, $"the Previous of the slot at {node} to be {second}, found {first}");
         Damage(ref _blocks.Counts(first / 64).Packed, BlockCounts.OneShadow + BlockCounts.OneUsed,
             $"shadows and no frames, found {first}");
-        Damage(ref _blocks.Slot(node), SlotEntry.ForFrame(new FrameId(1)).Packed, $"shadows and no frames, found {node}");
+        Damage(
+            ref _blocks.Slot(node), SlotEntry.ForFrame(new FrameId(1)).Packed, $"shadows and no frames, found {node}");
         Damage(ref _nodes.Link(node).Next, first, $"the Previous of the slot at {first} to be {node}, found 0");
         Damage(ref _blocks.Link(second / 64).Next, 0, "3 leaves and nodes, found 2");
     }
@@ -117,7 +120,8 @@ public sealed class ShadowStoreTests
     {
         uint whole = word;
         word = damaged;
-        Assert.That(Assert.Throws<InvariantException>(_store.Validate)!.Message, Does.StartWith("ShadowStore: expected S1: " + message));
+        InvariantException found = Assert.Throws<InvariantException>(_store.Validate)!;
+        Assert.That(found.Message, Does.StartWith("ShadowStore: expected S1: " + message));
         word = whole;
         _store.Validate();
     }

@@ -80,16 +80,17 @@ internal sealed class TestIndex : IDisposable
         Index.RemoveObject(owner);
     }
 
+    /// <summary>What the cache does with a frame that its page has left.</summary>
+    internal void Free(FrameId frame)
+    {
+        Frames.State(frame) = Frames.State(frame).Freed();
+        _free.Push(frame);
+    }
+
     public void Dispose()
     {
         Index.Dispose();
         Frames.Dispose();
         Assert.That(Meter.OutstandingBytes, Is.Zero);
-    }
-
-    private void Free(FrameId frame)
-    {
-        Frames.State(frame) = Frames.State(frame).Freed();
-        _free.Push(frame);
     }
 }
