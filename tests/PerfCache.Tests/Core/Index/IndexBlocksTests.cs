@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using PerfCache.Frames;
 using PerfCache.Index;
 using PerfCache.Memory;
 
@@ -103,8 +104,8 @@ public sealed class IndexBlocksTests
     [Test]
     public void ASlotEntryIsAFrameOrAShadowOrNothing()
     {
-        SlotEntry frame = SlotEntry.ForFrame(new Frames.FrameId(9));
-        SlotEntry shadow = new(ShadowEntry.ForGhost(new Frames.FrameId(9)).Packed);
+        SlotEntry frame = SlotEntry.ForFrame(new FrameId(9));
+        SlotEntry shadow = new(ShadowEntry.ForGhost(new FrameId(9)).Packed);
         Assert.Multiple(() =>
         {
             Assert.That((frame.IsFrame, frame.IsShadow, frame.IsEmpty), Is.EqualTo((true, false, false)));
