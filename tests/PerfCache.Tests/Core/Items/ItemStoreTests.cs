@@ -345,7 +345,8 @@ public sealed class ItemStoreTests
         for (int i = 0; i < 8000; i++)
         {
             _store.Set($"k{i}", Value(i % 16, 4000), now: i * Second);
-            for (int hot = 0; hot < 100 && hot <= i; hot++) _store.Get($"k{hot}", i * Second);
+            // Often enough: the store takes in a thousand before it comes by an item again.
+            for (int hot = 0; hot < 100 && hot <= i && i % 100 == 99; hot++) _store.Get($"k{hot}", i * Second);
         }
 
         for (int hot = 0; hot < 100; hot++) Assert.That(_store.Get($"k{hot}", 8000 * Second), Is.Not.Null, $"k{hot}");
