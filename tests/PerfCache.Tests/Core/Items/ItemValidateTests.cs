@@ -149,14 +149,15 @@ internal sealed class ItemValidateTests
     [TestCase((byte)200, "F1: a use of frame 31, found 200")]
     [TestCase((byte)128, "F1: a use of frame 31, found 128")]
     [TestCase((byte)0, "F1: a use of frame 31, found 0")]
-    [TestCase(ItemFrames.Retired, "free frames, found")]
-    [TestCase(ItemFrames.Withdrawn, "free frames, found")]
-    [TestCase((byte)127, "free frames, found")]
-    [TestCase(SizeClasses.Whole, "free frames, found")]
+    [TestCase(ItemFrames.Retired, "F1: FREE free frames, found")]
+    [TestCase(ItemFrames.Withdrawn, "F1: FREE free frames, found")]
+    [TestCase((byte)127, "F1: FREE free frames, found")]
+    [TestCase(SizeClasses.Whole, "F1: FREE free frames, found")]
     public void AFrameOfAnotherUseIsNamed(byte use, string message)
     {
         Assert.That(Frames[31].Class, Is.EqualTo(ItemFrames.Free));
-        Breaks(ref Frames[31].Class, use, message);
+        string free = $"{_space.Frames.FreeCount}";
+        Breaks(ref Frames[31].Class, use, message.Replace("FREE", free, StringComparison.Ordinal));
     }
 
     [Test]
@@ -300,6 +301,13 @@ internal sealed class ItemValidateTests
     }
 
     [Test]
+    public void TheRuleValidatesItsListsToo()
+    {
+        uint row = RowOf("whole");
+        Breaks(ref _space.Rows.Links[row].Previous, 77u, $"L1: item {row}'s Previous to be 0, found 77");
+    }
+
+    [Test]
     public void AListOfItemsThatIsBrokenIsNamed()
     {
         ItemList list = _space.NewList();
@@ -324,7 +332,7 @@ internal sealed class ItemValidateTests
         {
             uint before = word;
             word = value;
-            Assert.That(list.Validate, Throws.TypeOf<InvariantException>().With.Message.Contains(message));
+            Assert.That(list.Validate, Throws.TypeOf<InvariantException>().With.Message.Contains($"ItemList: expected {message}"));
             word = before;
             list.Validate();
         }
@@ -340,9 +348,20 @@ internal sealed class ItemValidateTests
         _store.Store.Validate();
     }
 
-    private void Fails(string message) =>
+    private void Fails(string message)
+    {
+        string part = message[0] switch
+        {
+            'R' => nameof(ItemRows),
+            'X' => nameof(ItemIndex),
+            'F' => nameof(ShardFrames),
+            'L' => nameof(ItemList),
+            _ => "ItemShard",
+        };
         Assert.That(
-            _store.Store.Validate, Throws.TypeOf<InvariantException>().With.Message.Contains(message));
+            _store.Store.Validate,
+            Throws.TypeOf<InvariantException>().With.Message.Contains($"{part}: expected {message}"));
+    }
 
     private uint RowOf(string key)
     {
