@@ -45,6 +45,13 @@ internal sealed class ItemBoundsTests
             ItemStoreOptions least = s_small with { ShardCount = 2 };
             least = least with { CapacityBytes = least.CapacityBytesMin };
             Assert.That(least.Validate, Throws.Nothing);
+            // Two values and eight pages in each shard and 256 KiB; a value and sixteen pages of the system for all.
+            ItemStoreOptions example = least with { PageBytes = 65_536, ValueBytesMax = 100_000 };
+            long system = Environment.SystemPageSize;
+            Assert.That(
+                example.CapacityBytesMin,
+                Is.EqualTo(
+                    (2 * (200_000 + (8 * 65_536) + (256 * 1024))) + (16 * system) + ((100_000 + system - 1) / system * system)));
             Assert.That(
                 (least with { CapacityBytes = least.CapacityBytesMin - 1 }).Validate, Throws.ArgumentException.With.Message.Contains(
                     $"CapacityBytes is {least.CapacityBytesMin - 1}; 2 shards with values up to 65536 bytes need "

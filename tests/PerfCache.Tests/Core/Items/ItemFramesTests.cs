@@ -38,6 +38,18 @@ internal sealed class ItemFramesTests
     }
 
     [Test]
+    public void AFrameCostsWhatItIsSaidToCost()
+    {
+        // Committed and never touched. The columns are rounded to pages of the system; the rest of the byte that stands for
+        // two bits is the slack.
+        MemoryMeter meter = new();
+        using ItemFrames frames = new(new PageMemory(20_000, 4096, meter), ownsPages: true, meter);
+        Assert.That(frames.TakeRun(0, 20_000, out _), Is.EqualTo(20_000u));
+        long said = frames.BytesPerFrame * 20_000;
+        Assert.That(meter.OutstandingBytes, Is.InRange(said - 20_000, said + (5 * 4096)));
+    }
+
+    [Test]
     public void ARefusedRunTakesNothing([Values(1, 2, 3, 4)] int refused)
     {
         MemoryMeter meter = new();
@@ -221,6 +233,10 @@ internal sealed class ItemFramesTests
         Assert.That(budget.TrySpend((6 * each) + 1), Is.True);
         Assert.That(shard.TryAllocateFrame(1, 0, out _), Is.False, "the bytes are metadata now");
         budget.Refund(1);
+        meter.SetLimit(meter.OutstandingBytes);
+        Assert.That(shard.TryAllocateFrame(1, 0, out _), Is.False, "the memory is refused");
+        shard.Validate(6 * each);
+        meter.SetLimit(long.MaxValue);
         Assert.That(shard.TryAllocateFrame(1, 0, out uint revived), Is.True);
         Assert.That((shard.RetiredCount, frames.Pages.DiscardedFrames, budget.FreeBytes), Is.EqualTo((6u, 6u, 0L)));
         Assert.That(revived, Is.Not.EqualTo(used));
@@ -251,7 +267,9 @@ internal sealed class ItemFramesTests
         Assert.That((budget.LimitBytes, budget.FreeBytes), Is.EqualTo((7 * each, 2 * each)), "its bytes go with it");
         shard.Validate(0);
 
-        Assert.That(shard.TryReturn(retired) && shard.TryReturn(free), Is.True);
+        Assert.That(shard.TryReturn(retired), Is.True);
+        Assert.That((shard.RetiredCount, shard.FreeCount, shard.WithdrawnCount), Is.EqualTo((2u, 4u, 1u)));
+        Assert.That(shard.TryReturn(free), Is.True);
         Assert.That(shard.TryReturn(retired) || shard.TryReturn(free), Is.False, "they are back already");
         Assert.That(
             (shard.RetiredCount, shard.FreeCount, shard.WithdrawnCount, budget.LimitBytes, budget.FreeBytes),

@@ -145,6 +145,8 @@ public sealed class ItemShardTests
     public async Task AfterDisposeNoThreadIsHeldUp()
     {
         ItemTestStore store = new();
+        store.Set("k", Value(1, 100));
+        store.Dispose();
         store.Dispose();
         Assert.That(() => store.Get("k"), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains("ItemStore"));
         Task other = Task.Run(() => store.Get("k"));

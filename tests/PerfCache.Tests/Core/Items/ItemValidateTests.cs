@@ -128,6 +128,23 @@ internal sealed class ItemValidateTests
     }
 
     [Test]
+    public void ARowThatIsFreeAndNotCountedIsNamed()
+    {
+        _store.Store.Delete(Key("s3"), 0);
+        _store.Store.Delete(Key("s4"), 0);
+        uint last = _space.Rows.RowEnd - 1;
+        Assert.That((Heads[last].Marks, Heads[last].NextInBucket), Is.EqualTo((RowMarks.None, 0u)), "the first that was freed");
+        uint free = _space.Rows.FreeRows;
+        uint taken = _space.Rows.AllocateRow();
+        Heads[taken].NextInBucket = 0;
+        Heads[last].NextInBucket = taken;
+        Fails($"R1: {free} free rows, found {free - 1}");
+        Heads[last].NextInBucket = 0;
+        _space.Rows.FreeRow(taken);
+        _store.Store.Validate();
+    }
+
+    [Test]
     public void ARowInAForeignBucketIsNamed()
     {
         uint row = RowOf("whole");
