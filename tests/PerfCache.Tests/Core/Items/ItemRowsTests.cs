@@ -78,6 +78,7 @@ internal sealed class ItemRowsTests
         Assert.That(budget.UsedBytes, Is.EqualTo(rows.NativeBytes));
     }
 
+    [TestCase(1, 0u)]
     [TestCase(9, 0u)]
     [TestCase(10, 1u)]
     [TestCase(37, 1u)]

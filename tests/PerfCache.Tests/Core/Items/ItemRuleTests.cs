@@ -57,6 +57,18 @@ internal sealed class ItemRuleTests
     }
 
     [Test]
+    public void WhereCellsOfKeysAreWantingItemsGoToo()
+    {
+        using PageMemory pages = new(40, 4096, _meter);
+        using ItemStore<DiaryRule> store = Store(pages, s_least);
+        for (int i = 0; i < 3000; i++)
+            Assert.That(Set(store, $"{i} {new string('k', 200)}", 0), Is.EqualTo(ItemStatus.Done), $"item {i}");
+        Assert.That((store.Statistics.Items, store.Statistics.Evicted), Is.EqualTo((3000 - _diary.Wanted.Count, _diary.Wanted.Count)));
+        Assert.That(_diary.Wanted, Is.Not.Empty.And.All.Zero);
+        store.Validate();
+    }
+
+    [Test]
     public void TheRuleIsToldOfEachItemOnceWhenItComesAndOnceWhenItGoes()
     {
         using PageMemory pages = new(64, 4096, _meter);
