@@ -24,12 +24,15 @@ internal static class NodeRows
         new("allocate-four", "the same, four nodes, all asked by turns", 1.1, _ => Allocate(4)),
         new(
             "fallback", "the same, the node that is asked is empty: each allocation falls back", null,
-            _ => Allocate(4, empty: true)),
+            _ => Allocate(4, empty: true, freesAny: true)),
+        new(
+            "free-any", "four nodes, frames freed by somebody who does not know their node, as readers' limbo does", null,
+            _ => Allocate(4, freesAny: true)),
         new("insert-one", "insert a page and evict another, a cache on one node, against one without nodes", 1.1, _ => Insert(1)),
         new("insert-four", "the same, four nodes, placed by their numbers", 1.1, _ => Insert(4)),
     ];
 
-    private static RowResult Allocate(int nodes, bool empty = false)
+    private static RowResult Allocate(int nodes, bool empty = false, bool freesAny = false)
     {
         MemoryMeter meter = new();
         using FrameTable plainFrames = new(Frames, 0, meter);
@@ -40,7 +43,7 @@ internal static class NodeRows
         if (empty) while (!pools[0].Allocate().IsNone) { }
         return RowResult.Of(PairedCpuTime.Measure(
             new Side("plain pool", _ => PassPlain(plain)),
-            new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes)), threads: 1, pairs: 15, warmUps: 3));
+            new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes, freesAny)), threads: 1, pairs: 15, warmUps: 3));
     }
 
     private static RowResult Insert(int nodes)
@@ -90,14 +93,17 @@ internal static class NodeRows
         return (long)Rounds * Burst;
     }
 
-    private static long PassNodes(NodePools pools, int nodes)
+    private static long PassNodes(NodePools pools, int nodes, bool freesAny)
     {
         Span<FrameId> taken = stackalloc FrameId[Burst];
         const int Rounds = 50_000;
         for (int round = 0; round < Rounds; round++)
         {
-            Take(pools, round & (nodes - 1), taken);
-            Give(pools, taken);
+            int node = round & (nodes - 1);
+            Take(pools, node, taken);
+            // Reclaim frees frames of one node, whose pool it has in hand.
+            if (freesAny) Give(pools, taken);
+            else Give(pools.PoolFor(node, ulong.MaxValue)!, taken);
         }
 
         return (long)Rounds * Burst;
@@ -120,7 +126,7 @@ internal static class NodeRows
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Take(NodePools pools, int node, Span<FrameId> taken)
     {
-        foreach (ref FrameId frame in taken) frame = pools.Allocate(node, ulong.MaxValue, out _);
+        foreach (ref FrameId frame in taken) frame = pools.PoolFor(node, ulong.MaxValue)!.Allocate();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

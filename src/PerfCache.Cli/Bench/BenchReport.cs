@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using PerfCache.Simulation.Reports;
 
 namespace PerfCache.Cli.Bench;
 

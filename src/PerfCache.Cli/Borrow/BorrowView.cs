@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using PerfCache.Remote.Borrowing;
 using PerfCache.Simulation.Replay;
+using PerfCache.Simulation.Reports;
 
 namespace PerfCache.Cli.Borrow;
 

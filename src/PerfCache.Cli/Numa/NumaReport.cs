@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PerfCache.Memory;
+using PerfCache.Simulation.Reports;
 
 namespace PerfCache.Cli.Numa;
 

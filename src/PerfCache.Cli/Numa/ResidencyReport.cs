@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PerfCache.Numa;
+using PerfCache.Simulation.Reports;
 
 namespace PerfCache.Cli.Numa;
 

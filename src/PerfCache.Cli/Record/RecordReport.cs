@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using PerfCache.Simulation.Recording;
+using PerfCache.Simulation.Reports;
 
 namespace PerfCache.Cli.Record;
 

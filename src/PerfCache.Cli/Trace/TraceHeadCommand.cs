@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.CommandLine;
 using System.Globalization;
+using PerfCache.Simulation.Reports;
 using PerfCache.Simulation.Traces;
 using static PerfCache.Cli.OptionText;
 

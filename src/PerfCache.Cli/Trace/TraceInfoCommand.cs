@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using PerfCache.Simulation.Conversion;
+using PerfCache.Simulation.Reports;
 using PerfCache.Simulation.Traces;
 
 namespace PerfCache.Cli.Trace;

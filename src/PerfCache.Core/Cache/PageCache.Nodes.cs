@@ -167,10 +167,11 @@ public unsafe partial class PageCache<TRules, TProbe>
     private FrameId TakeFrame(in Need need)
     {
         if (!_hasNodes) return need.Partition!.First.Space.AllocatePrivate();
-        FrameId frame = _pools.Allocate(need.Node, need.Allowed, out int node);
-        need.Partition!.Shares[node].Space.ChargePrivate(frame);
+        FramePool pool = _pools.PoolFor(need.Node, need.Allowed)!;
+        FrameId frame = pool.Allocate();
+        need.Partition!.Shares[pool.Node].Space.ChargePrivate(frame);
         // Once on the way down, as for the whole cache.
-        if (_pools[node].FreeCount + 1 == _lowWaterOfNode[node]) _reclaimerWork?.Set();
+        if (pool.FreeCount + 1 == _lowWaterOfNode[pool.Node]) _reclaimerWork?.Set();
         return frame;
     }
 

@@ -58,29 +58,21 @@ public sealed class FramePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameId Allocate()
     {
-        return HasUsed ? AllocateUsed() : AllocateUntouched();
-    }
-
-    /// <summary>True when a frame is free that was used before.</summary>
-    internal bool HasUsed => (_inHand | _chain) != 0;
-
-    /// <summary>As <see cref="Allocate"/>, where <see cref="HasUsed"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal FrameId AllocateUsed()
-    {
-        FreeCount--;
         uint row = _inHand;
         if (row != 0)
         {
             _inHand = 0;
-            CheckPoison(row);
-            return new FrameId(row);
+        }
+        else
+        {
+            row = _chain;
+            if (row == 0) return AllocateUntouched();
+            ref FrameLink link = ref _links[row];
+            _chain = link.Next;
+            link = default;
         }
 
-        row = _chain;
-        ref FrameLink link = ref _links[row];
-        _chain = link.Next;
-        link = default;
+        FreeCount--;
         CheckPoison(row);
         return new FrameId(row);
     }

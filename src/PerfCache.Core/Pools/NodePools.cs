@@ -60,19 +60,18 @@ public sealed class NodePools
     /// <param name="node">The node's index.</param>
     public FramePool this[int node] => _pools[node];
 
-    /// <summary>Takes a free frame, of this node if it has one, otherwise of the nearest that has and is allowed; then both
-    /// count it.</summary>
+    /// <summary>The pool that a frame for a node is taken from: the node's own if it has a free frame, otherwise that of the
+    /// nearest node that has and is allowed; then both count it.</summary>
     /// <param name="node">The node's index.</param>
     /// <param name="allowed">A bit for the index of each node that will do; the first one's is among them.</param>
-    /// <param name="taken">The index of the node that the frame is of.</param>
-    /// <returns>The frame, or <see cref="FrameId.None"/> when none of them has one.</returns>
+    /// <returns>A pool with a free frame, which the caller takes, or null when none of them has one.</returns>
+    /// <remarks>A pool and not a frame: the caller goes on with it, and a frame's node need not be looked up.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal FrameId Allocate(int node, ulong allowed, out int taken)
+    internal FramePool? PoolFor(int node, ulong allowed)
     {
         Invariant.Assert((allowed >> node & 1) != 0, nameof(NodePools), "the wanted node to be allowed", node);
         FramePool pool = _pools[node];
-        taken = node;
-        return pool.HasUsed ? pool.AllocateUsed() : AllocateSlow(node, allowed, out taken);
+        return pool.FreeCount > 0 ? pool : PoolOfOthers(node, allowed);
     }
 
     /// <summary>Gives a frame back to its node; it is on no list and not live.</summary>
@@ -136,14 +135,13 @@ public sealed class NodePools
         Invariant.Check(FreeCount == SumFree(), nameof(NodePools), $"N3: {SumFree()} free frames", FreeCount);
     }
 
-    /// <summary>What is rare: a frame that was never used, or another node's.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private FrameId AllocateSlow(int node, ulong allowed, out int taken)
+    private FramePool? PoolOfOthers(int node, ulong allowed)
     {
-        taken = NearestFree(node, allowed);
-        if (taken < 0) return FrameId.None;
-        if (taken != node) CountFallback(node, taken);
-        return _pools[taken].Allocate();
+        int taken = NearestFreeOfOthers(node, allowed);
+        if (taken < 0) return null;
+        CountFallback(node, taken);
+        return _pools[taken];
     }
 
     private uint SumFree()

@@ -22,7 +22,7 @@ public sealed class NodePoolsTests
         Assert.That(
             pools.FreeFrames().Select(frame => (int)frames.Owner(frame).Node),
             Is.EqualTo(Enumerable.Repeat(0, 5).Concat(Enumerable.Repeat(1, 10)).Concat(Enumerable.Repeat(2, 15))));
-        Assert.That(pools.Allocate(1, ulong.MaxValue, out _), Is.EqualTo(new FrameId(6)));
+        Assert.That(Allocate(pools, 1), Is.EqualTo(new FrameId(6)));
         pools.Validate();
     }
 
@@ -31,10 +31,10 @@ public sealed class NodePoolsTests
     {
         using FrameTable frames = new(8, 0, _meter);
         NodePools pools = InARow(frames, 2, 2, 2, 2);
-        int[] nodes = [.. Enumerable.Range(0, 8).Select(_ => (int)frames.Owner(pools.Allocate(2, ulong.MaxValue, out _)).Node)];
+        int[] nodes = [.. Enumerable.Range(0, 8).Select(_ => (int)frames.Owner(Allocate(pools, 2)).Node)];
         // Nodes 1 and 3 are equally near: the lower index first.
         Assert.That(nodes, Is.EqualTo(new[] { 2, 2, 1, 1, 3, 3, 0, 0 }));
-        Assert.That(pools.Allocate(2, ulong.MaxValue, out _).IsNone, Is.True);
+        Assert.That(Allocate(pools, 2).IsNone, Is.True);
         Assert.That(
             Enumerable.Range(0, 4).Select(taken => pools.Fallbacks(2, taken)), Is.EqualTo(new long[] { 2, 2, 0, 2 }));
         Assert.That(pools.Fallbacks(1, 2), Is.Zero);
@@ -57,7 +57,7 @@ public sealed class NodePoolsTests
                 int wanted = random.Next(nodeCount);
                 int expected = Enumerable.Range(0, nodeCount).Where(node => free[node] > 0)
                     .OrderBy(node => Math.Abs(node - wanted)).ThenBy(node => node).FirstOrDefault(-1);
-                FrameId frame = pools.Allocate(wanted, ulong.MaxValue, out _);
+                FrameId frame = Allocate(pools, wanted);
                 Assert.That(frame.IsNone ? -1 : frames.Owner(frame).Node, Is.EqualTo(expected));
                 if (expected < 0) continue;
                 Assert.That(taken, Does.Not.Contain(frame));
@@ -98,6 +98,9 @@ public sealed class NodePoolsTests
         using FrameTable frames = new(10, 0, _meter);
         Assert.That(() => InARow(frames, 5, 4), Throws.TypeOf<InvariantException>().With.Message.Contains("N1: 10 frames"));
     }
+
+    private static FrameId Allocate(NodePools pools, int node) =>
+        pools.PoolFor(node, ulong.MaxValue)?.Allocate() ?? FrameId.None;
 
     private static NodePools InARow(FrameTable frames, params uint[] counts) =>
         new(frames, new NodeLayout(counts, (from, to) => 10 + (10 * Math.Abs(from - to))));
