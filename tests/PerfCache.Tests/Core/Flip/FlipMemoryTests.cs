@@ -37,7 +37,8 @@ internal sealed class FlipMemoryTests
             Assert.That(memory.NodeOf(new FrameId(frame)), Is.EqualTo(frame <= 3 ? 1 : 0), $"frame {frame}");
         }
 
-        Assert.That(_system.Bound.Select(bound => (bound.Bytes, bound.Node)), Is.EqualTo(new[] { (3 * 4096L, 1), (5 * 4096L, 0) }));
+        Assert.That(
+            _system.Bound.Select(bound => (bound.Bytes, bound.Node)), Is.EqualTo(new[] { (3 * 4096L, 1), (5 * 4096L, 0) }));
         Assert.That(_system.Bound[1].Address - _system.Bound[0].Address, Is.EqualTo((nint)(3 * 4096)));
         Assert.That(_meter.OutstandingBytes, Is.AtLeast(8 * 4096));
         memory.Dispose();
@@ -60,7 +61,9 @@ internal sealed class FlipMemoryTests
         foreach (FrameId frame in (FrameId[])[FrameId.None, new FrameId(9)])
         {
             string message = $"{frame} is none of the 8 frames";
-            Assert.That(() => memory.Page(frame).Length, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains(message));
+            Assert.That(
+                () => memory.Page(frame).Length,
+                Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains(message));
             Assert.That(() => memory.Refresh([frame], 0), Throws.TypeOf<ArgumentOutOfRangeException>());
             Assert.That(() => memory.TryFence(frame, 1, true), Throws.TypeOf<ArgumentOutOfRangeException>());
         }

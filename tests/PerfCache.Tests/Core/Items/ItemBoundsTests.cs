@@ -53,7 +53,8 @@ internal sealed class ItemBoundsTests
                 Is.EqualTo(
                     (2 * (200_000 + (8 * 65_536) + (256 * 1024))) + (16 * system) + ((100_000 + system - 1) / system * system)));
             Assert.That(
-                (least with { CapacityBytes = least.CapacityBytesMin - 1 }).Validate, Throws.ArgumentException.With.Message.Contains(
+                (least with { CapacityBytes = least.CapacityBytesMin - 1 }).Validate,
+                Throws.ArgumentException.With.Message.Contains(
                     $"CapacityBytes is {least.CapacityBytesMin - 1}; 2 shards with values up to 65536 bytes need "
                     + $"{least.CapacityBytesMin}: give more, or fewer shards, or smaller values"));
         });
@@ -193,8 +194,9 @@ internal sealed class ItemBoundsTests
         Assert.That(
             purposes, Is.EquivalentTo(new[]
             {
-                "page data", "discarded frames", "frames of items", "slots of items", "written frames of items", "joining of values",
+                "page data", "discarded frames", "frames of items", "slots of items", "written frames of items",
                 "heads of items", "links of items", "links of items in frames", "keys of items", "index of items",
+                "joining of values",
             }));
     }
 

@@ -197,7 +197,9 @@ internal sealed class ItemValidateTests
     {
         uint frame = _store.FramesOf("s0")[0].Value;
         uint words = _space.AllFrames.BitmapWords;
-        Breaks(ref _space.AllFrames.UsedSlots[frame * words], uint.MaxValue >> 1, $"F3: 31 used slots of frame {frame}, found 32");
+        Breaks(
+            ref _space.AllFrames.UsedSlots[frame * words], uint.MaxValue >> 1,
+            $"F3: 31 used slots of frame {frame}, found 32");
         Breaks(ref Frames[frame].UsedSlots, (ushort)31, $"F3: 32 used slots of frame {frame}, found 31");
         Breaks(ref Frames[frame].Row, 0u, $"F3: 32 rows linked to frame {frame}, found 0");
         uint newest = Frames[frame].Row;
