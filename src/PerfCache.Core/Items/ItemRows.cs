@@ -80,9 +80,7 @@ internal sealed unsafe class ItemRows : IDisposable
 
     /// <summary>Key cells that a key needs.</summary>
     internal static uint CellsOf(int keyLength) =>
-        keyLength <= ItemHead.KeyStartBytes
-            ? 0
-            : (uint)((keyLength - ItemHead.KeyStartBytes + KeyCell.KeyBytes - 1) / KeyCell.KeyBytes);
+        (uint)((keyLength - ItemHead.KeyStartBytes + KeyCell.KeyBytes - 1) / KeyCell.KeyBytes);
 
     /// <summary>Makes more rows, if the budget allows it.</summary>
     internal bool TryGrowRows()

@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: MIT
 namespace PerfCache.Items;
 
-/// <summary>What a test may break on purpose, to see that it would notice.</summary>
-internal enum ItemFault
-{
-    None,
-
-    /// <summary>Check the bytes where they lie and copy them afterwards, without looking at the copy.</summary>
-    VerifyBeforeCopy,
-}
-
 /// <summary>A part of a store: one lock, one index, one rule, its own rows and its own frames.</summary>
 /// <remarks>
 /// Every verb takes the lock, copies what it has to and lets go; a value of a page is copied and checked in less
@@ -54,104 +45,7 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         _rule.Attach(space);
     }
 
-    internal ItemFault Fault { get; set; }
-
-    /// <summary>Called between the two halves of a read, for tests that want to disturb it there.</summary>
-    internal Action? Stall { get; set; }
-
     internal ItemSpace Space => _space;
-
-    internal ItemRead Read<TRenewal>(
-        uint hash, ReadOnlySpan<byte> key, long nowTicks, Span<byte> destination, TRenewal renewal, out ItemInfo info)
-        where TRenewal : struct, IItemRenewal
-    {
-        using Lock.Scope scope = Enter(nowTicks);
-        uint row = FindGood(hash, key);
-        if (row == 0)
-        {
-            _misses++;
-            info = default;
-            return ItemRead.Miss;
-        }
-
-        ref ItemHead head = ref _rows.Heads[row];
-        info = InfoOf(ref head);
-        if (head.Length > destination.Length) return ItemRead.TooSmall;
-        if (!TryCopyOut(row, destination[..head.Length]))
-        {
-            _misses++;
-            info = default;
-            return ItemRead.Miss;
-        }
-
-        CountHit(row, ref info, nowTicks, renewal);
-        return ItemRead.Hit;
-    }
-
-    // The array is allocated under the lock: the length is known there only, and to look for the item twice costs more
-    // than others wait. Where the allocation collects garbage, they would be stopped anyway.
-    internal byte[]? ReadArray<TRenewal>(
-        uint hash, ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal, out ItemInfo info)
-        where TRenewal : struct, IItemRenewal
-    {
-        using Lock.Scope scope = Enter(nowTicks);
-        uint row = FindGood(hash, key);
-        if (row != 0)
-        {
-            info = InfoOf(ref _rows.Heads[row]);
-            byte[] value = GC.AllocateUninitializedArray<byte>(info.Length);
-            if (TryCopyOut(row, value))
-            {
-                CountHit(row, ref info, nowTicks, renewal);
-                return value;
-            }
-        }
-
-        _misses++;
-        info = default;
-        return null;
-    }
-
-    internal ItemRead Fetch(
-        uint hash, ReadOnlySpan<byte> key, long nowTicks, in ItemFetch fetch, Span<byte> destination,
-        out ItemInfo info, out bool won)
-    {
-        using Lock.Scope scope = Enter(nowTicks);
-        won = false;
-        uint row = FindGood(hash, key);
-        if (row == 0)
-        {
-            if (!fetch.Unnoticed) _misses++;
-            info = default;
-            return ItemRead.Miss;
-        }
-
-        ref ItemHead head = ref _rows.Heads[row];
-        info = InfoOf(ref head);
-        if (!fetch.WithoutValue)
-        {
-            if (head.Length > destination.Length) return ItemRead.TooSmall;
-            if (!TryCopyOut(row, destination[..head.Length]))
-            {
-                if (!fetch.Unnoticed) _misses++;
-                info = default;
-                return ItemRead.Miss;
-            }
-        }
-
-        bool isDue = head.ExpiryTicks != long.MaxValue && head.ExpiryTicks < fetch.RenewBelowTicks;
-        if (fetch.Contends && !head.Has((RowMarks)ItemMarks.Won) && (isDue || head.Has((RowMarks)ItemMarks.Stale)))
-        {
-            won = true;
-            head.Marks |= (RowMarks)ItemMarks.Won;
-        }
-
-        if (fetch.NewExpiryTicks is { } expiry) head.ExpiryTicks = expiry;
-        if (fetch.Unnoticed) return ItemRead.Hit;
-        _hits++;
-        Touched(row, (RowMarks)ItemMarks.Fetched);
-        return ItemRead.Hit;
-    }
 
     internal ItemStatus Invalidate(
         uint hash, ReadOnlySpan<byte> key, long nowTicks, ulong expectedCas, long? newExpiryTicks)
@@ -165,14 +59,6 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         head.Marks = (head.Marks | (RowMarks)ItemMarks.Stale) & ~(RowMarks)ItemMarks.Won;
         head.Cas = _cas += _casStep;
         return ItemStatus.Done;
-    }
-
-    internal bool TryPeek(uint hash, ReadOnlySpan<byte> key, long nowTicks, out ItemInfo info)
-    {
-        using Lock.Scope scope = Enter(nowTicks);
-        uint row = FindGood(hash, key);
-        info = row == 0 ? default : InfoOf(ref _rows.Heads[row]);
-        return row != 0;
     }
 
     internal bool TryTouch<TRenewal>(uint hash, ReadOnlySpan<byte> key, long nowTicks, TRenewal renewal)
@@ -290,14 +176,6 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         _space.Remove(row, end);
     }
 
-    private void CountHit<TRenewal>(uint row, ref ItemInfo info, long nowTicks, TRenewal renewal)
-        where TRenewal : struct, IItemRenewal
-    {
-        _hits++;
-        info = info with { ExpiryTicks = _rows.Heads[row].ExpiryTicks = renewal.ExpiryTicks(info, nowTicks) };
-        Touched(row, (RowMarks)ItemMarks.Fetched);
-    }
-
     private void Touched(uint row, RowMarks marks)
     {
         ref ItemHead head = ref _rows.Heads[row];
@@ -315,48 +193,4 @@ internal sealed partial class ItemShard<TRule> : IDisposable where TRule : struc
         IdleTicks = _space.IdleTicks(head.AccessTime),
         Marks = (ItemMarks)(head.Marks & RowMarks.Public),
     };
-
-    /// <summary>
-    /// Copies a value and then checks the copy: the system may take a page at any moment, between two bytes even, so
-    /// what was checked where it lies proves nothing. An item whose copy is wrong is lost and goes.
-    /// </summary>
-    private bool TryCopyOut(uint row, Span<byte> destination)
-    {
-        ref ItemHead head = ref _rows.Heads[row];
-        if (Fault == ItemFault.VerifyBeforeCopy) return TryCopyOutWrongly(row, destination);
-        CopyPieces(ref head, destination);
-        Stall?.Invoke();
-        if (Crc32C.Compute(destination) == head.Checksum) return true;
-        _checksumFailures++;
-        Drop(row, ItemEnd.Lost);
-        return false;
-    }
-
-    private void CopyPieces(ref ItemHead head, Span<byte> destination)
-    {
-        ValuePieces pieces = _space.PiecesOf(ref head);
-        while (pieces.Next(out Span<byte> piece))
-        {
-            piece.CopyTo(destination);
-            destination = destination[piece.Length..];
-        }
-    }
-
-    // The seeded bug of the stress test, which must find it.
-    private bool TryCopyOutWrongly(uint row, Span<byte> destination)
-    {
-        ref ItemHead head = ref _rows.Heads[row];
-        uint checksum = 0;
-        ValuePieces pieces = _space.PiecesOf(ref head);
-        while (pieces.Next(out Span<byte> piece)) checksum = Crc32C.Append(checksum, piece);
-        if (checksum != head.Checksum)
-        {
-            Drop(row, ItemEnd.Lost);
-            return false;
-        }
-
-        Stall?.Invoke();
-        CopyPieces(ref head, destination);
-        return true;
-    }
 }

@@ -171,8 +171,8 @@ public sealed class ItemSpace : IDisposable
         Rows.FreeRow(row);
     }
 
-    /// <summary>Frees the bytes of a row's value, and the row of its continuation.</summary>
-    internal void FreeValue(uint row)
+    // The row itself is freed right afterwards, so it may go on naming them.
+    private void FreeValue(uint row)
     {
         ref ItemHead head = ref Rows.Heads[row];
         Frames.FreeChain(ChainOf(ref head));
@@ -184,8 +184,6 @@ public sealed class ItemSpace : IDisposable
         }
 
         FreeSlotOf(row);
-        head.Rest = 0;
-        head.Marks &= ~RowMarks.Split;
     }
 
     internal ValuePieces PiecesOf(ref ItemHead head) => new(Rows, Frames, AllFrames, ref head);
@@ -198,7 +196,6 @@ public sealed class ItemSpace : IDisposable
         if (head.Place == 0) return;
         Frames.UnlinkSlot(head.Place, row);
         Frames.FreeSlot(head.Place);
-        head.Place = 0;
     }
 
     private void Count(ref ItemHead head, int sign)

@@ -41,7 +41,6 @@ public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct,
     private readonly KeyHash _hash;
     private readonly int _shardShift;
     private int _sweepShard;
-    private bool _disposed;
 
     /// <summary>Makes an empty store.</summary>
     /// <param name="options">Its bounds.</param>
@@ -289,8 +288,6 @@ public sealed partial class ItemStore<TRule> : IDisposable where TRule : struct,
     /// <summary>Gives all native memory back; page memory that was handed in stays its owner's.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
         foreach (ItemShard<TRule>? shard in _shards) shard?.Dispose();
         _join?.Dispose();
         _frames.Dispose();

@@ -16,6 +16,25 @@ public sealed class SizeClassesTests
             Is.EqualTo(new[] { 0, 4096, 2048, 1360, 1024, 816, 680, 584, 512, 408, 336, 272, 224, 184, 144, 128 }));
     }
 
+    [TestCase(0, 0, 0, 0)]
+    [TestCase(1, 0, 128, 0)]
+    [TestCase(128, 0, 128, 0)]
+    [TestCase(129, 0, 144, 0)]
+    [TestCase(2048, 0, 2048, 0)]
+    [TestCase(3000, 0, 2048, 1024)]
+    [TestCase(4000, 1, 0, 0)]
+    [TestCase(4096, 1, 0, 0)]
+    [TestCase(4097, 1, 128, 0)]
+    [TestCase(8192 + 3000, 2, 2048, 1024)]
+    public void AValueGoesThere(int length, int wholeFrames, int first, int second)
+    {
+        SizeClasses classes = new(4096);
+        ValueShape shape = classes.ShapeOf(length);
+        Assert.That(
+            (shape.WholeFrames, classes.Bytes(shape.First), classes.Bytes(shape.Second)),
+            Is.EqualTo((wholeFrames, first, second)));
+    }
+
     [Test]
     public void EveryShapeHoldsItsValue([Values(4096, 8192, 16_384, 65_536)] int pageBytes)
     {
