@@ -17,6 +17,8 @@ internal static class NodeRows
 {
     private const int Burst = 64;
     private const uint Frames = 100_000;
+    private const int Pools = 15;
+    private const int GapBytes = 200;
 
     internal static Row[] All { get; } =
     [
@@ -28,22 +30,39 @@ internal static class NodeRows
         new(
             "free-any", "four nodes, frames freed by somebody who does not know their node, as readers' limbo does", null,
             _ => Allocate(4, freesAny: true)),
-        new("insert-one", "insert a page and evict another, a cache on one node, against one without nodes", 1.1, _ => Insert(1)),
-        new("insert-four", "the same, four nodes, placed by their numbers", 1.1, _ => Insert(4)),
+        new("insert-one", "insert a page and evict another, a cache on one node, against one without nodes", null, _ => Insert(1)),
+        new("insert-four", "the same, four nodes, placed by their numbers", null, _ => Insert(4)),
     ];
 
     private static RowResult Allocate(int nodes, bool empty = false, bool freesAny = false)
     {
         MemoryMeter meter = new();
-        using FrameTable plainFrames = new(Frames, 0, meter);
-        using FrameTable nodeFrames = new(Frames, 0, meter);
-        FramePool plain = new(plainFrames, 0, 1, Frames);
-        uint[] counts = [.. Enumerable.Repeat(Frames / (uint)nodes, nodes)];
-        NodePools pools = new(nodeFrames, new NodeLayout(counts, (_, _) => 20));
-        if (empty) while (!pools[0].Allocate().IsNone) { }
-        return RowResult.Of(PairedCpuTime.Measure(
-            new Side("plain pool", _ => PassPlain(plain)),
-            new Side("node pools", _ => PassNodes(pools, empty ? 1 : nodes, freesAny)), threads: 1, pairs: 15, warmUps: 3));
+        List<FrameTable> tables = [];
+        List<FramePool> plain = [];
+        List<NodePools> pools = [];
+        // A pool's fields, its links and the caller's stack are a few lines that are written and read again at once, and
+        // which of them lie at the same place of their memory pages decides up to a fifth: so each pass has pools of its own.
+        List<byte[]> gaps = [];
+        for (int i = 0; i < Pools; i++)
+        {
+            tables.Add(new FrameTable(Frames, 0, meter));
+            plain.Add(new FramePool(tables[^1], 0, 1, Frames));
+            gaps.Add(new byte[GapBytes * i]);
+            uint[] counts = [.. Enumerable.Repeat(Frames / (uint)nodes, nodes)];
+            tables.Add(new FrameTable(Frames, 0, meter));
+            pools.Add(new NodePools(tables[^1], new NodeLayout(counts, (_, _) => 20)));
+            if (empty) while (!pools[i][0].Allocate().IsNone) { }
+        }
+
+        int plainPass = 0;
+        int nodePass = 0;
+        RowResult result = RowResult.Of(PairedCpuTime.Measure(
+            new Side("plain pool", _ => PassPlain(plain[plainPass++ % Pools])),
+            new Side("node pools", _ => PassNodes(pools[nodePass++ % Pools], empty ? 1 : nodes, freesAny)),
+            threads: 1, pairs: Pools, warmUps: 3));
+        GC.KeepAlive(gaps);
+        foreach (FrameTable table in tables) table.Dispose();
+        return result;
     }
 
     private static RowResult Insert(int nodes)
@@ -109,12 +128,12 @@ internal static class NodeRows
         return (long)Rounds * Burst;
     }
 
-    // Out of line on both sides: with the outer loops around them, whichever side had one variable more kept its
-    // counters in memory, and that was measured.
+    // Out of line and by index on both sides: with the outer loops around them, or with a reference to the element,
+    // whichever side had one variable more kept one in memory, and that was measured.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Take(FramePool pool, Span<FrameId> taken)
     {
-        foreach (ref FrameId frame in taken) frame = pool.Allocate();
+        for (int i = 0; i < taken.Length; i++) taken[i] = pool.Allocate();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -126,7 +145,7 @@ internal static class NodeRows
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Take(NodePools pools, int node, Span<FrameId> taken)
     {
-        foreach (ref FrameId frame in taken) frame = pools.PoolFor(node, ulong.MaxValue)!.Allocate();
+        for (int i = 0; i < taken.Length; i++) taken[i] = pools.PoolFor(node, ulong.MaxValue)!.Allocate();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
