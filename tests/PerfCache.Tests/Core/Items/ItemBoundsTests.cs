@@ -204,7 +204,7 @@ internal sealed class ItemBoundsTests
     public void AStoreGoesOnWhateverIsRefused()
     {
         // Rows, cells of keys, buckets and frames must grow; each request is refused once, in a store of its own.
-        const string last = "1299 a key that is longer than a row";
+        const string Last = "1299 a key that is longer than a row";
         byte[][] values = [.. Enumerable.Range(0, 7).Select(i => Value(i, 90))];
         long requests = 0;
         for (long refused = 0; refused <= requests; refused++)
@@ -220,13 +220,13 @@ internal sealed class ItemBoundsTests
             }
 
             ItemWrite append = new() { Mode = ItemMode.Append };
-            if (store.Set(last, [9], append) != ItemStatus.Done)
+            if (store.Set(Last, [9], append) != ItemStatus.Done)
             {
-                Assert.That(store.Get(last), Is.EqualTo(values[1299 % 7]), "as it was");
-                Assert.That(store.Set(last, [9], append), Is.EqualTo(ItemStatus.Done), $"refusal {refused}");
+                Assert.That(store.Get(Last), Is.EqualTo(values[1299 % 7]), "as it was");
+                Assert.That(store.Set(Last, [9], append), Is.EqualTo(ItemStatus.Done), $"refusal {refused}");
             }
 
-            Assert.That(store.Get(last), Is.EqualTo(values[1299 % 7].Append((byte)9)), $"refusal {refused}");
+            Assert.That(store.Get(Last), Is.EqualTo(values[1299 % 7].Append((byte)9)), $"refusal {refused}");
             Assert.That(refusals, Is.LessThanOrEqualTo(refused == 0 ? 0 : 65), $"refusal {refused}");
             Assert.That(store.Meter.OutstandingBytes, Is.LessThanOrEqualTo(2 << 20), $"refusal {refused}");
             store.Store.Validate();
