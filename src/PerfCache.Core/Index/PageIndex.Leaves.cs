@@ -184,7 +184,7 @@ internal sealed partial class PageIndex
     private readonly record struct SlotWalk(
         ulong FirstPage, ulong LastPage, bool FramesOnly, Action<ulong, uint, SlotEntry> Visit)
     {
-        /// <summary>The slots that the walk reaches of a leaf, by its number, that it reaches into.</summary>
+        /// <summary>The slots that the walk covers of the leaf with this number, one of those that it goes through.</summary>
         internal ulong Within(ulong leaf)
         {
             ulong start = leaf << IndexBlocks.SlotBits;

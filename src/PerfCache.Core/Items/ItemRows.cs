@@ -78,7 +78,8 @@ internal sealed unsafe class ItemRows : IDisposable
     /// <summary>What one more step of key cells costs.</summary>
     internal static long CellsStepBytes => CellsStep * KeyCell.SizeBytes;
 
-    /// <summary>Key cells that a key needs.</summary>
+    /// <summary>Key cells that a key needs: none for one that fits into the row, for which the sum stays below a cell's bytes.
+    /// </summary>
     internal static uint CellsOf(int keyLength) =>
         (uint)((keyLength - ItemHead.KeyStartBytes + KeyCell.KeyBytes - 1) / KeyCell.KeyBytes);
 

@@ -171,7 +171,7 @@ public sealed class ItemSpace : IDisposable
         Rows.FreeRow(row);
     }
 
-    // The row itself is freed right afterwards, so it may go on naming them.
+    // The row is freed right afterwards, which clears it: so it may go on naming the slot and the rows that are free now.
     private void FreeValue(uint row)
     {
         ref ItemHead head = ref Rows.Heads[row];
