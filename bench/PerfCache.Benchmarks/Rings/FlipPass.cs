@@ -128,6 +128,9 @@ internal static class FlipRace
 
     private const int BurstMax = 32;
 
+    private static long s_producerWaits;
+    private static long s_consumerWaits;
+
     /// <summary>Nanoseconds a flip through one ring.</summary>
     internal static double OneRing<TThreads>(Cores cores, int burst, long count) where TThreads : struct, IRingThreads
     {
@@ -149,6 +152,9 @@ internal static class FlipRace
         return Run(new TwoRings<TThreads>(there, back), cores, burst, count);
     }
 
+    /// <summary>How often each side of the last pass looked and found nothing: the other one was slower.</summary>
+    internal static string Waits => $"waited: producer {s_producerWaits}, consumer {s_consumerWaits}";
+
     private static double Run<TExchange>(TExchange exchange, Cores cores, int burst, long count)
         where TExchange : struct, IExchange
     {
@@ -167,6 +173,7 @@ internal static class FlipRace
         int inHand = SlotCount + burst;
         for (int i = 0; i < inHand; i++) hand[i] = new FrameId((uint)i + 1);
         ulong sum = 0;
+        long waits = 0;
         for (long sent = 0; sent < count;)
         {
             int want = (int)Math.Min(burst, count - sent);
@@ -181,9 +188,12 @@ internal static class FlipRace
             (int now, inHand) = exchange.Send(hand, scratch, inHand, want);
             sent += now;
             sum += (ulong)now;
-            if (now == 0) QueueRace.Pause();
+            if (now > 0) continue;
+            waits++;
+            QueueRace.Pause();
         }
 
+        s_producerWaits = waits;
         return sum;
     }
 
@@ -194,13 +204,17 @@ internal static class FlipRace
         for (int i = 0; i < hand.Length; i++) hand[i] = new FrameId((uint)(10_000 + i));
         int inHand = hand.Length;
         ulong taken = 0;
+        long waits = 0;
         while (taken < (ulong)count)
         {
             int now = exchange.Take(hand, pages, ref inHand, burst);
             taken += (ulong)now;
-            if (now == 0) QueueRace.Pause();
+            if (now > 0) continue;
+            waits++;
+            QueueRace.Pause();
         }
 
+        s_consumerWaits = waits;
         return taken;
     }
 }

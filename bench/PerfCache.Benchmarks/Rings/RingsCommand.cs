@@ -7,9 +7,9 @@ using PerfCache.Flip;
 
 namespace PerfCache.Benchmarks.Rings;
 
-/// <summary>One way to do a row's work: its name, and a pass that returns nanoseconds an element.</summary>
-internal sealed record Lane(string Name, Func<long, double> Pass);
-
+/// <summary>One way to do a row's work: its name, a pass that returns nanoseconds an element, and what there is to say of
+/// the pass before.</summary>
+internal sealed record Lane(string Name, Func<long, double> Pass, Func<string>? Note = null);
 
 /// <summary>
 /// <c>rings</c>: the value ring against Channels, ConcurrentQueue, a plain C ring and DPDK's; the flip ring against two
@@ -88,12 +88,13 @@ internal static class RingsCommand
     {
         List<Lane> lanes = [];
         Dictionary<string, double> goals = [];
-        void Add(string name, Func<long, double> pass, double? goal = null)
+        void Add(string name, Func<long, double> pass, double? goal = null, Func<string>? note = null)
         {
-            lanes.Add(new Lane(name, pass));
+            lanes.Add(new Lane(name, pass, note));
             if (goal is double atLeast) goals[name] = atLeast;
         }
 
+        static string Waits() => FlipRace.Waits;
         bool dpdk = inC is { HasDpdk: true };
         switch (row)
         {
@@ -118,13 +119,13 @@ internal static class RingsCommand
                 break;
             default:
                 double goal = burst == 1 ? 1.3 : 1.0;
-                Add("flip ring, one to one", count => FlipRace.OneRing<OneToOne>(cores, burst, count));
-                Add("two rings, one to one", count => FlipRace.TwoRings<OneToOne>(cores, burst, count), goal);
+                Add("flip ring, one to one", count => FlipRace.OneRing<OneToOne>(cores, burst, count), note: Waits);
+                Add("two rings, one to one", count => FlipRace.TwoRings<OneToOne>(cores, burst, count), goal, Waits);
                 Print(row, burst, lanes, goals, rounds, output);
                 lanes.Clear();
                 goals.Clear();
-                Add("flip ring, many to many", count => FlipRace.OneRing<ManyToMany>(cores, burst, count));
-                Add("two rings, many to many", count => FlipRace.TwoRings<ManyToMany>(cores, burst, count), goal);
+                Add("flip ring, many to many", count => FlipRace.OneRing<ManyToMany>(cores, burst, count), note: Waits);
+                Add("two rings, many to many", count => FlipRace.TwoRings<ManyToMany>(cores, burst, count), goal, Waits);
                 break;
         }
 
@@ -156,6 +157,7 @@ internal static class RingsCommand
         long count = burst switch { 1 => 200_000, 8 => 600_000, _ => 1_200_000 };
         WarmUp(lanes);
         List<double>[] nanos = [.. lanes.Select(_ => new List<double>())];
+        string[] notes = new string[lanes.Count];
         for (int round = 0; round < rounds; round++)
         {
             // Who goes first moves on, so that nobody is always behind the same one.
@@ -163,6 +165,7 @@ internal static class RingsCommand
             {
                 int lane = (i + round) % lanes.Count;
                 nanos[lane].Add(lanes[lane].Pass(count));
+                notes[lane] = lanes[lane].Note?.Invoke() ?? "";
             }
         }
 
@@ -176,7 +179,7 @@ internal static class RingsCommand
                 CultureInfo.InvariantCulture, $">= {atLeast:F1} {(ratio.Median >= atLeast ? "yes" : "NO")}") : "";
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{row + " " + burst,-11} {lanes[lane].Name,-26} {spread.Median,9:F2} ({spread.Min:F2} to {spread.Max:F2})"
-                + $"{1000 / spread.Median,10:F1}  {against,-28}  {goal}"));
+                + $"{1000 / spread.Median,10:F1}  {against,-28}  {goal,-10} {notes[lane]}").TrimEnd());
         }
     }
 

@@ -38,9 +38,16 @@ public readonly record struct FlipPage
         _tags = userBits | ((ulong)domain << DomainShift);
     }
 
+    private FlipPage(ulong place, ulong tags)
+    {
+        _place = place;
+        _tags = tags;
+    }
+
     /// <summary>The frame that holds the page.</summary>
     public FrameId Frame
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => new((uint)_place);
         init => _place = (_place & ~(ulong)uint.MaxValue) | value.Value;
     }
@@ -64,6 +71,24 @@ public readonly record struct FlipPage
     {
         get => (ushort)(_tags >> DomainShift);
         init => _tags = (uint)_tags | ((ulong)value << DomainShift);
+    }
+
+    /// <summary>Reads a slot, word by word.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static FlipPage ReadFrom(ref FlipPage slot)
+    {
+        ref ulong word = ref Unsafe.As<FlipPage, ulong>(ref slot);
+        return new FlipPage(word, Unsafe.Add(ref word, 1));
+    }
+
+    /// <summary>Writes a slot, word by word. By value and not as <see cref="Copy"/>: a page whose address is not taken can
+    /// stay in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void WriteTo(ref FlipPage slot)
+    {
+        ref ulong word = ref Unsafe.As<FlipPage, ulong>(ref slot);
+        word = _place;
+        Unsafe.Add(ref word, 1) = _tags;
     }
 
     /// <summary>Copies a page, word by word.</summary>

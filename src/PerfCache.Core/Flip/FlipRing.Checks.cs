@@ -60,6 +60,7 @@ public sealed partial class FlipRing<TThreads>
         }
 
         _isClosed = true;
+        _isPlain = false;
         return count;
     }
 
@@ -71,12 +72,17 @@ public sealed partial class FlipRing<TThreads>
         if (_isDisposed) return;
         if (FullCount + ReturnedCount > 0) ThrowFramesInFlight();
         _isClosed = true;
+        _isPlain = false;
         _isDisposed = true;
         _memory.Dispose();
     }
 
     /// <summary>Gives up whatever is in a ring that a test has broken.</summary>
-    internal void Forget() => _isClosed = true;
+    internal void Forget()
+    {
+        _isClosed = true;
+        _isPlain = false;
+    }
 
     /// <summary>Checks I1 to I6. O(slots), with a ledger O(frames): for tests, while nobody is in the ring.</summary>
     /// <exception cref="InvariantException">An invariant does not hold.</exception>

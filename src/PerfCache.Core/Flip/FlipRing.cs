@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Memory;
 
@@ -51,7 +52,7 @@ namespace PerfCache.Flip;
 /// one exception is the collector, which reads slots that are nobody's; R9 proves that nobody took them meanwhile.
 /// <para><b>Costs.</b> On x64 the acquiring loads and releasing stores are plain moves; R3, R7 and R9 are locked. One to
 /// one has no locked operation. Nothing waits for another thread inside an operation: a failed exchange means that
-/// another thread went ahead. A thread stopped between R3 and R4 (R7 and R8) holds up its own slots, and so whoever comes
+/// another thread went ahead, and the pause of <see cref="StandOff"/> ends by itself. A thread stopped between R3 and R4 (R7 and R8) holds up its own slots, and so whoever comes
 /// to them next, not the threads before.</para>
 /// Producing verbs are for the producing domain's threads, consuming verbs for the consuming domain's:
 /// <see cref="OneToOne"/> for one thread at a time each, <see cref="ManyToMany"/> for any number. Closing and validation
@@ -69,6 +70,8 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
     private readonly ushort _producer;
     private readonly ushort _consumer;
     private readonly ushort _number;
+    // Open, and without a ledger: the two questions of the verbs for one page in one.
+    private bool _isPlain;
     private bool _isClosed;
     private bool _isDisposed;
 
@@ -94,7 +97,7 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
         _producer = options.Producer;
         _consumer = options.Consumer;
         _pageBytes = (uint)options.PageBytes;
-        _memory = new RingMemory<FlipPage>("flip ring", options.SlotCount, options.StartPosition, meter);
+        _memory = new RingMemory<FlipPage>("flip ring", options.SlotCount, options.StartPosition, options.Wait, meter);
         _ring = _memory.Lines;
         _slots = _memory.Slots;
         try
@@ -102,6 +105,7 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
             _rooms = new RingRooms(_ring, options.Wait);
             _ledger = options.Ledger;
             _number = _ledger?.AddRing() ?? 0;
+            _isPlain = _ledger is null;
         }
         catch
         {
@@ -131,37 +135,9 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
     /// <returns>False when the ring is full: the frame is still the producer's.</returns>
     /// <exception cref="ArgumentException">No frame, a length of 0 or more than a page, another domain's page, or, with a
     /// ledger, a frame that the producing domain does not own. Nothing has changed.</exception>
-    public bool TryPublish(in FlipPage page, out FrameId returned)
-    {
-        if (_isClosed) ThrowClosed();
-        CheckPage(in page);
-        while (true)
-        {
-            if (TThreads.LookForFree(in _ring, 1, out RingTail tail) == 0)
-            {
-                returned = FrameId.None;
-                return false;
-            }
-
-            if (_ledger is not null) EnterAll(new ReadOnlySpan<FlipPage>(in page));
-            if (TThreads.TryReserve(in _ring, tail, 1))
-            {
-                RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, tail, 1);
-                ref FlipPage slot = ref _slots[_ring.SlotOf(tail.Position)];
-                returned = tail.Collected == 0 ? slot.Frame : FrameId.None;
-                FlipPage.Copy(in page, ref slot);
-                TThreads.Publish(in _ring, tail, 1);
-                break;
-            }
-
-            // Progress: another producer moved the tail.
-            if (_ledger is not null) UndoAll(new ReadOnlySpan<FlipPage>(in page));
-        }
-
-        _rooms.WakeConsumers();
-        if (_ledger is not null && !returned.IsNone) _ledger.Leave(returned, _consumer, _number, _producer);
-        return true;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryPublish(in FlipPage page, out FrameId returned) =>
+        _isPlain ? TryPut(in page, out returned) : TryPutWritten(in page, out returned);
 
     /// <summary>Publishes pages in order, as many as there are free slots for.</summary>
     /// <param name="pages">As for one page.</param>
@@ -189,13 +165,8 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
 
         RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, tail, count);
         uint blank = Math.Min(tail.Collected, count);
-        for (uint i = 0; i < count; i++)
-        {
-            ref FlipPage slot = ref _slots[_ring.SlotOf(tail.Position + i)];
-            if (i >= blank) returned[(int)(i - blank)] = slot.Frame;
-            FlipPage.Copy(in pages[(int)i], ref slot);
-        }
-
+        if (blank > 0) Put(tail.Position, pages[..(int)blank]);
+        if (blank < count) Exchange(tail.Position + blank, pages[(int)blank..(int)count], returned);
         TThreads.Publish(in _ring, tail, count);
         returnedCount = (int)(count - blank);
         _rooms.WakeConsumers();
@@ -240,36 +211,9 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
     /// <returns>False when there is no page, or no free frame for it: both keep what they have.</returns>
     /// <exception cref="ArgumentException">With a ledger: the consuming domain does not own the free frame. Nothing has
     /// changed.</exception>
-    public bool TryFlip(FrameId free, out FlipPage page)
-    {
-        if (_isClosed) ThrowClosed();
-        while (true)
-        {
-            if (free.IsNone || TThreads.LookForFull(in _ring, 1, out RingHead head) == 0)
-            {
-                page = default;
-                return false;
-            }
-
-            if (_ledger is not null) EnterAll(new ReadOnlySpan<FrameId>(in free));
-            if (TThreads.TryClaim(in _ring, head, 1))
-            {
-                RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
-                ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position)];
-                page = slot;
-                FlipPage.Leave(ref slot, free);
-                TThreads.Retire(in _ring, head, 1);
-                break;
-            }
-
-            // Progress: another consumer took the page.
-            if (_ledger is not null) UndoAll(new ReadOnlySpan<FrameId>(in free));
-        }
-
-        _rooms.WakeProducers();
-        _ledger?.Leave(page.Frame, _producer, _number, _consumer);
-        return true;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryFlip(FrameId free, out FlipPage page) =>
+        _isPlain ? TryTake(free, out page) : TryTakeWritten(free, out page);
 
     /// <summary>Takes all pages that are ready, in order, as far as there are free frames and room for them.</summary>
     /// <param name="free">Frames of the consuming domain; the first ones go into the ring.</param>
@@ -295,13 +239,7 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
         }
 
         RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, count);
-        for (uint i = 0; i < count; i++)
-        {
-            ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position + i)];
-            FlipPage.Copy(in slot, ref pages[(int)i]);
-            FlipPage.Leave(ref slot, free[(int)i]);
-        }
-
+        Exchange(head.Position, free[..(int)count], pages);
         TThreads.Retire(in _ring, head, count);
         _rooms.WakeProducers();
         if (_ledger is not null) LeaveAll(pages[..(int)count]);
@@ -326,5 +264,133 @@ public sealed partial class FlipRing<TThreads> : IDisposable where TThreads : st
     {
         if (_isClosed) ThrowClosed();
         return _rooms.WaitAsConsumer(new FullLook<TThreads>(_ring), timeout, cancellation);
+    }
+
+    // The verbs for one page go into their callers: what a call pushes stands before the slot's words in the queue of
+    // stores, and all wait there for the slot's line.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryPut(in FlipPage page, out FrameId returned)
+    {
+        CheckPage(in page);
+        RingTail tail;
+        do
+        {
+            if (TThreads.LookForFree(in _ring, 1, out tail) != 0) continue;
+            returned = FrameId.None;
+            return false;
+        }
+        while (!TThreads.TryReserve(in _ring, tail, 1)); // Progress: another producer moved the tail.
+
+        RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, tail, 1);
+        ref FlipPage slot = ref _slots[_ring.SlotOf(tail.Position)];
+        returned = tail.Collected == 0 ? slot.Frame : FrameId.None;
+        page.WriteTo(ref slot);
+        TThreads.Publish(in _ring, tail, 1);
+        _rooms.WakeConsumers();
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryTake(FrameId free, out FlipPage page)
+    {
+        RingHead head = default;
+        do
+        {
+            if (!free.IsNone && TThreads.LookForFull(in _ring, 1, out head) != 0) continue;
+            page = default;
+            return false;
+        }
+        while (!TThreads.TryClaim(in _ring, head, 1)); // Progress: another consumer took the page.
+
+        RingMemory<FlipPage>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
+        ref FlipPage slot = ref _slots[_ring.SlotOf(head.Position)];
+        page = FlipPage.ReadFrom(ref slot);
+        FlipPage.Leave(ref slot, free);
+        TThreads.Retire(in _ring, head, 1);
+        _rooms.WakeProducers();
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryPutWritten(in FlipPage page, out FrameId returned)
+    {
+        if (_isClosed) ThrowClosed();
+        CheckPage(in page);
+        ReadOnlySpan<FlipPage> one = new(in page);
+        EnterAll(one);
+        if (!TryPut(in page, out returned))
+        {
+            UndoAll(one);
+            return false;
+        }
+
+        if (!returned.IsNone) _ledger!.Leave(returned, _consumer, _number, _producer);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryTakeWritten(FrameId free, out FlipPage page)
+    {
+        if (_isClosed) ThrowClosed();
+        page = default;
+        if (free.IsNone) return false;
+        ReadOnlySpan<FrameId> one = new(in free);
+        EnterAll(one);
+        if (!TryTake(free, out page))
+        {
+            UndoAll(one);
+            return false;
+        }
+
+        _ledger!.Leave(page.Frame, _producer, _number, _consumer);
+        return true;
+    }
+
+    // Slots that hold nothing.
+    private void Put(ulong position, ReadOnlySpan<FlipPage> pages)
+    {
+        int run = RunFrom(position, pages.Length);
+        WordCopy.Copy(in pages[0], ref _slots[_ring.SlotOf(position)], (uint)run);
+        if (run < pages.Length) WordCopy.Copy(in pages[run], ref _slots[0u], (uint)(pages.Length - run));
+    }
+
+    private void Exchange(ulong position, ReadOnlySpan<FlipPage> pages, Span<FrameId> returned)
+    {
+        int run = RunFrom(position, pages.Length);
+        ExchangeRun(ref _slots[_ring.SlotOf(position)], pages[..run], returned);
+        if (run < pages.Length) ExchangeRun(ref _slots[0u], pages[run..], returned[run..]);
+    }
+
+    private void Exchange(ulong position, ReadOnlySpan<FrameId> free, Span<FlipPage> pages)
+    {
+        int run = RunFrom(position, free.Length);
+        ExchangeRun(ref _slots[_ring.SlotOf(position)], free[..run], pages);
+        if (run < free.Length) ExchangeRun(ref _slots[0u], free[run..], pages[run..]);
+    }
+
+    // Slots up to the end of the ring: the lap goes on at its start.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int RunFrom(ulong position, int count) => (int)Math.Min((uint)count, _ring.Mask + 1 - _ring.SlotOf(position));
+
+    private static void ExchangeRun(ref FlipPage slots, ReadOnlySpan<FlipPage> pages, Span<FrameId> returned)
+    {
+        returned = returned[..pages.Length];
+        for (int i = 0; i < pages.Length; i++)
+        {
+            ref FlipPage slot = ref Unsafe.Add(ref slots, i);
+            returned[i] = slot.Frame;
+            FlipPage.Copy(in pages[i], ref slot);
+        }
+    }
+
+    private static void ExchangeRun(ref FlipPage slots, ReadOnlySpan<FrameId> free, Span<FlipPage> pages)
+    {
+        pages = pages[..free.Length];
+        for (int i = 0; i < free.Length; i++)
+        {
+            ref FlipPage slot = ref Unsafe.Add(ref slots, i);
+            FlipPage.Copy(in slot, ref pages[i]);
+            FlipPage.Leave(ref slot, free[i]);
+        }
     }
 }

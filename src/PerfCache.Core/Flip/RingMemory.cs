@@ -28,6 +28,9 @@ internal struct RingControl
     /// <summary>The tail that the one consumer saw last. <see cref="OneToOne"/> only.</summary>
     [FieldOffset(PaddingBytes + 8)] internal ulong TailSeen;
 
+    /// <summary>Looks for pages that still do without a pause (<see cref="StandOff"/>): consumers' business.</summary>
+    [FieldOffset(PaddingBytes + 16)] internal uint LooksWithoutPause;
+
     /// <summary>Producers that are parked or about to be. Seldom written, so both sides may read it often.</summary>
     [FieldOffset(2 * PaddingBytes)] internal uint ParkedProducers;
 
@@ -40,12 +43,13 @@ internal readonly struct RingLines
 {
     private readonly NativeArray<RingControl> _control;
 
-    internal RingLines(NativeArray<RingControl> control, NativeArray<byte> turns, uint slotCount)
+    internal RingLines(NativeArray<RingControl> control, NativeArray<byte> turns, uint slotCount, uint standOff)
     {
         _control = control;
         Turns = turns;
         Mask = slotCount - 1;
         SlotBits = BitOperations.Log2(slotCount);
+        StandOff = standOff;
     }
 
     /// <summary>The ends.</summary>
@@ -64,6 +68,9 @@ internal readonly struct RingLines
     /// <summary>The logarithm of the number of slots.</summary>
     internal int SlotBits { get; }
 
+    /// <summary>A consumer that finds fewer pages pauses before it takes one; 0: it never does.</summary>
+    internal uint StandOff { get; }
+
     /// <summary>The slot of a position.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal uint SlotOf(ulong position) => (uint)position & Mask;
@@ -76,7 +83,7 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
     private const int LineBytes = 64;
 
     // How far ahead slots are fetched: about what a thread can do while a line is on its way.
-    private const int FetchBytes = 8 * LineBytes;
+    private const int FetchBytes = 4 * LineBytes;
 
     private readonly NativeColumn<RingControl> _control;
     private readonly NativeColumn<byte> _turns;
@@ -86,8 +93,9 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
     /// <param name="purpose">What the ring is for, in the words of an error message.</param>
     /// <param name="slotCount">A power of two from 2 to 32,768.</param>
     /// <param name="startPosition">The first position: not 0 where a test wants to see it wrap.</param>
+    /// <param name="wait">The way of the waiting verbs.</param>
     /// <param name="meter">The meter to charge.</param>
-    internal RingMemory(string purpose, int slotCount, ulong startPosition, MemoryMeter meter)
+    internal RingMemory(string purpose, int slotCount, ulong startPosition, RingWait wait, MemoryMeter meter)
     {
         if (slotCount < 2 || slotCount > RingTail.SlotMax || !BitOperations.IsPow2(slotCount))
         {
@@ -107,7 +115,7 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
             throw;
         }
 
-        Lines = new RingLines(_control.View, _turns.View, (uint)slotCount);
+        Lines = new RingLines(_control.View, _turns.View, (uint)slotCount, StandOff.DistanceOf(wait, slotCount));
         ref RingControl control = ref Lines.Control;
         control.Head = control.HeadSeen = RingHead.At(startPosition).Packed;
         // No slot holds a returned frame yet, as if all had been collected.
@@ -136,7 +144,8 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
     internal static void FetchAhead<TThreads>(in RingLines ring, NativeArray<TSlot> slots, RingHead head, uint count)
         where TThreads : struct, IRingThreads
     {
-        if (TThreads.KnowsFull(in ring, head, FetchSlots + count)) Fetch(in ring, slots, head.Position, count);
+        if ((count > 1 || TThreads.FetchesSingles) && TThreads.KnowsFull(in ring, head, FetchSlots + count))
+            Fetch(in ring, slots, head.Position, count);
     }
 
     /// <summary>The same for a producer that reads what came back in the slots it fills.</summary>
@@ -144,7 +153,8 @@ internal sealed class RingMemory<TSlot> : IDisposable where TSlot : unmanaged
     internal static void FetchAhead<TThreads>(in RingLines ring, NativeArray<TSlot> slots, RingTail tail, uint count)
         where TThreads : struct, IRingThreads
     {
-        if (TThreads.KnowsFree(in ring, tail, FetchSlots + count)) Fetch(in ring, slots, tail.Position, count);
+        if ((count > 1 || TThreads.FetchesSingles) && TThreads.KnowsFree(in ring, tail, FetchSlots + count))
+            Fetch(in ring, slots, tail.Position, count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

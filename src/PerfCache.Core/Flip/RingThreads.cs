@@ -18,8 +18,14 @@ public interface IRingThreads
     internal static abstract uint LookForFree(in RingLines ring, uint max, out RingTail tail);
 
     /// <summary>
-    /// True when it is already known, without another look, that the slot so far behind the tail is free: then it may be
-    /// fetched ahead of need, and nobody is still writing its cache line.
+    /// True where it costs next to nothing to ask <see cref="KnowsFree"/> and <see cref="KnowsFull"/> for every single
+    /// slot.
+    /// </summary>
+    internal static abstract bool FetchesSingles { get; }
+
+    /// <summary>
+    /// True when the slot so far behind the tail is known to be free, as far as a glance tells: then it may be fetched
+    /// ahead of need, and nobody is still writing its cache line. Orders nothing: for fetching and no more.
     /// </summary>
     internal static abstract bool KnowsFree(in RingLines ring, RingTail tail, uint distance);
 
@@ -54,6 +60,12 @@ public interface IRingThreads
 /// </summary>
 public readonly struct OneToOne : IRingThreads
 {
+    static bool IRingThreads.FetchesSingles
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => true;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static uint IRingThreads.LookForFree(in RingLines ring, uint max, out RingTail tail)
     {
@@ -104,6 +116,7 @@ public readonly struct OneToOne : IRingThreads
             // S3 acquires, pairs with S2: the slots before the tail can be read.
             control.TailSeen = Volatile.Read(ref control.Tail);
             full = new RingTail(control.TailSeen).DistanceFrom(head);
+            if (full != 0 && full < ring.StandOff) full = LookAfterPause(in ring, head, full);
         }
 
         return Math.Min(full, max);
@@ -115,6 +128,18 @@ public readonly struct OneToOne : IRingThreads
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IRingThreads.TryClaim(in RingLines ring, RingHead head, uint count) => true;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static uint LookAfterPause(in RingLines ring, RingHead head, uint full)
+    {
+        ref RingControl control = ref ring.Control;
+        if (!StandOff.TryPause(ref control.LooksWithoutPause)) return full;
+        // S3 again.
+        control.TailSeen = Volatile.Read(ref control.Tail);
+        uint now = new RingTail(control.TailSeen).DistanceFrom(head);
+        if (now == full) control.LooksWithoutPause = StandOff.LooksAfterVain;
+        return now;
+    }
 
     // S4 releases, pairs with S1: the slots before the head were read and hold what goes back.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -128,6 +153,18 @@ public readonly struct OneToOne : IRingThreads
 /// </summary>
 public readonly struct ManyToMany : IRingThreads
 {
+    // Of the pages that are taken one by one, one in so many looks how far the producers are.
+    private const ulong SinglesALook = 16;
+
+    // As many pages as StandOff.LooksAfterVain, where pages are taken one by one.
+    private const uint LooksAfterVain = StandOff.LooksAfterVain / (uint)SinglesALook;
+
+    static bool IRingThreads.FetchesSingles
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => false;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static uint IRingThreads.LookForFree(in RingLines ring, uint max, out RingTail tail)
     {
@@ -137,9 +174,12 @@ public readonly struct ManyToMany : IRingThreads
         return CountTurns(in ring, tail.Position, max, RingTurn.Free(tail.Position, ring.SlotBits));
     }
 
-    // Each slot has a turn of its own, and to read it is to look.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) => false;
+    static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance)
+    {
+        ulong position = tail.Position + distance;
+        return ring.Turns[ring.SlotOf(position)] == RingTurn.Free(position, ring.SlotBits);
+    }
 
     // R3 is one step: of two producers that saw the same tail, one gets the slots. Its turns are still free: only who
     // moves the tail past a slot may change a free turn.
@@ -163,11 +203,29 @@ public readonly struct ManyToMany : IRingThreads
         // R5 acquires, pairs with R7: no turn below is older than the head.
         head = new RingHead(Volatile.Read(ref ring.Control.Head));
         // R6 acquires, pairs with R4: the slots can be read.
-        return CountTurns(in ring, head.Position, max, RingTurn.Full(head.Position, ring.SlotBits));
+        uint full = CountTurns(in ring, head.Position, max, RingTurn.Full(head.Position, ring.SlotBits));
+        if (max == 1 && full != 0 && ring.StandOff != 0 && head.Position % SinglesALook == 0) PauseOnHeels(in ring, head);
+        return full;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void PauseOnHeels(in RingLines ring, RingHead head)
+    {
+        // A glance, which orders nothing.
+        ulong position = head.Position + ring.StandOff - 1;
+        byte turn = RingTurn.Full(position, ring.SlotBits);
+        ref byte last = ref ring.Turns[ring.SlotOf(position)];
+        ref uint looksWithout = ref ring.Control.LooksWithoutPause;
+        if (Volatile.Read(ref last) == turn || !StandOff.TryPause(ref looksWithout)) return;
+        if (Volatile.Read(ref last) != turn) looksWithout = LooksAfterVain;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) => false;
+    static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance)
+    {
+        ulong position = head.Position + distance;
+        return ring.Turns[ring.SlotOf(position)] == RingTurn.Full(position, ring.SlotBits);
+    }
 
     // R7 is one step: of two consumers that saw the same head, one gets the slots.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -194,6 +252,11 @@ public readonly struct ManyToMany : IRingThreads
         uint slot = ring.SlotOf(position);
         uint run = Math.Min(max, ring.Mask + 1 - slot);
         uint count = 1;
+        // Eight turns at a time; what they say is ordered by the barrier as by the loads below.
+        ulong eight = EightOf(turn);
+        while (count + sizeof(ulong) <= run && Unsafe.ReadUnaligned<ulong>(ref turns[slot + count]) == eight)
+            count += sizeof(ulong);
+        MemoryOrder.ReadBarrier();
         while (count < run && Volatile.Read(ref turns[slot + count]) == turn) count++;
         if (count < run) return count;
         turn += 2;
@@ -218,11 +281,13 @@ public readonly struct ManyToMany : IRingThreads
         if (run < count) StoreOnce(ref ring.Turns[0u], count - run, (byte)(turn + 2));
     }
 
+    private static ulong EightOf(byte turn) => turn * 0x0101_0101_0101_0101UL;
+
     // Each turn exactly once, which Span.Fill does not promise: its last vector may overlap the one before. A turn that
     // is stored a second time may have been moved on by the other side in between.
     private static void StoreOnce(ref byte first, uint count, byte turn)
     {
-        ulong eight = turn * 0x0101_0101_0101_0101UL;
+        ulong eight = EightOf(turn);
         uint i = 0;
         for (; i + sizeof(ulong) <= count; i += sizeof(ulong)) Unsafe.WriteUnaligned(ref Unsafe.Add(ref first, i), eight);
         for (; i < count; i++) Unsafe.Add(ref first, i) = turn;

@@ -10,7 +10,8 @@ public enum RingWait
     /// <summary>Looks again at once. The quickest answer where each thread has a core; a whole core while it waits.</summary>
     Spin,
 
-    /// <summary>Pauses the core for a growing moment between looks, which leaves the line to who writes it.</summary>
+    /// <summary>Pauses the core for a growing moment between looks, which leaves the line to who writes it. A consumer that
+    /// comes close to the producer pauses too, less than a microsecond now and then, before it takes a page.</summary>
     Pause,
 
     /// <summary>Lets another thread have the core: for more threads than cores.</summary>
@@ -19,7 +20,8 @@ public enum RingWait
     /// <summary>Sleeps until the other side wakes it: no processor time, and some microseconds to wake.</summary>
     Park,
 
-    /// <summary>Pauses for some microseconds, then yields some times, then parks.</summary>
+    /// <summary>Pauses for some microseconds, then yields some times, then parks; consumers keep off as in
+    /// <see cref="Pause"/>.</summary>
     Adaptive,
 }
 

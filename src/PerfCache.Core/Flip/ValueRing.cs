@@ -40,7 +40,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
     internal ValueRing(int slotCount, MemoryMeter meter, RingWait wait, ulong startPosition)
     {
         ArgumentNullException.ThrowIfNull(meter);
-        _memory = new RingMemory<TValue>("value ring", slotCount, startPosition, meter);
+        _memory = new RingMemory<TValue>("value ring", slotCount, startPosition, wait, meter);
         _ring = _memory.Lines;
         _slots = _memory.Slots;
         try
@@ -73,6 +73,13 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
             uint count = new RingTail(Volatile.Read(ref _ring.Control.Tail)).DistanceFrom(head);
             return (int)Math.Min(count, _ring.Mask + 1);
         }
+    }
+
+    // Many to many, a glance at a turn costs a value of a word as much as it brings.
+    private static bool FetchesAhead
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => typeof(TThreads) == typeof(OneToOne);
     }
 
     /// <summary>Puts a value in, if there is a free slot.</summary>
@@ -133,7 +140,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, 1));
 
-        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
+        if (FetchesAhead) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
         value = _slots[_ring.SlotOf(head.Position)];
         TThreads.Retire(in _ring, head, 1);
         _rooms.WakeProducers();
@@ -154,7 +161,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, count));
 
-        RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
+        if (FetchesAhead) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         uint slot = _ring.SlotOf(head.Position);
         uint run = Math.Min(count, _ring.Mask + 1 - slot);
         // No more than there is room for: LookForFull was told how much.

@@ -105,6 +105,8 @@ internal sealed class FlipRingStressTests
         static uint IRingThreads.LookForFull(in RingLines ring, uint max, out RingHead head) =>
             Right<ManyToMany>.LookForFull(in ring, max, out head);
 
+        static bool IRingThreads.FetchesSingles => false;
+
         static bool IRingThreads.KnowsFree(in RingLines ring, RingTail tail, uint distance) => false;
 
         static bool IRingThreads.KnowsFull(in RingLines ring, RingHead head, uint distance) => false;
