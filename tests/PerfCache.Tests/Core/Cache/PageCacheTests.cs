@@ -356,6 +356,41 @@ public sealed class PageCacheTests
         }
     }
 
+    [Test]
+    public void InsertionsOfAThreadThatIsNewAllocateNothingWhereTheIndexGrowsEither()
+    {
+        TestScale.LeaveToRelease();
+        using PageCache<LinuxRules<Linux6>> cache = New(frames: 64);
+        ObjectId owner = cache.AddObject(source: null, pageCountMax: 1UL << 30);
+        ulong page = 0;
+        // The first thread compiles what all need. The index asks the system for memory now and then on the way.
+        Insert();
+        Assert.That(Insert(), Is.Zero);
+
+        long Insert()
+        {
+            long allocated = -1;
+            Thread thread = new(() =>
+            {
+                // The runtime's own object for this thread is made when first asked for.
+                GC.KeepAlive(Thread.CurrentThread);
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                for (int i = 0; i < 1_200_000; i++) cache.TryAdd(owner, page++, default(Unfilled));
+                allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            });
+            thread.Start();
+            thread.Join();
+            return allocated;
+        }
+    }
+
+    private readonly struct Unfilled : IPageFiller
+    {
+        public void Fill(Span<byte> page)
+        {
+        }
+    }
+
 #if DEBUG
     [Test]
     public void DebugBuildsNoticeASecondDisposeAndUseAfterDispose()
