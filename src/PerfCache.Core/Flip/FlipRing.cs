@@ -52,8 +52,8 @@ namespace PerfCache.Flip;
 /// one exception is the collector, which reads slots that are nobody's; R9 proves that nobody took them meanwhile.
 /// <para><b>Costs.</b> On x64 the acquiring loads and releasing stores are plain moves; R3, R7 and R9 are locked. One to
 /// one has no locked operation. Nothing waits for another thread inside an operation: a failed exchange means that
-/// another thread went ahead, and the pause of <see cref="StandOff"/> ends by itself. A thread stopped between R3 and R4 (R7 and R8) holds up its own slots, and so whoever comes
-/// to them next, not the threads before.</para>
+/// another thread went ahead, and the pause of <see cref="StandOff"/> ends by itself. A thread stopped between R3 and R4
+/// (R7 and R8) holds up its own slots, and so whoever comes to them next, not the threads before.</para>
 /// Producing verbs are for the producing domain's threads, consuming verbs for the consuming domain's:
 /// <see cref="OneToOne"/> for one thread at a time each, <see cref="ManyToMany"/> for any number. Closing and validation
 /// need a ring that nobody is in.

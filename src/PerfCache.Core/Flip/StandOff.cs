@@ -19,7 +19,7 @@ internal static class StandOff
     /// <summary>Of a small ring so much: its producer must not come to its end while the consumer pauses.</summary>
     private const int PartOfRing = 8;
 
-    // Each some 37 ns (the runtime measures the processor's pause): the time in which a producer fills half the distance.
+    // Each 25 to 40 ns (the runtime measures the processor's pause): the time in which a producer fills half the distance.
     private const int Pauses = 20;
 
     /// <summary>Looks without a pause after one that brought nothing.</summary>
@@ -32,14 +32,16 @@ internal static class StandOff
             ? Math.Min(DistanceMax, (uint)slotCount / PartOfRing) : 0;
 
     /// <summary>Pauses, unless the last pauses brought nothing.</summary>
-    /// <param name="looksWithout">Looks that still do without. Several consumers may count in it at once: a count that is
-    /// lost is a pause more or less.</param>
+    /// <param name="looksWithout">Looks that still do without. Several consumers may count in it at once, and a count is
+    /// lost then, which is a pause more or less.</param>
     /// <returns>False when this look does without.</returns>
     internal static bool TryPause(ref uint looksWithout)
     {
-        if (looksWithout > 0)
+        // Read once: of two that see the last one, neither counts below zero.
+        uint left = Volatile.Read(ref looksWithout);
+        if (left > 0)
         {
-            looksWithout--;
+            Volatile.Write(ref looksWithout, left - 1);
             return false;
         }
 

@@ -13,6 +13,7 @@ internal sealed class FlipRingStressTests
     [TestCase(2, 1, RingWait.Adaptive)]
     [TestCase(8, 4, RingWait.Adaptive)]
     [TestCase(64, 32, RingWait.Yield)]
+    [TestCase(256, 1, RingWait.Adaptive, Description = "consumers keep off")]
     [CancelAfter(120_000)]
     public void OneToOneLosesNothing(int slotCount, int batch, RingWait wait, CancellationToken deadline) =>
         Assert.That(
@@ -21,6 +22,7 @@ internal sealed class FlipRingStressTests
     [TestCase(2, 1, RingWait.Adaptive)]
     [TestCase(8, 4, RingWait.Park)]
     [TestCase(64, 32, RingWait.Adaptive)]
+    [TestCase(256, 1, RingWait.Adaptive, Description = "consumers keep off")]
     [TestCase(256, 256, RingWait.Adaptive, Description = "turns of a batch are stored many at a time")]
     [CancelAfter(120_000)]
     public void ManyToManyLosesNothing(int slotCount, int batch, RingWait wait, CancellationToken deadline) =>
