@@ -132,10 +132,11 @@ internal static class FlipRace
     private static long s_consumerWaits;
 
     /// <summary>Nanoseconds a flip through one ring.</summary>
-    internal static double OneRing<TThreads>(Cores cores, int burst, long count) where TThreads : struct, IRingThreads
+    internal static double OneRing<TThreads>(Cores cores, RingWait wait, int burst, long count)
+        where TThreads : struct, IRingThreads
     {
         FlipRing<TThreads> ring = new(
-            new FlipRingOptions { Producer = 1, Consumer = 2, SlotCount = SlotCount, Wait = RingWait.Pause },
+            new FlipRingOptions { Producer = 1, Consumer = 2, SlotCount = SlotCount, Wait = wait },
             MemoryMeter.Process);
         double nanos = Run(new FlipExchange<TThreads>(ring), cores, burst, count);
         ring.Close(new FrameId[SlotCount], out _);
@@ -144,11 +145,12 @@ internal static class FlipRace
     }
 
     /// <summary>Nanoseconds a flip through two rings.</summary>
-    internal static double TwoRings<TThreads>(Cores cores, int burst, long count) where TThreads : struct, IRingThreads
+    internal static double TwoRings<TThreads>(Cores cores, RingWait wait, int burst, long count)
+        where TThreads : struct, IRingThreads
     {
         // The way back holds all frames there are, so it is never full.
-        using ValueRing<FlipPage, TThreads> there = new(SlotCount, MemoryMeter.Process, RingWait.Pause);
-        using ValueRing<FlipPage, TThreads> back = new(2 * SlotCount, MemoryMeter.Process, RingWait.Pause);
+        using ValueRing<FlipPage, TThreads> there = new(SlotCount, MemoryMeter.Process, wait);
+        using ValueRing<FlipPage, TThreads> back = new(2 * SlotCount, MemoryMeter.Process, wait);
         return Run(new TwoRings<TThreads>(there, back), cores, burst, count);
     }
 

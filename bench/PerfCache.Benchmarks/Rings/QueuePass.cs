@@ -102,9 +102,10 @@ internal static class QueueRace
     internal const int Pauses = 16;
 
     /// <summary>Nanoseconds an element through a ring of ours.</summary>
-    internal static double Ring<TThreads>(Cores cores, int burst, long count) where TThreads : struct, IRingThreads
+    internal static double Ring<TThreads>(Cores cores, RingWait wait, int burst, long count)
+        where TThreads : struct, IRingThreads
     {
-        using ValueRing<ulong, TThreads> ring = new(SlotCount, MemoryMeter.Process, RingWait.Pause);
+        using ValueRing<ulong, TThreads> ring = new(SlotCount, MemoryMeter.Process, wait);
         return Run(new RingQueue<TThreads>(ring), cores, burst, count);
     }
 

@@ -18,7 +18,8 @@ internal sealed record Lane(string Name, Func<long, double> Pass, Func<string>? 
 internal static class RingsCommand
 {
     internal const string Usage =
-        "rings [--quick] [--cores P,C] [--ordinary] [--rows spsc|mpmc|queues|flip|deliver,...]";
+        "rings [--quick] [--cores P,C] [--ordinary] [--wait spin|pause|yield|park|adaptive] "
+        + "[--rows spsc|mpmc|queues|flip|deliver,...]";
 
     private static readonly int[] s_bursts = [1, 8, 32];
 
@@ -28,6 +29,7 @@ internal static class RingsCommand
         Cores cores = new(0, 1, RealTime: true);
         string[] rows = ["spsc", "mpmc", "queues", "flip", "deliver"];
         int rounds = 9;
+        RingWait wait = RingWait.Pause;
         for (int i = 0; i < args.Length; i++)
         {
             switch (args[i])
@@ -43,6 +45,11 @@ internal static class RingsCommand
                     if (parts.Length != 2 || !TryParseCore(parts[0], out int first) || !TryParseCore(parts[1], out int second))
                         return Complain(errors, $"--cores wants two numbers of cores, not '{args[i]}'");
                     cores = cores with { Producer = first, Consumer = second };
+                    break;
+                case "--wait" when i + 1 < args.Length:
+                    if (!Enum.GetNames<RingWait>().Contains(args[++i], StringComparer.OrdinalIgnoreCase))
+                        return Complain(errors, $"'{args[i]}' is not a way to wait; usage: {Usage}");
+                    wait = Enum.Parse<RingWait>(args[i], ignoreCase: true);
                     break;
                 case "--rows" when i + 1 < args.Length:
                     string[] wanted = args[++i].Split(',');
@@ -62,29 +69,30 @@ internal static class RingsCommand
             cores = cores with { RealTime = false };
         }
 
-        Measure(rows, cores, rounds, output);
+        Measure(rows, cores, wait, rounds, output);
         return 0;
     }
 
-    private static void Measure(string[] rows, Cores cores, int rounds, TextWriter output)
+    private static void Measure(string[] rows, Cores cores, RingWait wait, int rounds, TextWriter output)
     {
         using CRings? inC = CRings.Load(output);
         if (inC is { HasDpdk: false }) output.WriteLine("built without DPDK's headers: rte_ring is left out");
         output.WriteLine($"{cores}; {rounds} rounds; waiting: {QueueRace.Pauses} PAUSEs a look, in C# and in C; "
-            + $"{QueueRace.SlotCount} slots");
+            + $"our rings: {wait}; {QueueRace.SlotCount} slots");
         PrintMachine(cores, "before", output);
         output.WriteLine("row         lane                           ns/element (min to max)      M/s  "
             + "first lane's speed x this (min to max)  goal");
         foreach (string row in rows)
         {
             if (row == "deliver") Deliver(cores, rounds, output);
-            else foreach (int burst in s_bursts) Row(row, burst, cores, inC, rounds, output);
+            else foreach (int burst in s_bursts) Row(row, burst, cores, wait, inC, rounds, output);
         }
 
         PrintMachine(cores, "after", output);
     }
 
-    private static void Row(string row, int burst, Cores cores, CRings? inC, int rounds, TextWriter output)
+    private static void Row(
+        string row, int burst, Cores cores, RingWait wait, CRings? inC, int rounds, TextWriter output)
     {
         List<Lane> lanes = [];
         Dictionary<string, double> goals = [];
@@ -99,16 +107,16 @@ internal static class RingsCommand
         switch (row)
         {
             case "spsc":
-                Add("value ring, one to one", count => QueueRace.Ring<OneToOne>(cores, burst, count));
+                Add("value ring, one to one", count => QueueRace.Ring<OneToOne>(cores, wait, burst, count));
                 if (inC is not null) Add("C ring", count => inC.Run(CRing.Spsc, cores, burst, count), 0.8);
                 if (dpdk) Add("rte_ring SP/SC", count => inC!.Run(CRing.DpdkSpsc, cores, burst, count), 1.0);
                 break;
             case "mpmc":
-                Add("value ring, many to many", count => QueueRace.Ring<ManyToMany>(cores, burst, count));
+                Add("value ring, many to many", count => QueueRace.Ring<ManyToMany>(cores, wait, burst, count));
                 if (dpdk) Add("rte_ring MP/MC", count => inC!.Run(CRing.DpdkMpmc, cores, burst, count), 0.8);
                 break;
             case "queues":
-                Add("value ring, one to one", count => QueueRace.Ring<OneToOne>(cores, burst, count));
+                Add("value ring, one to one", count => QueueRace.Ring<OneToOne>(cores, wait, burst, count));
                 Add(
                     "bounded Channel",
                     count => QueueRace.Run(new ChannelQueue(ChannelQueue.Make()), cores, burst, count / 4), 10);
@@ -119,13 +127,13 @@ internal static class RingsCommand
                 break;
             default:
                 double goal = burst == 1 ? 1.3 : 1.0;
-                Add("flip ring, one to one", count => FlipRace.OneRing<OneToOne>(cores, burst, count), note: Waits);
-                Add("two rings, one to one", count => FlipRace.TwoRings<OneToOne>(cores, burst, count), goal, Waits);
+                Add("flip ring, one to one", count => FlipRace.OneRing<OneToOne>(cores, wait, burst, count), note: Waits);
+                Add("two rings, one to one", count => FlipRace.TwoRings<OneToOne>(cores, wait, burst, count), goal, Waits);
                 Print(row, burst, lanes, goals, rounds, output);
                 lanes.Clear();
                 goals.Clear();
-                Add("flip ring, many to many", count => FlipRace.OneRing<ManyToMany>(cores, burst, count), note: Waits);
-                Add("two rings, many to many", count => FlipRace.TwoRings<ManyToMany>(cores, burst, count), goal, Waits);
+                Add("flip ring, many to many", count => FlipRace.OneRing<ManyToMany>(cores, wait, burst, count), note: Waits);
+                Add("two rings, many to many", count => FlipRace.TwoRings<ManyToMany>(cores, wait, burst, count), goal, Waits);
                 break;
         }
 

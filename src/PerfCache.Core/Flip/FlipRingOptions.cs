@@ -19,7 +19,8 @@ public sealed record FlipRingOptions
     /// <summary>The longest page in bytes.</summary>
     public int PageBytes { get; init; } = 4096;
 
-    /// <summary>What the waiting verbs do while there is nothing to do.</summary>
+    /// <summary>What the waiting verbs do while there is nothing to do, and whether a consumer keeps off the producer's
+    /// heels.</summary>
     public RingWait Wait { get; init; } = RingWait.Adaptive;
 
     /// <summary>

@@ -29,7 +29,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
     /// <summary>Makes an empty ring.</summary>
     /// <param name="slotCount">A power of two from 2 to 32,768; all of them can be full.</param>
     /// <param name="meter">The meter to charge.</param>
-    /// <param name="wait">What the waiting verbs do while there is nothing to do.</param>
+    /// <param name="wait">What the waiting verbs do while there is nothing to do, and whether consumers keep off.</param>
     /// <exception cref="ArgumentException">The number of slots or the way to wait is out of its range.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     public ValueRing(int slotCount, MemoryMeter meter, RingWait wait = RingWait.Adaptive)
@@ -73,13 +73,6 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
             uint count = new RingTail(Volatile.Read(ref _ring.Control.Tail)).DistanceFrom(head);
             return (int)Math.Min(count, _ring.Mask + 1);
         }
-    }
-
-    // Many to many, a glance at a turn costs a value of a word as much as it brings.
-    private static bool FetchesAhead
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => typeof(TThreads) == typeof(OneToOne);
     }
 
     /// <summary>Puts a value in, if there is a free slot.</summary>
@@ -140,7 +133,7 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, 1));
 
-        if (FetchesAhead) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
+        if (TThreads.FetchesSingles) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, 1);
         value = _slots[_ring.SlotOf(head.Position)];
         TThreads.Retire(in _ring, head, 1);
         _rooms.WakeProducers();
@@ -161,7 +154,8 @@ public sealed class ValueRing<TValue, TThreads> : IDisposable
         }
         while (!TThreads.TryClaim(in _ring, head, count));
 
-        if (FetchesAhead) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
+        // A glance at a turn costs as much as it brings where slots are small, in batches too.
+        if (TThreads.FetchesSingles) RingMemory<TValue>.FetchAhead<TThreads>(in _ring, _slots, head, count);
         uint slot = _ring.SlotOf(head.Position);
         uint run = Math.Min(count, _ring.Mask + 1 - slot);
         // No more than there is room for: LookForFull was told how much.
