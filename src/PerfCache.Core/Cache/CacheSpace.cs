@@ -189,6 +189,19 @@ public sealed partial class CacheSpace : IDisposable
         return victims.Length;
     }
 
+    /// <summary>Evicts the page that a rule has taken (<see cref="IReplacementRules.TakeVictim"/>); the frame is free
+    /// afterwards.</summary>
+    /// <param name="victim">The frame, or <see cref="FrameId.None"/>.</param>
+    /// <param name="ghost">The ghost that stands for its page, or <see cref="FrameId.None"/>.</param>
+    /// <returns>The number of frames freed: 1, or 0 where there is no victim or somebody holds it.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int EvictTaken(FrameId victim, FrameId ghost)
+    {
+        if (victim.IsNone) return 0;
+        bool frees = ghost.IsNone ? Evict(victim, ShadowEntry.None) : EvictToGhost(victim, ghost);
+        return frees ? 1 : 0;
+    }
+
     /// <summary>Drops the shadow-only leaf that lost its last page longest ago, with all its shadows.</summary>
     /// <returns>False when there is no such leaf.</returns>
     public bool DropOldestShadowLeaf() => Index.DropOldestShadowLeaf(Shadows) > 0;
@@ -219,6 +232,33 @@ public sealed partial class CacheSpace : IDisposable
         ref FrameState state = ref Frames.State(frame);
         state = state.Freed();
         Pool.Free(frame);
+    }
+
+    /// <summary>Evicts the page that a rule has taken, and lets the frame have another one at once; of a space that is not
+    /// shared.</summary>
+    /// <param name="victim">The frame.</param>
+    /// <param name="ghost">The ghost that stands for its page, or <see cref="FrameId.None"/>.</param>
+    /// <param name="address">The slot of the page that comes in, which holds no frame.</param>
+    /// <returns>The shadow that was there, or <see cref="ShadowEntry.None"/>. The frame is not live yet.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ShadowEntry Replace(FrameId victim, FrameId ghost, uint address)
+    {
+        Invariant.Assert(!IsShared, nameof(CacheSpace), "a space that is not shared", victim.Value);
+        Evictions++;
+        ref FrameState state = ref Frames.State(victim);
+        state = state.Freed();
+        uint left = Frames.Slot(victim);
+        // The new slot first: a leaf that loses its last frame goes, and both may be in the same one.
+        ShadowEntry shadow = Index.Install(address, victim);
+        if (ghost.IsNone)
+        {
+            Index.ClearFrame(left);
+            return shadow;
+        }
+
+        Frames.Slot(ghost) = left;
+        Index.ReplaceByShadow(left, ShadowEntry.ForGhost(ghost));
+        return shadow;
     }
 
     internal void Validate()

@@ -99,6 +99,13 @@ public interface IReplacementRules
     /// </summary>
     static virtual bool HitsDropGhosts => false;
 
+    /// <summary>
+    /// True for a rule that evicts one page at a time and can name it beforehand (<see cref="TakeVictim"/>): a cache of one
+    /// thread then puts the page that comes in straight into the frame of the one that goes. A constant: without it
+    /// <see cref="TakeVictim"/> is not called.
+    /// </summary>
+    static virtual bool TakesVictims => false;
+
     /// <summary>The most ghosts that the rule will have at a time; asked once, before <see cref="Attach"/>.</summary>
     /// <param name="frameCount">The most frames that the cache, or the rule's partition of it, will have.</param>
     uint GhostRowCount(uint frameCount) => 0;
@@ -145,6 +152,15 @@ public interface IReplacementRules
     /// <see cref="CacheSpace.ReclaimMax"/>. A frame that the space would not free
     /// (somebody holds it) is off the rule's hands; it comes back by <see cref="OnInsert"/> when it is let go.</returns>
     int Reclaim();
+
+    /// <summary>
+    /// Chooses the page that <see cref="Reclaim"/> would evict and takes its frame off the rule's lists, but does not evict:
+    /// the cache does, and the frame comes back by <see cref="OnInsert"/> with another page.
+    /// </summary>
+    /// <param name="ghost">The ghost that stands for the page from now on
+    /// (<see cref="CacheSpace.AddGhost"/>), already where the rule keeps its ghosts, or <see cref="FrameId.None"/>.</param>
+    /// <returns>The frame, or <see cref="FrameId.None"/> when there is none.</returns>
+    FrameId TakeVictim(out FrameId ghost) => throw new NotSupportedException("the rule names no victims");
 
     /// <summary>The page in this frame goes for another reason than reclaim: the rule must forget the frame.</summary>
     void OnRemove(FrameId frame);

@@ -87,7 +87,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         reader.Remember(new PageKey(owner, last));
     }
 
-    /// <summary>Group by group: find the slots of one, ask for the frames of the next, serve a third.</summary>
+    /// <summary>Group by group: find the slots of one and ask for the frames of another, serve a third.</summary>
     /// <returns>The last page.</returns>
     /// <remarks>
     /// The ring holds the slot addresses of three groups, so each page is looked up once. An address stays good until a
@@ -101,8 +101,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         FindSlots(owner, pages, ring, 0, 2 * GroupSize);
         for (int start = 0; start < pages.Length; start += GroupSize)
         {
-            FindSlots(owner, pages, ring, start + (2 * GroupSize), start + (3 * GroupSize));
-            HintFrames(ring, start + GroupSize, Math.Min(start + (2 * GroupSize), pages.Length));
+            FindAndHint(owner, pages, ring, start + GroupSize);
             last = ServeFound(
                 owner, pages, ring, start, Math.Min(start + GroupSize, pages.Length), last, outcomes);
         }
@@ -124,46 +123,72 @@ public sealed partial class MetadataCache<TRules, TMode>
         }
     }
 
-    /// <summary>Asks for what the slots of requests name, now that these have arrived.</summary>
+    /// <summary>
+    /// Looks up the slots of one group and asks for them, and asks for what the slots of the group before name, now that
+    /// these have arrived.
+    /// </summary>
+    /// <param name="owner">The object.</param>
+    /// <param name="pages">All requests.</param>
+    /// <param name="ring">The addresses.</param>
+    /// <param name="start">The first request of the group before, which may be beyond the last one.</param>
+    /// <remarks>One loop for both: while one waits for memory, the other has instructions to run.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void HintFrames(Span<uint> ring, int start, int end)
+    private void FindAndHint(ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start)
     {
-        NativeArray<uint> slots = _index.Slots;
-        if (TRules.Kind == RuleKind.List)
+        int hintCount = Math.Min(GroupSize, pages.Length - start);
+        pages = pages[Math.Min(start + GroupSize, pages.Length)..Math.Min(start + (2 * GroupSize), pages.Length)];
+        IndexView view = _index.View(owner);
+        NativeArray<FrameLink> links = _frames.Links;
+        NativeArray<FrameHead> heads = _heads;
+        bool hintsNeighbours = LinksAreFar;
+        // A group begins at a multiple of its size, so it lies in the ring in one piece, and no index is beyond it.
+        ref uint hinted = ref ring[start & RingMask];
+        ref uint found = ref ring[(start + GroupSize) & RingMask];
+        int i = 0;
+        for (; i < pages.Length; i++)
         {
-            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was. The frames
-            // are those that the call before asked for.
-            NativeArray<FrameLink> links = _frames.Links;
-            NativeArray<FrameHead> heads = _heads;
-            uint[] frames = _hintedFrames;
-            foreach (uint frame in frames)
-            {
-                FrameLink link = links[frame];
-                links.Prefetch(link.Previous);
-                links.Prefetch(link.Next);
-            }
+            uint address = view.FindSlot(pages[i]);
+            Unsafe.Add(ref found, i) = address;
+            view.PrefetchSlot(address);
+            HintFrame(i, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
+        }
 
-            for (int i = start; i < end; i++)
-            {
-                SlotEntry entry = new(slots[ring[i & RingMask]]);
-                // A miss whose page has a ghost takes that row off its list, much as a hit does with its frame.
-                uint row = TRules.UsesGhosts ? entry.Row : entry.FrameOrNone;
-                frames[i & (GroupSize - 1)] = row;
-                links.Prefetch(row);
-                if (TRules.HitsReadState) heads.Prefetch(row);
-                if (TRules.HintsHits) _rules.HintHit(new FrameId(row));
-            }
-        }
-        else
+        for (; i < hintCount; i++)
+            HintFrame(i, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
+    }
+
+    /// <summary>Asks for what a slot names.</summary>
+    /// <param name="i">The request's number in its group.</param>
+    /// <param name="entry">The slot.</param>
+    /// <param name="links">The frames' links.</param>
+    /// <param name="heads">The frames' heads.</param>
+    /// <param name="hintsNeighbours">True to ask for the neighbours on the list, too, of the frame that the request with the
+    /// same number in the group before named: its link has arrived.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void HintFrame(
+        int i, SlotEntry entry, NativeArray<FrameLink> links, NativeArray<FrameHead> heads, bool hintsNeighbours)
+    {
+        if (TRules.Kind == RuleKind.Flag)
         {
-            NativeArray<FrameHead> heads = _heads;
-            for (int i = start; i < end; i++)
-            {
-                SlotEntry entry = new(slots[ring[i & RingMask]]);
-                heads.Prefetch(entry.FrameOrNone);
-                if (TRules.UsesGhosts && entry.IsShadow) _frames.PrefetchGhost(entry.Shadow.Ghost);
-            }
+            heads.Prefetch(entry.FrameOrNone);
+            if (TRules.UsesGhosts && entry.IsShadow) _frames.PrefetchGhost(entry.Shadow.Ghost);
+            return;
         }
+
+        ref uint row = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_hintedFrames), i);
+        if (hintsNeighbours)
+        {
+            // A hit unlinks its frame from both neighbours, which are as far away as the frame itself was.
+            FrameLink link = links[row];
+            links.Prefetch(link.Previous);
+            links.Prefetch(link.Next);
+        }
+
+        // A miss whose page has a ghost takes that row off its list, much as a hit does with its frame.
+        row = TRules.UsesGhosts ? entry.Row : entry.FrameOrNone;
+        links.Prefetch(row);
+        if (TRules.HitsReadState) heads.Prefetch(row);
+        if (TRules.HintsHits) _rules.HintHit(new FrameId(row));
     }
 
     /// <summary>As <see cref="Serve"/>, for requests whose slots were looked up before.</summary>
@@ -173,16 +198,19 @@ public sealed partial class MetadataCache<TRules, TMode>
         Span<AccessOutcome> outcomes)
     {
         uint removed = _index.LeavesRemoved;
-        int i = start;
+        ReadOnlySpan<uint> group = pages[start..end];
+        // In one piece, as above.
+        ref uint found = ref ring[start & RingMask];
+        int i = 0;
         while (true)
         {
             NativeArray<uint> slots = _index.Slots;
             NativeArray<FrameHead> heads = _heads;
             FrameId deferred = FrameId.None;
-            for (; i < end; i++)
+            for (; i < group.Length; i++)
             {
-                uint page = pages[i];
-                SlotEntry entry = new(slots[ring[i & RingMask]]);
+                uint page = group[i];
+                SlotEntry entry = new(slots[Unsafe.Add(ref found, i)]);
                 if (!entry.IsFrame) break;
                 if ((TRules.CountsRepeats || page != last) && TouchDefers(entry.Frame, heads))
                 {
@@ -193,12 +221,12 @@ public sealed partial class MetadataCache<TRules, TMode>
                 last = page;
             }
 
-            if (i == end) return last;
-            if (deferred.IsNone) ServeSlow(owner, pages, i, ring[i & RingMask], last, outcomes);
+            if (i == group.Length) return last;
+            if (deferred.IsNone) ServeSlow(owner, pages, start + i, Unsafe.Add(ref found, i), last, outcomes);
             else DeferHit(deferred);
-            last = pages[i++];
+            last = group[i++];
             if (_index.LeavesRemoved == removed) continue;
-            if (!TryForgetLeaves(ring, removed)) FindSlots(owner, pages, ring, i, start + (3 * GroupSize));
+            if (!TryForgetLeaves(ring, removed)) FindSlots(owner, pages, ring, start + i, start + (3 * GroupSize));
             removed = _index.LeavesRemoved;
         }
     }
@@ -230,6 +258,10 @@ public sealed partial class MetadataCache<TRules, TMode>
 
     /// <summary>True when the metadata is larger than a core's own cache; below, hints only cost time.</summary>
     private bool HintsPay => _frames.NativeBytes + _index.NativeBytes > HintBytesMin;
+
+    /// <summary>True when the links are, too: a hit then waits for those of its neighbours. In 1 MiB they are near, and asking
+    /// for them takes longer than they would.</summary>
+    private bool LinksAreFar => (long)_frames.RowCount * Unsafe.SizeOf<FrameLink>() > HintBytesMin;
 
     /// <summary>Metadata bytes from which on hints are given; a test sets 0, so that small caches get them too.</summary>
     internal long HintBytesMin { get; set; } = CoreCacheBytes;

@@ -274,19 +274,19 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
             if (removed != _index.LeavesRemoved) address = _index.FindSlot(owner, page);
         }
 
-        if (_pool.FreeCount == 0)
+        FrameId frame = FrameId.None;
+        ShadowEntry shadow = ShadowEntry.None;
+        if (TRules.TakesVictims && _pool.FreeCount == 0 && address >= IndexBlocks.SlotCount)
+            frame = TakeVictim(owner, page, ref address, out shadow);
+        if (!TRules.TakesVictims || frame.IsNone)
         {
-            uint removed = _index.LeavesRemoved;
-            _rules.Reclaim();
-            if (_pool.FreeCount == 0) ReclaimAgain();
-            // Reclaim may have freed the leaf that the address is in, and another page's leaf may be there now.
-            if (removed != _index.LeavesRemoved) address = _index.FindSlot(owner, page);
+            if (_pool.FreeCount == 0) MakeRoom(owner, page, ref address);
+            // The frame is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
+            if (address < IndexBlocks.SlotCount) address = _index.AddLeaf(owner, page);
+            frame = _pool.Allocate();
+            shadow = _index.Install(address, frame);
         }
 
-        // The frame is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
-        if (address < IndexBlocks.SlotCount) address = _index.AddLeaf(owner, page);
-        FrameId frame = _pool.Allocate();
-        ShadowEntry shadow = _index.Install(address, frame);
         ref FrameHead head = ref _heads[frame.Value];
         head.Key = new PageKey(owner, page);
         head.State = head.State.With(FrameState.Live);
@@ -296,6 +296,41 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         if (!isCold) _refaults++;
         _rules.OnInsert(frame, shadow, !repeats);
         return isCold ? AccessOutcome.ColdMiss : AccessOutcome.Refault;
+    }
+
+    /// <summary>Puts the page that comes in straight into the frame of the one that goes.</summary>
+    /// <param name="owner">The object.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="address">Its slot, which is there; another one where the rule dropped a ghost and with it the leaf.</param>
+    /// <param name="shadow">What was in the slot.</param>
+    /// <returns>The frame, or none: then the page is still to be brought in.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId TakeVictim(ObjectId owner, ulong page, ref uint address, out ShadowEntry shadow)
+    {
+        uint removed = _index.LeavesRemoved;
+        shadow = ShadowEntry.None;
+        FrameId victim = _rules.TakeVictim(out FrameId ghost);
+        if (victim.IsNone) return FrameId.None;
+        if (TRules.UsesGhosts && removed != _index.LeavesRemoved)
+        {
+            _space.EvictTaken(victim, ghost);
+            address = _index.FindSlot(owner, page);
+            return FrameId.None;
+        }
+
+        shadow = _space.Replace(victim, ghost, address);
+        return victim;
+    }
+
+    /// <summary>Reclaims, because no frame is free.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void MakeRoom(ObjectId owner, ulong page, ref uint address)
+    {
+        uint removed = _index.LeavesRemoved;
+        _rules.Reclaim();
+        if (_pool.FreeCount == 0) ReclaimAgain();
+        // Reclaim may have freed the leaf that the address is in, and another page's leaf may be there now.
+        if (removed != _index.LeavesRemoved) address = _index.FindSlot(owner, page);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

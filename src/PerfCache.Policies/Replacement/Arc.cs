@@ -60,6 +60,9 @@ public struct Arc : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
+    /// <inheritdoc/>
     public static bool HitsReadState => true;
 
     /// <inheritdoc/>
@@ -166,19 +169,24 @@ public struct Arc : IListRules
     }
 
     /// <inheritdoc/>
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         if (_evictsWithoutGhost)
         {
             FrameId unseen = _once.PopTail();
             _space.PrefetchNextVictim(_once);
-            return _space.Evict(unseen, ShadowEntry.None) ? 1 : 0;
+            return unseen;
         }
 
         bool fromOnce = _once.Count > 0
             && (_once.Count > _target || (_missIsInTwiceGhosts && _once.Count == _target) || _twice.Count == 0);
-        return fromOnce ? Replace(_once, _onceGhosts, 0) : Replace(_twice, _twiceGhosts, FrameState.Active);
+        return fromOnce
+            ? Replace(_once, _onceGhosts, 0, out ghost) : Replace(_twice, _twiceGhosts, FrameState.Active, out ghost);
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame)
@@ -218,18 +226,19 @@ public struct Arc : IListRules
         _space.Activations++;
     }
 
-    private readonly int Replace(FrameList pages, FrameList ghosts, ulong flags)
+    private readonly FrameId Replace(FrameList pages, FrameList ghosts, ulong flags, out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = pages.PopTail();
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         _space.PrefetchNextVictim(pages);
         // Never in the paper, where a miss makes room for one page: a caller may reclaim without a miss.
         if (_onceGhosts.Count + _twiceGhosts.Count == _space.FrameCount)
             DropOldest(_twiceGhosts.Count > 0 ? _twiceGhosts : _onceGhosts);
-        if (!_space.EvictToGhost(victim, out FrameId ghost)) return 0;
+        ghost = _space.AddGhost(victim);
         if (flags != 0) _frames.SetFlags(ghost, flags);
         ghosts.PushHead(ghost);
-        return 1;
+        return victim;
     }
 
     private readonly void DropOldest(FrameList ghosts)

@@ -43,6 +43,9 @@ public struct Belady(NextUses nextUses) : IListRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages that are not used again, those last that go first.</summary>
     public readonly FrameList Unused => _unused;
 
@@ -73,18 +76,22 @@ public struct Belady(NextUses nextUses) : IListRules
     public void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess) => Keep(frame);
 
     /// <inheritdoc/>
-    public int Reclaim()
+    public FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _unused.PopTail();
         if (victim.IsNone)
         {
-            if (_heapCount == 0) return 0;
+            if (_heapCount == 0) return FrameId.None;
             victim = FrameOf(_heap[0u]);
             SiftDown(0, _heap[--_heapCount]);
         }
 
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public void OnRemove(FrameId frame)

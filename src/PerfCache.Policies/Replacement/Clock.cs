@@ -35,6 +35,9 @@ public struct Clock : IFlagRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.Flag;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages: the tail is where the hand points, the head is where it was last.</summary>
     public readonly FrameList List => _list;
 
@@ -74,8 +77,9 @@ public struct Clock : IFlagRules
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _list.Tail;
         // After one round every bit was 0 once. A program whose threads set them all again meanwhile must not wait.
         for (uint steps = _list.Count; _frames.Head(victim).Referenced != 0 && steps > 0; steps--)
@@ -86,11 +90,14 @@ public struct Clock : IFlagRules
             victim = _list.Tail;
         }
 
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         _list.Remove(victim);
         _space.PrefetchNextVictim(_list);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame) => _list.Remove(frame);

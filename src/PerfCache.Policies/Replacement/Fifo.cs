@@ -22,6 +22,9 @@ public struct Fifo : IFlagRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.Flag;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages, last arrived first.</summary>
     public readonly FrameList List => _list;
 
@@ -48,13 +51,16 @@ public struct Fifo : IFlagRules
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _list.PopTail();
-        if (victim.IsNone) return 0;
-        _space.PrefetchNextVictim(_list);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        if (!victim.IsNone) _space.PrefetchNextVictim(_list);
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame) => _list.Remove(frame);

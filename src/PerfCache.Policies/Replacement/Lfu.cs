@@ -45,6 +45,9 @@ public struct Lfu : IListRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages, used most often first.</summary>
     public readonly FrameList List => _list;
 
@@ -109,14 +112,18 @@ public struct Lfu : IListRules
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _list.Tail;
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         OnRemove(victim);
         _space.PrefetchNextVictim(_list);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

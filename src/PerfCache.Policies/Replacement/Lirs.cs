@@ -102,6 +102,9 @@ public struct Lirs : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
+    /// <inheritdoc/>
     public static bool HitsReadState => true;
 
     /// <inheritdoc/>
@@ -175,24 +178,26 @@ public struct Lirs : IListRules
     }
 
     /// <inheritdoc/>
-    public int Reclaim()
+    public FrameId TakeVictim(out FrameId ghost)
     {
         FrameId victim = _queue.PopTail();
-        if (victim.IsNone) return ReclaimLir();
-        _space.PrefetchNextVictim(_queue);
-        FrameId ghost = new(_partners[victim.Value]);
-        if (ghost.IsNone) return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
-        if (!_space.EvictToGhost(victim, ghost))
+        if (victim.IsNone)
         {
-            DropFromStack(ghost);
-            return 0;
+            ghost = FrameId.None;
+            return TakeLir();
         }
 
+        _space.PrefetchNextVictim(_queue);
+        ghost = new FrameId(_partners[victim.Value]);
+        if (ghost.IsNone) return victim;
         _partners[victim.Value] = 0;
         _partners[ghost.Value] = 0;
         if (_nonResidentCount++ == 0) _oldest = ghost;
-        return 1;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public void OnRemove(FrameId frame)
@@ -343,13 +348,13 @@ public struct Lirs : IListRules
     }
 
     /// <summary>Q is empty, which takes a caller that reclaims without a miss: the oldest LIR page goes.</summary>
-    private int ReclaimLir()
+    private FrameId TakeLir()
     {
         FrameId victim = _stack.PopTail();
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         _lirCount--;
         Prune();
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
 
     private readonly uint LirMax(uint frameCount) =>

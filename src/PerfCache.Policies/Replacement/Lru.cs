@@ -23,6 +23,9 @@ public struct Lru : IListRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.List;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages, most recently used first.</summary>
     public readonly FrameList List => _list;
 
@@ -45,13 +48,16 @@ public struct Lru : IListRules
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _list.PopTail();
-        if (victim.IsNone) return 0;
-        _space.PrefetchNextVictim(_list);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        if (!victim.IsNone) _space.PrefetchNextVictim(_list);
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame) => _list.Remove(frame);

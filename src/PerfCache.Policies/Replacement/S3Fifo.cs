@@ -90,6 +90,9 @@ public struct S3Fifo : IFlagRules
     public static RuleKind Kind => RuleKind.Flag;
 
     /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
+    /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
     /// <summary>The pages on trial, last arrived first.</summary>
@@ -159,13 +162,25 @@ public struct S3Fifo : IFlagRules
     public readonly void OnArrive(FrameId frame) => (_frames.IsActive(frame) ? _main : _small).PushHead(frame);
 
     /// <inheritdoc/>
+    public readonly FrameId TakeVictim(out FrameId ghost)
+    {
+        ghost = FrameId.None;
+        FrameId victim = TakeVictim(out bool leavesGhost);
+        if (!leavesGhost) return victim;
+        ghost = _space.AddGhost(victim);
+        Remember(ghost);
+        return victim;
+    }
+
+    /// <inheritdoc/>
     public readonly int Reclaim()
     {
-        uint mainShare = _space.FrameCount - Math.Max(1, (uint)(_smallShare * _space.FrameCount));
-        FrameId victim = _main.Count > mainShare ? FrameId.None : TakeFromSmall();
-        if (!victim.IsNone) return EvictFromSmall(victim) ? 1 : 0;
-        victim = TakeFromMain();
-        return !victim.IsNone && _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        FrameId victim = TakeVictim(out bool leavesGhost);
+        if (!leavesGhost) return _space.EvictTaken(victim, FrameId.None);
+        // A page that somebody holds stays, and no ghost is dropped for it.
+        if (!_space.EvictToGhost(victim, out FrameId ghost)) return 0;
+        Remember(ghost);
+        return 1;
     }
 
     /// <inheritdoc/>
@@ -236,14 +251,19 @@ public struct S3Fifo : IFlagRules
         return oldest;
     }
 
-    private readonly bool EvictFromSmall(FrameId victim)
+    private readonly FrameId TakeVictim(out bool leavesGhost)
+    {
+        uint mainShare = _space.FrameCount - Math.Max(1, (uint)(_smallShare * _space.FrameCount));
+        FrameId victim = _main.Count > mainShare ? FrameId.None : TakeFromSmall();
+        leavesGhost = !victim.IsNone && GhostLimit(_space.FrameCount) > 0;
+        return victim.IsNone ? TakeFromMain() : victim;
+    }
+
+    private readonly void Remember(FrameId ghost)
     {
         uint limit = GhostLimit(_space.FrameCount);
-        if (limit == 0) return _space.Evict(victim, ShadowEntry.None);
-        if (!_space.EvictToGhost(victim, out FrameId ghost)) return false;
         _ghosts.PushHead(ghost);
         while (_ghosts.Count > limit) _space.DropGhost(_ghosts.PopTail());
         _space.PrefetchNextVictim(_ghosts);
-        return true;
     }
 }

@@ -38,6 +38,9 @@ public struct Sieve : IFlagRules
     /// <inheritdoc/>
     public static RuleKind Kind => RuleKind.Flag;
 
+    /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
     /// <summary>The pages, last arrived first.</summary>
     public readonly FrameList List => _list;
 
@@ -80,8 +83,9 @@ public struct Sieve : IFlagRules
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Reclaim()
+    public FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameId victim = _hand.IsNone ? _list.Tail : _hand;
         // After one round every bit was 0 once. A program whose threads set them all again meanwhile must not wait.
         for (uint steps = _list.Count; _frames.Head(victim).Referenced != 0 && steps > 0; steps--)
@@ -92,12 +96,15 @@ public struct Sieve : IFlagRules
             if (victim.IsNone) victim = _list.Tail;
         }
 
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         _hand = _list.Younger(victim);
         _list.Remove(victim);
         _space.PrefetchNextVictim(_list, _hand);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public void OnRemove(FrameId frame)

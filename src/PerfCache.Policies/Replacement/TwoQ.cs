@@ -84,6 +84,9 @@ public struct TwoQ : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
+    /// <inheritdoc/>
     public static bool HitsReadState => true;
 
     /// <inheritdoc/>
@@ -149,17 +152,18 @@ public struct TwoQ : IListRules
     }
 
     /// <inheritdoc/>
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         if (_in.Count <= _inMax && _main.Count > 0)
         {
             FrameId old = _main.PopTail();
             _space.PrefetchNextVictim(_main);
-            return _space.Evict(old, ShadowEntry.None) ? 1 : 0;
+            return old;
         }
 
         FrameId victim = _in.PopTail();
-        if (victim.IsNone) return 0;
+        if (victim.IsNone) return FrameId.None;
         _space.PrefetchNextVictim(_in);
         if (_out.Count == _outMax)
         {
@@ -167,10 +171,13 @@ public struct TwoQ : IListRules
             _space.PrefetchNextVictim(_out);
         }
 
-        if (!_space.EvictToGhost(victim, out FrameId ghost)) return 0;
+        ghost = _space.AddGhost(victim);
         _out.PushHead(ghost);
-        return 1;
+        return victim;
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame)

@@ -125,6 +125,9 @@ public struct WTinyLfu : IListRules
     public static RuleKind Kind => RuleKind.List;
 
     /// <inheritdoc/>
+    public static bool TakesVictims => true;
+
+    /// <inheritdoc/>
     public static bool HitsReadState => true;
 
     /// <summary>The window, most recently used first.</summary>
@@ -182,8 +185,9 @@ public struct WTinyLfu : IListRules
     }
 
     /// <inheritdoc/>
-    public readonly int Reclaim()
+    public readonly FrameId TakeVictim(out FrameId ghost)
     {
+        ghost = FrameId.None;
         FrameList main = _probation.Count > 0 ? _probation : _protected;
         FrameId victim = main.Tail;
         FrameId candidate = _window.Tail;
@@ -191,13 +195,16 @@ public struct WTinyLfu : IListRules
         if (windowGives && !candidate.IsNone)
         {
             if (victim.IsNone || _sketch.Estimate(_frames.Key(candidate)) <= _sketch.Estimate(_frames.Key(victim)))
-                return Evict(_window);
+                return TakeTail(_window);
             _window.Remove(candidate);
             EnterProbation(candidate);
         }
 
-        return victim.IsNone ? 0 : Evict(main);
+        return victim.IsNone ? FrameId.None : TakeTail(main);
     }
+
+    /// <inheritdoc/>
+    public readonly int Reclaim() => _space.EvictTaken(TakeVictim(out FrameId ghost), ghost);
 
     /// <inheritdoc/>
     public readonly void OnRemove(FrameId frame) => ListOf(_frames.Head(frame).Referenced).Remove(frame);
@@ -233,11 +240,11 @@ public struct WTinyLfu : IListRules
     private readonly FrameList ListOf(byte place) =>
         place switch { InWindow => _window, InProbation => _probation, _ => _protected };
 
-    private readonly int Evict(FrameList list)
+    private readonly FrameId TakeTail(FrameList list)
     {
         FrameId victim = list.PopTail();
         _space.PrefetchNextVictim(list);
-        return _space.Evict(victim, ShadowEntry.None) ? 1 : 0;
+        return victim;
     }
 
     private readonly void EnterProbation(FrameId frame)
