@@ -189,6 +189,38 @@ public sealed partial class CacheSpace : IDisposable
         return victims.Length;
     }
 
+    /// <summary>Takes the oldest frames off a list and evicts their pages, oldest first, each leaving a shadow as in
+    /// <see cref="Evict(ReadOnlySpan{FrameId}, in ShadowFormat, ulong, uint)"/>.</summary>
+    /// <param name="list">The rule's list.</param>
+    /// <param name="taken">Room for the frames; its length is the most that go.</param>
+    /// <param name="format">The rule's shadow format.</param>
+    /// <param name="firstAge">The age in the first frame's shadow; each that follows gets one more.</param>
+    /// <param name="shadowList">The list number in the shadows.</param>
+    /// <returns>The number of frames evicted; those that are held are off the list and must be forgotten.</returns>
+    public int EvictTail(
+        FrameList list, Span<FrameId> taken, in ShadowFormat format, ulong firstAge, uint shadowList)
+    {
+        if (IsShared) return EvictShared(taken[..list.TakeTail(taken)], in format, firstAge, shadowList);
+        int count = (int)Math.Min((uint)taken.Length, list.Count);
+        if (count == 0) return 0;
+        ShadowPacker packer = format.PackerFor(shadowList);
+        FrameTable frames = Frames;
+        PageIndex index = Index;
+        FramePool pool = Pool;
+        FrameList.TailCut cut = list.BeginTailCut();
+        for (int i = 0; i < count; i++)
+        {
+            FrameId frame = cut.Take();
+            ref FrameState state = ref frames.State(frame);
+            index.ReplaceByShadow(frames.Slot(frame), packer.Pack(firstAge + (uint)i, state));
+            state = state.Freed();
+        }
+
+        pool.Free(cut.End());
+        Evictions += count;
+        return count;
+    }
+
     /// <summary>Evicts the page that a rule has taken (<see cref="IReplacementRules.TakeVictim"/>); the frame is free
     /// afterwards.</summary>
     /// <param name="victim">The frame, or <see cref="FrameId.None"/>.</param>

@@ -176,6 +176,7 @@ internal sealed partial class PageIndex : IDisposable
     }
 
     /// <summary>Replaces a frame by the shadow that it leaves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReplaceByShadow(uint address, ShadowEntry shadow)
     {
         uint leaf = address >> IndexBlocks.SlotBits;

@@ -67,9 +67,18 @@ public sealed class ActiveInactiveLists
     /// <returns>The number of frames moved.</returns>
     public int DeactivateTail(Span<FrameId> frames, ulong marks)
     {
-        int count = Active.TakeTail(frames);
-        foreach (FrameId frame in frames[..count]) _frames.ClearFlags(frame, FrameState.Active, marks);
-        Inactive.PushHead(frames[..count]);
+        FrameTable table = _frames;
+        int count = (int)Math.Min((uint)frames.Length, Active.Count);
+        FrameList.TailCut cut = Active.BeginTailCut();
+        for (int i = 0; i < count; i++)
+        {
+            FrameId frame = cut.Take();
+            frames[i] = frame;
+            table.ClearFlags(frame, FrameState.Active, marks);
+        }
+
+        // They keep their order, so they keep their links.
+        Inactive.PushHead(cut.End());
         return count;
     }
 

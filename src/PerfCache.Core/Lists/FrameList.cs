@@ -169,6 +169,68 @@ public sealed class FrameList
         return count;
     }
 
+    /// <summary>Begins to cut the oldest frames off in one piece; nothing else may touch the list until the cut has
+    /// ended.</summary>
+    internal TailCut BeginTailCut() => new(this);
+
+    /// <summary>Links a piece of another list at the head, as it is.</summary>
+    internal void PushHead(TailPiece piece)
+    {
+        if (piece.Count == 0) return;
+        NativeArray<FrameLink> links = _links;
+        ref FrameLink ends = ref links[_anchor];
+        uint older = ends.Next;
+        links[piece.Youngest].Previous = _anchor;
+        links[piece.Oldest].Next = older;
+        links[older].Previous = piece.Oldest;
+        ends.Next = piece.Youngest;
+        Count += piece.Count;
+    }
+
+    /// <summary>Frames that were neighbours at the tail of a list and still name each other; the outer links of both ends
+    /// mean nothing.</summary>
+    internal readonly record struct TailPiece(uint Youngest, uint Oldest, uint Count);
+
+    /// <summary>The walk along the frames that go with a piece: one load for each, and no store but at the ends.</summary>
+    internal ref struct TailCut
+    {
+        private readonly FrameList _list;
+        private readonly NativeArray<FrameLink> _links;
+        private readonly uint _oldest;
+        private uint _next;
+        private uint _last;
+        private uint _count;
+
+        internal TailCut(FrameList list)
+        {
+            _list = list;
+            _links = list._links;
+            _oldest = _links[list._anchor].Previous;
+            _next = _oldest;
+        }
+
+        /// <summary>The next frame of the piece, oldest first. There must be one.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal FrameId Take()
+        {
+            uint row = _next;
+            _next = _links[row].Previous;
+            _last = row;
+            _count++;
+            return new FrameId(row);
+        }
+
+        /// <summary>Cuts the frames off that were taken.</summary>
+        internal readonly TailPiece End()
+        {
+            _links[_list._anchor].Previous = _next;
+            _links[_next].Next = _list._anchor;
+            _list._scout = _next;
+            _list.Count -= _count;
+            return new TailPiece(_last, _oldest, _count);
+        }
+    }
+
     /// <summary>
     /// Brings one of the frames near that the next <see cref="TakeTail"/> will take: each call goes one frame further
     /// from where the last batch ended.

@@ -2,16 +2,17 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
+using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Pools;
 
 /// <summary>The free frames of one NUMA node: a stack, so that a frame freed just now (its rows still cached) goes first.</summary>
 /// <remarks>
-/// Freed frames are chained through the Next half of their link, which a free frame does not need; frames that were
-/// never used are not chained at all but lie above a high-water mark, so a new pool touches no memory. One frame is kept in
-/// hand beside the chain: a rule that evicts one page for each that comes in gives a frame and takes it again at once, and
-/// then no link is written.
+/// Freed frames are chained through the Next half of their link, which a free frame does not need; the other half means
+/// nothing (a piece of a list that is freed keeps its links). Frames that were never used are not chained at all but lie
+/// above a high-water mark, so a new pool touches no memory. One frame is kept in hand beside the chain: a rule that evicts
+/// one page for each that comes in gives a frame and takes it again at once, and then no link is written.
 /// <para>P1: free frames = the one in hand, if there is one + chained frames + frames above the mark.</para>
 /// <para>P2: a freed frame is not live, and in a debug build its key is the poison pattern.</para>
 /// </remarks>
@@ -118,6 +119,16 @@ public sealed class FramePool
         FreeCount += (uint)frames.Length;
     }
 
+    /// <summary>Gives back a piece of a list, whose frames are not live: it is chained as it is.</summary>
+    internal void Free(FrameList.TailPiece piece)
+    {
+        if (piece.Count == 0) return;
+        CheckFreeable(piece);
+        _links[piece.Oldest].Next = _chain;
+        _chain = piece.Youngest;
+        FreeCount += piece.Count;
+    }
+
     /// <summary>The free frames, in no order: for tests and validation.</summary>
     internal IEnumerable<FrameId> FreeFrames()
     {
@@ -162,6 +173,22 @@ public sealed class FramePool
         Invariant.Assert(!_frames.State(frame).IsLive, nameof(FramePool), "P2: a frame that is not live", frame.Value);
         Invariant.Assert(frame.Value - _first < _count, nameof(FramePool), "a frame of this node", frame.Value);
         _frames.Head(frame).Key = new PageKey(PoisonKey);
+    }
+
+    /// <summary>As the other; the links of a piece are not empty.</summary>
+    [Conditional("DEBUG")]
+    [Conditional("PERFCACHE_VALIDATE")]
+    private void CheckFreeable(FrameList.TailPiece piece)
+    {
+        uint row = piece.Youngest;
+        for (uint i = 0; i < piece.Count; i++)
+        {
+            uint older = _links[row].Next;
+            _links[row] = default;
+            CheckFreeable(new FrameId(row));
+            if (i + 1 < piece.Count) _links[row].Next = older;
+            row = older;
+        }
     }
 
     [Conditional("DEBUG")]

@@ -336,10 +336,21 @@ public struct LinuxRules<TProfile> : IFlagRules where TProfile : struct, ILinuxP
 
     private int EvictTail(int count)
     {
-        Span<FrameId> victims = _scanned.AsSpan(0, _lists.Inactive.TakeTail(_scanned.AsSpan(0, count)));
-        int lent = TProfile.IsWatched ? EvictLent(ref victims) : 0;
+        Span<FrameId> victims = _scanned.AsSpan(0, count);
         ulong firstAge = TProfile.StampsBeforeCounting ? _age : _age + 1;
-        int evicted = _space.Evict(victims, in _format, firstAge, _space.ShadowList);
+        int lent = 0;
+        int evicted;
+        if (TProfile.IsWatched)
+        {
+            victims = victims[.._lists.Inactive.TakeTail(victims)];
+            lent = EvictLent(ref victims);
+            evicted = _space.Evict(victims, in _format, firstAge, _space.ShadowList);
+        }
+        else
+        {
+            evicted = _space.EvictTail(_lists.Inactive, victims, in _format, firstAge, _space.ShadowList);
+        }
+
         _age += (uint)evicted;
         return evicted + lent;
     }

@@ -55,6 +55,45 @@ public sealed class FrameListTests
         list.Validate();
     }
 
+    [TestCase(0, "6 5 4 3 2 1", "8 7")]
+    [TestCase(1, "6 5 4 3 2", "1 8 7")]
+    [TestCase(4, "6 5", "4 3 2 1 8 7")]
+    [TestCase(6, "", "6 5 4 3 2 1 8 7")]
+    public void APieceOfTheTailKeepsItsOrderOnTheHeadOfAnotherList(int count, string left, string joined)
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList from = new(frames, "from");
+        FrameList to = new(frames, "to");
+        for (uint id = 1; id <= 6; id++) from.PushHead(new FrameId(id));
+        for (uint id = 7; id <= 8; id++) to.PushHead(new FrameId(id));
+        FrameList.TailCut cut = from.BeginTailCut();
+        for (uint id = 1; id <= count; id++) Assert.That(cut.Take().Value, Is.EqualTo(id), "oldest first");
+        to.PushHead(cut.End());
+        from.Validate();
+        to.Validate();
+        Assert.Multiple(() =>
+        {
+            Assert.That(string.Join(' ', Dump(from)), Is.EqualTo(left));
+            Assert.That(string.Join(' ', Dump(to)), Is.EqualTo(joined));
+        });
+    }
+
+    [Test]
+    public void APieceIntoAnEmptyListIsAllOfIt()
+    {
+        using FrameTable frames = new(10, 0, _meter);
+        FrameList from = new(frames, "from");
+        FrameList to = new(frames, "to");
+        for (uint id = 1; id <= 3; id++) from.PushHead(new FrameId(id));
+        FrameList.TailCut cut = from.BeginTailCut();
+        cut.Take();
+        cut.Take();
+        to.PushHead(cut.End());
+        to.Validate();
+        Assert.That(Dump(to), Is.EqualTo(new uint[] { 2, 1 }));
+        Assert.That(Dump(from), Is.EqualTo(new uint[] { 3 }));
+    }
+
     [Test]
     public void AScoutGoesAheadOfTheHandAndFromTheHeadOnToTheTail()
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using PerfCache.Frames;
+using PerfCache.Lists;
 using PerfCache.Memory;
 using PerfCache.Pools;
 
@@ -42,6 +43,32 @@ public sealed class FramePoolTests
         Assert.That(new[] { pool.Allocate(), pool.Allocate() }, Is.EquivalentTo(new[] { second, first }));
         pool.Free(second);
         Assert.That(pool.Allocate(), Is.EqualTo(second), "given and taken again at once");
+    }
+
+    [TestCase(1)]
+    [TestCase(3)]
+    [TestCase(5)]
+    public void APieceOfAListIsFreeAtOnceAndItsYoungestGoesFirst(int count)
+    {
+        using FrameTable frames = new(5, 0, _meter);
+        FramePool pool = new(frames, 0, 1, 5);
+        FrameList list = new(frames, "test");
+        for (int i = 0; i < 5; i++) list.PushHead(pool.Allocate());
+        FrameList.TailCut cut = list.BeginTailCut();
+        for (int i = 0; i < count; i++) cut.Take();
+        pool.Free(cut.End());
+        pool.Validate();
+        list.Validate();
+        Assert.That((pool.FreeCount, list.Count), Is.EqualTo(((uint)count, (uint)(5 - count))));
+        for (uint id = (uint)count; id >= 1; id--)
+        {
+            FrameId frame = pool.Allocate();
+            Assert.That(frame.Value, Is.EqualTo(id));
+            Assert.That(frames.IsOnList(frame), Is.False);
+            Assert.That(frames.Link(frame.Value), Is.EqualTo(default(FrameLink)), "no trace of the list");
+        }
+
+        Assert.That(pool.Allocate().IsNone, Is.True);
     }
 
     [Test]
