@@ -279,15 +279,10 @@ public sealed partial class CacheSpace : IDisposable
         Evictions++;
         ref FrameState state = ref Frames.State(victim);
         state = state.Freed();
+        if (ghost.IsNone) return Index.Move(victim, address);
         uint left = Frames.Slot(victim);
         // The new slot first: a leaf that loses its last frame goes, and both may be in the same one.
         ShadowEntry shadow = Index.Install(address, victim);
-        if (ghost.IsNone)
-        {
-            Index.ClearFrame(left);
-            return shadow;
-        }
-
         Frames.Slot(ghost) = left;
         Index.ReplaceByShadow(left, ShadowEntry.ForGhost(ghost));
         return shadow;

@@ -274,21 +274,30 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
             if (removed != _index.LeavesRemoved) address = _index.FindSlot(owner, page);
         }
 
-        FrameId frame = FrameId.None;
-        ShadowEntry shadow = ShadowEntry.None;
-        if (TRules.TakesVictims && _pool.FreeCount == 0 && address >= IndexBlocks.SlotCount)
-            frame = TakeVictim(owner, page, ref address, out shadow);
-        if (!TRules.TakesVictims || frame.IsNone)
+        if (_pool.FreeCount == 0)
         {
+            if (TRules.TakesVictims && address >= IndexBlocks.SlotCount)
+            {
+                FrameId victim = TakeVictim(owner, page, ref address, out ShadowEntry found);
+                if (!victim.IsNone) return Settle(new PageKey(owner, page), victim, found, ghost, repeats);
+            }
+
             if (_pool.FreeCount == 0) MakeRoom(owner, page, ref address);
-            // The frame is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
-            if (address < IndexBlocks.SlotCount) address = _index.AddLeaf(owner, page);
-            frame = _pool.Allocate();
-            shadow = _index.Install(address, frame);
         }
 
+        // The frame is taken after the slot is there, so a failure to grow the index leaves the cache as it was.
+        if (address < IndexBlocks.SlotCount) address = _index.AddLeaf(owner, page);
+        FrameId frame = _pool.Allocate();
+        ShadowEntry shadow = _index.Install(address, frame);
+        return Settle(new PageKey(owner, page), frame, shadow, ghost, repeats);
+    }
+
+    /// <summary>The end of bringing a page in: its frame is in the slot, and not live.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private AccessOutcome Settle(PageKey key, FrameId frame, ShadowEntry shadow, ShadowEntry ghost, bool repeats)
+    {
         ref FrameHead head = ref _heads[frame.Value];
-        head.Key = new PageKey(owner, page);
+        head.Key = key;
         head.State = head.State.With(FrameState.Live);
         _misses++;
         if (TRules.UsesGhosts && !shadow.IsNone) _space.Orphan(shadow);

@@ -139,6 +139,41 @@ internal sealed partial class PageIndex : IDisposable
         return old.Shadow;
     }
 
+    /// <summary>Takes a frame out of its slot, which is empty then, and puts it into another one that is empty or holds a
+    /// shadow.</summary>
+    /// <returns>The shadow that was there, or <see cref="ShadowEntry.None"/>.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ShadowEntry Move(FrameId frame, uint address)
+    {
+        NativeArray<uint> slots = _slots;
+        NativeArray<BlockCounts> counts = _counts;
+        ref uint at = ref _addresses[frame.Value];
+        uint left = at;
+        ref uint into = ref counts[address >> IndexBlocks.SlotBits].Packed;
+        ref uint from = ref counts[left >> IndexBlocks.SlotBits].Packed;
+        // Usually both are in leaves, and the one that it comes into has frames and is on no ring.
+        if (slots[address] != 0 || BlockCounts.AreOfNodes(into | from) || into % BlockCounts.OneShadow == 0)
+            return MoveBetweenAny(frame, address);
+        at = address;
+        slots[address] = SlotEntry.ForFrame(frame).Packed;
+        slots[left] = 0;
+        // One after the other: both may be of one leaf.
+        into += BlockCounts.OneUsed;
+        from -= BlockCounts.OneUsed;
+        if (from % BlockCounts.OneShadow == 0) LeafLostItsFrames(left >> IndexBlocks.SlotBits);
+        return ShadowEntry.None;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ShadowEntry MoveBetweenAny(FrameId frame, uint address)
+    {
+        uint left = _addresses[frame.Value];
+        // The new slot first: a leaf that loses its last frame goes, and both may be in the same one.
+        ShadowEntry shadow = Install(address, frame);
+        ClearFrame(left);
+        return shadow;
+    }
+
     /// <summary>Puts another frame into a slot that holds one: its page has moved there. A release, for readers that come
     /// by the slot.</summary>
     internal void Redirect(uint address, FrameId frame)
