@@ -100,9 +100,9 @@ public interface IReplacementRules
     static virtual bool HitsDropGhosts => false;
 
     /// <summary>
-    /// True for a rule that evicts one page at a time and can name it beforehand (<see cref="TakeVictim"/>): a cache of one
-    /// thread then puts the page that comes in straight into the frame of the one that goes. A constant: without it
-    /// <see cref="TakeVictim"/> is not called.
+    /// True for a rule that evicts one page at a time and can name it beforehand (<see cref="TakeVictim"/>):
+    /// <see cref="MetadataCache{TRules, TMode}"/> then puts the page that comes in straight into the frame of the one that
+    /// goes. A constant: without it <see cref="TakeVictim"/> is not called.
     /// </summary>
     static virtual bool TakesVictims => false;
 

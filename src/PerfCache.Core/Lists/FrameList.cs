@@ -174,7 +174,7 @@ public sealed class FrameList
     internal TailCut BeginTailCut() => new(this);
 
     /// <summary>Links a piece of another list at the head, as it is.</summary>
-    internal void PushHead(TailPiece piece)
+    internal void PushHead(FramePiece piece)
     {
         if (piece.Count == 0) return;
         NativeArray<FrameLink> links = _links;
@@ -186,10 +186,6 @@ public sealed class FrameList
         ends.Next = piece.Youngest;
         Count += piece.Count;
     }
-
-    /// <summary>Frames that were neighbours at the tail of a list and still name each other; the outer links of both ends
-    /// mean nothing.</summary>
-    internal readonly record struct TailPiece(uint Youngest, uint Oldest, uint Count);
 
     /// <summary>The walk along the frames that go with a piece: one load for each, and no store but at the ends.</summary>
     internal ref struct TailCut
@@ -221,13 +217,13 @@ public sealed class FrameList
         }
 
         /// <summary>Cuts the frames off that were taken.</summary>
-        internal readonly TailPiece End()
+        internal readonly FramePiece End()
         {
             _links[_list._anchor].Previous = _next;
             _links[_next].Next = _list._anchor;
             _list._scout = _next;
             _list.Count -= _count;
-            return new TailPiece(_last, _oldest, _count);
+            return new FramePiece(_last, _oldest, _count);
         }
     }
 

@@ -2,7 +2,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
-using PerfCache.Lists;
 using PerfCache.Memory;
 
 namespace PerfCache.Pools;
@@ -120,7 +119,7 @@ public sealed class FramePool
     }
 
     /// <summary>Gives back a piece of a list, whose frames are not live: it is chained as it is.</summary>
-    internal void Free(FrameList.TailPiece piece)
+    internal void Free(FramePiece piece)
     {
         if (piece.Count == 0) return;
         CheckFreeable(piece);
@@ -178,7 +177,7 @@ public sealed class FramePool
     /// <summary>As the other; the links of a piece are not empty.</summary>
     [Conditional("DEBUG")]
     [Conditional("PERFCACHE_VALIDATE")]
-    private void CheckFreeable(FrameList.TailPiece piece)
+    private void CheckFreeable(FramePiece piece)
     {
         uint row = piece.Youngest;
         for (uint i = 0; i < piece.Count; i++)
