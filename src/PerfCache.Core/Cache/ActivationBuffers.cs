@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using PerfCache.Frames;
 using PerfCache.Memory;
 
@@ -17,7 +18,9 @@ namespace PerfCache.Cache;
 /// cache's lock sets the count to 0 and takes the entries, each by an exchange with 0. A reader that was too slow to
 /// store its entry leaves it for the next round; one that finds the stripe full drops its entry. Both are hints lost
 /// or late, never wrong: an entry is believed only if the frame still has its version.
-/// <para>Stripes are chosen by processor, so two threads seldom share one.</para>
+/// <para>Stripes are chosen by processor, so two threads seldom share one. Whoever has counted up sets a mark, if it is not
+/// set; the drain takes it back before it looks at the counts. Both counts and mark are changed by locked operations, so
+/// one of the two sees the other.</para>
 /// </remarks>
 internal sealed class ActivationBuffers : IDisposable
 {
@@ -31,6 +34,7 @@ internal sealed class ActivationBuffers : IDisposable
     private readonly NativeArray<ulong> _word;
     private readonly uint _stripeMask;
     private readonly int _batch;
+    private Mark _mark;
 
     internal ActivationBuffers(int batch, MemoryMeter meter)
     {
@@ -52,12 +56,22 @@ internal sealed class ActivationBuffers : IDisposable
         uint place = Interlocked.Increment(ref Unsafe.As<ulong, uint>(ref _word[first])) - 1;
         if (place < BatchMax)
             Volatile.Write(ref _word[first + (64 / EntryBytes) + place], ((ulong)version << 32) | frame.Value);
+        // Read first: most often it is set, and its line stays with all.
+        if (Volatile.Read(ref _mark.IsSet) == 0) Interlocked.Exchange(ref _mark.IsSet, 1);
         return place + 1 >= (uint)_batch;
     }
 
     /// <summary>Takes all entries out and hands each to <paramref name="receive"/>. Under the lock.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Drain<TReceiver>(ref TReceiver receive) where TReceiver : struct, IActivationReceiver
     {
+        if (Volatile.Read(ref _mark.IsSet) != 0) DrainAll(ref receive);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void DrainAll<TReceiver>(ref TReceiver receive) where TReceiver : struct, IActivationReceiver
+    {
+        Interlocked.Exchange(ref _mark.IsSet, 0);
         for (uint stripe = 0; stripe <= _stripeMask; stripe++)
         {
             uint first = stripe * WordsPerStripe;
@@ -76,6 +90,14 @@ internal sealed class ActivationBuffers : IDisposable
         : System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Min(64, Environment.ProcessorCount));
 
     public void Dispose() => _words.Dispose();
+
+    /// <summary>On a cache line of its own, away from the fields that every hit reads.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Mark
+    {
+        [FieldOffset(64)]
+        public int IsSet;
+    }
 }
 
 /// <summary>Whoever gets the entries of <see cref="ActivationBuffers"/>.</summary>

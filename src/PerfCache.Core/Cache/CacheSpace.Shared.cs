@@ -90,8 +90,16 @@ public sealed partial class CacheSpace
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void FreeToPool(FrameId frame)
     {
-        _whole!.Poison(frame);
+        PrepareFree(frame);
         Pool.Free(frame);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void PrepareFree(FrameId frame)
+    {
+        _whole!.Poison(frame);
+        // It will be filled soon: the first store waits for nobody, but the next locked operation waits for the store.
+        _whole.PageData!.Prefetch(frame);
     }
 
     /// <summary>Frees all frames of C3, which no reader can read any more.</summary>
@@ -183,6 +191,8 @@ public sealed partial class CacheSpace
     {
         ShadowPacker packer = format.PackerFor(list);
         CacheSpace whole = _whole!;
+        NativeArray<FrameLink> links = Frames.Links;
+        FramePiece freed = default;
         uint evicted = 0;
         foreach (FrameId victim in victims)
         {
@@ -195,10 +205,23 @@ public sealed partial class CacheSpace
             if (whole.EvictionTaker is not null) whole.EvictionTaker.TakeEvicted(victim);
             Index.ReplaceByShadow(Frames.Slot(victim), packer.Pack(firstAge + evicted++, last));
             whole.EvictionLog?.Add((Frames.Key(victim), whole.ReasonOfReclaim));
-            if (whole.UsesLimbo) whole.Limbo.PushHead(victim);
-            else FreeToPool(victim);
+            if (whole.UsesLimbo)
+            {
+                whole.Limbo.PushHead(victim);
+                continue;
+            }
+
+            PrepareFree(victim);
+            // Chained in the order of eviction: pages that follow each other in memory are filled in that order.
+            if (freed.Count == 0) freed = new FramePiece(victim.Value, victim.Value, 1);
+            else
+            {
+                links[freed.Oldest].Next = victim.Value;
+                freed = new FramePiece(freed.Youngest, victim.Value, freed.Count + 1);
+            }
         }
 
+        Pool.Free(freed);
         Evictions += evicted;
         _chargedCount -= evicted;
         return (int)evicted;

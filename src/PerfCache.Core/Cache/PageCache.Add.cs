@@ -35,48 +35,50 @@ public partial class PageCache<TRules, TProbe>
         where TFiller : struct, IPageFiller, allows ref struct
     {
         PageKey key = new(owner, page);
+        FrameId frame = FrameId.None; // The caller's own as long as it is set.
+        bool added = false;
         Enter();
+        // One handler, and what usually runs outside of it: a finally block would cost a call or two.
         try
         {
-            CheckPage(owner, page);
+            uint address = 0;
+            if (_disposed || !_index.TryFindSlot(owner, page, out address)) ThrowNoPage(owner, page);
             DrainActivations();
-            if (IsKnown(key, out uint address)) return false;
-            _tier?.Forget(key);
-            uint leavesRemoved = _index.LeavesRemoved;
-            FrameId frame = AllocateFrame(NeedOf(PartitionOf(owner), key), out bool leftLock);
-            if (leftLock && !IsStillMissing(key))
+            if (!IsKnown(key, address))
             {
-                FreePrivate(frame);
-                CheckPage(owner, page);
-                return false;
+                _tier?.Forget(key);
+                uint leavesRemoved = _index.LeavesRemoved;
+                bool leftLock = false;
+                frame = TakeFrameAtOnce();
+                if (frame.IsNone) frame = AllocateFrame(key, out leftLock);
+                if (leftLock) CheckPage(owner, page);
+                if (!leftLock || !IsKnown(key))
+                {
+                    filler.Fill(_memory.Page(frame)); // B1
+                    FrameId filled = frame;
+                    frame = FrameId.None;
+                    // The slot looked up before is still the page's, unless reclaim removed leaves meanwhile.
+                    if (address >= IndexBlocks.SlotCount && leavesRemoved == _index.LeavesRemoved)
+                        Publish(filled, key, address, pins: 0, countsAsAccess: true);
+                    else
+                        PublishOrFree(filled, key, pins: 0, countsAsAccess: true);
+                    added = true;
+                }
+                else
+                {
+                    FreePrivate(frame);
+                }
             }
-
-            FillOrFree(frame, ref filler); // B1
-            // The slot that was looked up before is still the page's, unless reclaim removed leaves meanwhile.
-            if (address >= IndexBlocks.SlotCount && leavesRemoved == _index.LeavesRemoved)
-                Publish(frame, key, address, pins: 0, countsAsAccess: true);
-            else
-                PublishOrFree(frame, key, pins: 0, countsAsAccess: true);
-            return true;
-        }
-        finally
-        {
-            Exit();
-        }
-    }
-
-    private void FillOrFree<TFiller>(FrameId frame, ref TFiller filler)
-        where TFiller : struct, IPageFiller, allows ref struct
-    {
-        try
-        {
-            filler.Fill(_memory.Page(frame));
         }
         catch
         {
-            FreePrivate(frame);
+            if (!frame.IsNone) FreePrivate(frame);
+            Exit();
             throw;
         }
+
+        Exit();
+        return added;
     }
 
     /// <summary>Copies bytes into a page and zeroes the rest.</summary>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
@@ -145,16 +146,13 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>Under the lock: the page is resident, or somebody loads it.</summary>
-    private bool IsKnown(PageKey key) => IsKnown(key, out _);
+    private bool IsKnown(PageKey key) => IsKnown(key, _index.FindSlot(key.ObjectId, key.Page));
 
-    /// <summary>As <see cref="IsKnown(PageKey)"/>.</summary>
+    /// <summary>As the other.</summary>
     /// <param name="key">The page.</param>
-    /// <param name="address">Its slot, good as long as no leaf is removed.</param>
-    private bool IsKnown(PageKey key, out uint address)
-    {
-        address = _index.FindSlot(key.ObjectId, key.Page);
-        return _index.Entry(address).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
-    }
+    /// <param name="address">Its slot.</param>
+    private bool IsKnown(PageKey key, uint address) =>
+        _index.Entry(address).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
 
     /// <summary>Under the lock, which was left meanwhile: the object is still there, and the page is not.</summary>
     private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);
@@ -292,8 +290,13 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private void CheckPage(ObjectId owner, ulong page)
     {
+        if (_disposed || !_index.IsPage(owner, page)) ThrowNoPage(owner, page);
+    }
+
+    [DoesNotReturn]
+    private void ThrowNoPage(ObjectId owner, ulong page)
+    {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_index.IsPage(owner, page)) return;
         throw new ArgumentOutOfRangeException(
             nameof(page), page, $"{Name}: object {owner.Value} does not exist or has no such page");
     }

@@ -38,6 +38,21 @@ public unsafe partial class PageCache<TRules, TProbe>
         return frame;
     }
 
+    /// <summary>As <see cref="AllocateFrame(in Need, out bool)"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private FrameId AllocateFrame(PageKey key, out bool leftLock) =>
+        AllocateFrame(NeedOf(PartitionOf(key.ObjectId), key), out leftLock);
+
+    /// <summary>Takes a private frame where there is nothing to choose and nothing to wait for: the usual insertion.</summary>
+    /// <returns>None when <see cref="AllocateFrame(PageKey, out bool)"/> has to be asked.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private FrameId TakeFrameAtOnce()
+    {
+        if (_isPartitioned || _hasNodes || _pool.FreeCount == 0 || _main.IsFull) return FrameId.None;
+        if (_pool.FreeCount == _lowWater) _reclaimerWork?.Set();
+        return _main.First.Space.AllocatePrivate();
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ReclaimForMiss(in Need need)
     {
@@ -186,7 +201,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         {
             for (bool more = true; more && !_disposed;)
             {
-                lock (_lock)
+                using (_lock.EnterScope())
                 {
                     // Gone while this thread waited for the lock: nothing may be touched any more.
                     if (_disposed) return;

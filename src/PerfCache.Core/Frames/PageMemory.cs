@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using PerfCache.Memory;
 
 namespace PerfCache.Frames;
@@ -181,6 +182,13 @@ public sealed unsafe partial class PageMemory : IDisposable
     /// <summary>Where the page of a frame begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* Address(FrameId frame) => _base + ((nuint)frame.Value << _shift);
+
+    /// <summary>Asks for the beginning of a frame's page: its translation and its first line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Prefetch(FrameId frame)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(Address(frame));
+    }
 
     /// <summary>Gives all memory and address space back.</summary>
     public void Dispose()

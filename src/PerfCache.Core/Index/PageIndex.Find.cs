@@ -32,7 +32,25 @@ internal sealed partial class PageIndex
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal uint FindSlot(ObjectId owner, ulong page)
     {
+        return FindSlot(ref _objects[owner.Value], owner, page);
+    }
+
+    /// <summary>As <see cref="FindSlot(ObjectId, ulong)"/>, for objects and pages that there may not be.</summary>
+    /// <returns>False when the object does not exist or has no such page.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryFindSlot(ObjectId owner, ulong page, out uint address)
+    {
+        address = 0;
+        if (owner.Value >= _objectCount) return false;
         ref ObjectRow row = ref _objects[owner.Value];
+        if (!row.InUse || page >= row.PageCountMax) return false;
+        address = FindSlot(ref row, owner, page);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint FindSlot(ref ObjectRow row, ObjectId owner, ulong page)
+    {
         ulong leaf = page >> IndexBlocks.SlotBits;
         if (row.IsSparse) return _nodes.Find(new PageKey(owner, page));
         uint block = leaf < row.DirectoryLength ? row.Directory[leaf] : 0;
