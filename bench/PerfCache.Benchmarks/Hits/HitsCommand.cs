@@ -20,7 +20,7 @@ internal static class HitsCommand
         HitScale scale = HitScale.Full;
         bool json = false;
         int[]? threads = null;
-        Row[] rows = [.. HitRows.All, .. InsertRows.All, MixRow.Row];
+        Row[] rows = [.. HitRows.All, .. LockRows.All, .. InsertRows.All, MixRow.Row];
         for (int i = 0; i < args.Length; i++)
         {
             switch (args[i])

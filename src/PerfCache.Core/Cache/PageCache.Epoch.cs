@@ -41,7 +41,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
     public CacheReader<TRules, TProbe> OpenReader()
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_readerEpochs is null)
@@ -66,7 +66,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     internal void CloseReader(uint row)
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             if (_disposed) return;
             _freeReaders.Push(row);
@@ -188,11 +188,15 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
         ref long announced = ref *_announced;
         Invariant.Assert(announced == 0, "cache reader", "one lease at a time", announced);
         FrameId frame = _cache.FindForReader(owner, page, ref announced);
-        // By value: a variable whose address is given away cannot stay in registers.
-        lease = frame.IsNone
-            ? GetSlow(owner, page, ref announced)
-            : new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
-        return !lease.IsEmpty;
+        if (frame.IsNone)
+        {
+            // By value: a variable whose address is given away cannot stay in registers.
+            lease = GetSlow(owner, page, ref announced);
+            return !lease.IsEmpty;
+        }
+
+        lease = new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
+        return true;
     }
 
     /// <summary>Closes the reader; its lease must have been disposed.</summary>
@@ -220,7 +224,7 @@ public readonly unsafe ref struct EpochLease
     private readonly long* _word;
     private readonly byte* _bytes;
     private readonly int _length;
-    private readonly bool _isPinned;
+    private readonly Holding _holding;
 
     internal EpochLease(ref long announced, byte* bytes, int length)
     {
@@ -228,6 +232,7 @@ public readonly unsafe ref struct EpochLease
         _word = (long*)Unsafe.AsPointer(ref announced);
         _bytes = bytes;
         _length = length;
+        _holding = Holding.Epoch;
     }
 
     internal EpochLease(PageLease pinned, int length)
@@ -235,7 +240,7 @@ public readonly unsafe ref struct EpochLease
         _word = (long*)pinned.Word;
         _bytes = pinned.Address;
         _length = length;
-        _isPinned = true;
+        _holding = Holding.Pin;
         PageLease.HandOver(pinned);
     }
 
@@ -253,8 +258,21 @@ public readonly unsafe ref struct EpochLease
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Dispose()
     {
-        if (_word is null) return;
-        if (_isPinned) Interlocked.Add(ref *(ulong*)_word, FrameState.PinsMask); // L6
-        else Volatile.Write(ref *_word, 0); // E3
+        // One test for the usual lease.
+        if (_holding == Holding.Epoch) Volatile.Write(ref *_word, 0); // E3
+        else if (_holding == Holding.Pin) Interlocked.Add(ref *(ulong*)_word, FrameState.PinsMask); // L6
+    }
+
+    /// <summary>What keeps the page.</summary>
+    private enum Holding : byte
+    {
+        /// <summary>There is none.</summary>
+        Nothing,
+
+        /// <summary>The announced epoch.</summary>
+        Epoch,
+
+        /// <summary>A pin, as a lease has.</summary>
+        Pin,
     }
 }

@@ -153,7 +153,7 @@ public partial class PageCache<TRules, TProbe>
             try
             {
                 await writes.Source.FlushAsync(cancellation).ConfigureAwait(false);
-                lock (_lock) writes.Flushed = Math.Max(writes.Flushed, written);
+                using (_lock.EnterScope()) writes.Flushed = Math.Max(writes.Flushed, written);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
@@ -165,7 +165,7 @@ public partial class PageCache<TRules, TProbe>
     private List<(ObjectWrites Writes, long Written)> UnflushedSources(ObjectId? owner)
     {
         List<(ObjectWrites, long)> sources = [];
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             for (uint i = 0; i < _writes.Length; i++)
             {

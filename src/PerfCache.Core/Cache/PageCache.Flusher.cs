@@ -70,7 +70,7 @@ public partial class PageCache<TRules, TProbe>
             bool wrote = WriteSome(ofHeld: false, partition, deadline.Left);
             if (wrote ? deadline.Left > TimeSpan.Zero : deadline.Wait()) continue;
             string why;
-            lock (_lock) why = WhyDirty();
+            using (_lock.EnterScope()) why = WhyDirty();
             string of = DirtyCount >= DirtyFramesMax
                 ? $"{DirtyFramesMax} pages" : $"{DirtyFramesMaxOf(partition.FrameCount)} pages of partition '{partition.Name}'";
             throw new TimeoutException(
@@ -114,7 +114,7 @@ public partial class PageCache<TRules, TProbe>
     private bool CollectForFlusher(List<ulong> keys)
     {
         keys.Clear();
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             // Gone while this thread waited for the lock: nothing may be touched any more.
             if (_disposed) return false;

@@ -71,7 +71,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>True when the page is resident. Changes nothing, and the rule hears nothing.</summary>
     public bool Contains(ObjectId owner, ulong page)
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             if (!_index.IsPage(owner, page)) return false;
             return _index.Entry(_index.FindSlot(owner, page)).IsFrame;

@@ -29,7 +29,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </remarks>
     internal HitView DescribeHits(ObjectId owner)
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             NativeArray<uint> leaves = _index.LeavesOf(owner, out ulong leafCount);

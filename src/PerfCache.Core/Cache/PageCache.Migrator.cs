@@ -28,7 +28,7 @@ public partial class PageCache<TRules, TProbe>
     {
         get
         {
-            lock (_lock)
+            using (_lock.EnterScope())
             {
                 return new()
                 {
@@ -76,7 +76,7 @@ public partial class PageCache<TRules, TProbe>
             throw new InvalidOperationException($"{Name}: there are no nodes to move between; give PageCacheOptions.Nodes");
         MigrationWork work = new(request, _nodes.IndexOf(request.Node));
         if (request.Partition is { } partition)
-            lock (_lock) work.Partition = Find(partition);
+            using (_lock.EnterScope()) work.Partition = Find(partition);
         Interlocked.Increment(ref _migrationRequests);
         return work;
     }

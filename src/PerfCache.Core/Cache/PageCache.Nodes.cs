@@ -38,12 +38,15 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </summary>
     public NodeStatistics[] GetNodeStatistics()
     {
-        lock (_lock)
-        {
-            NodeStatistics[] nodes = new NodeStatistics[_pools.NodeCount];
-            for (int node = 0; node < nodes.Length; node++) nodes[node] = MeasureNode(node);
-            return nodes;
-        }
+        using (_lock.EnterScope()) return MeasureEachNode();
+    }
+
+    /// <summary>Under the lock.</summary>
+    private NodeStatistics[] MeasureEachNode()
+    {
+        NodeStatistics[] nodes = new NodeStatistics[_pools.NodeCount];
+        for (int node = 0; node < nodes.Length; node++) nodes[node] = MeasureNode(node);
+        return nodes;
     }
 
     /// <summary>The number of the node that a page lies on; it may be another the next moment.</summary>
@@ -52,7 +55,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <returns>Null when the page is not resident, or the cache was given no nodes.</returns>
     public int? FindNode(ObjectId owner, ulong page)
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             if (_nodes is null || !_index.IsPage(owner, page)) return null;
             SlotEntry entry = _index.Entry(_index.FindSlot(owner, page));
@@ -65,7 +68,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <exception cref="ArgumentException">There is no such partition.</exception>
     public PartitionNode[] GetPartitionNodes(PartitionId partition)
     {
-        lock (_lock) return MeasureNodes(Find(partition));
+        using (_lock.EnterScope()) return MeasureNodes(Find(partition));
     }
 
     /// <summary>Changes where pages of an object are placed that come in from now on; those that are there stay.</summary>
@@ -74,7 +77,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <exception cref="ArgumentException">The policy names a node that is not there.</exception>
     public void SetPlacement(ObjectId owner, IPagePlacement? placement)
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             CheckPage(owner, 0);
             _placementOfObject.Remove(owner.Value);
@@ -91,7 +94,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// </exception>
     public void SetPlacement(PartitionId partition, IPagePlacement? placement)
     {
-        lock (_lock) Place(Find(partition), placement);
+        using (_lock.EnterScope()) Place(Find(partition), placement);
     }
 
     private void Place(Partition partition, IPagePlacement? placement)

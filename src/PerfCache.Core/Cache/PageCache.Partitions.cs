@@ -52,7 +52,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     {
         get
         {
-            lock (_lock) return [.. Existing().Select(partition => partition.Id)];
+            using (_lock.EnterScope()) return [.. Existing().Select(partition => partition.Id)];
         }
     }
 
@@ -185,7 +185,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <exception cref="ArgumentException">There is no such partition.</exception>
     public PartitionStatistics GetPartitionStatistics(PartitionId partition)
     {
-        lock (_lock) return Measure(Find(partition));
+        using (_lock.EnterScope()) return Measure(Find(partition));
     }
 
     private PartitionStatistics Measure(Partition partition)

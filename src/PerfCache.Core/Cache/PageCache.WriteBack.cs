@@ -196,7 +196,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         int valid = Math.Clamp(batch.Source.ValidBytes(page, PageBytes), 1, PageBytes);
         if (valid == PageBytes) return PageBytes;
         // Pages behind it are on their way: then this one is not the last any more.
-        lock (_lock)
+        using (_lock.EnterScope())
             if (_batches!.UnderWay.Any(b => b != batch && b.Overlaps(batch.Owner, page, PageKey.PageMax))) return PageBytes;
         return Math.Max(valid, batch.Copy(index).LastIndexOfAnyExcept((byte)0) + 1);
     }

@@ -68,7 +68,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     where TRules : struct, IFlagRules
     where TProbe : struct, ICacheProbe
 {
-    private readonly Lock _lock = new();
+    private readonly CacheLock _lock = new();
     private readonly PageCacheOptions _options;
     private readonly CacheSpace _space;
     private readonly FrameTable _frames;
@@ -214,7 +214,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         ArgumentOutOfRangeException.ThrowIfZero(pageCountMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(
             pageCountMax, dense ? PageIndex.DensePageMax : PageKey.PageMax + 1);
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             Partition charged = Find(partition);
@@ -256,7 +256,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     /// <exception cref="InvariantException">An invariant does not hold.</exception>
     public void Validate()
     {
-        lock (_lock)
+        using (_lock.EnterScope())
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             _space.Validate();
