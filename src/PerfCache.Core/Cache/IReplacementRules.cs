@@ -89,10 +89,10 @@ public interface IReplacementRules
     static virtual bool HitsReadState => false;
 
     /// <summary>
-    /// True for a list rule that reads a column of its own with each hit (<see cref="HintHit"/>). A constant: without it
-    /// <see cref="HintHit"/> is not called.
+    /// True for a list rule that reads a column of its own with each access (<see cref="HintAccess"/>). A constant: without it
+    /// <see cref="HintAccess"/> is not called.
     /// </summary>
-    static virtual bool HintsHits => false;
+    static virtual bool HintsAccesses => false;
 
     /// <summary>
     /// True for a list rule with ghosts that may drop some when a page is hit, not only when one is missed. A constant.
@@ -125,11 +125,13 @@ public interface IReplacementRules
     }
 
     /// <summary>
-    /// A frame will probably be hit soon: the rule may ask for the memory that the hit will read
+    /// A page will be read soon: the rule may ask for the memory that this will touch
     /// (<see cref="Memory.NativeArray{T}.Prefetch"/>), and do nothing else.
     /// </summary>
-    /// <param name="frame">A row of the table, live or not; <see cref="FrameId.None"/> where none is known.</param>
-    void HintHit(FrameId frame)
+    /// <param name="page">The page.</param>
+    /// <param name="row">The row of the table that its slot names at the moment, a frame or a ghost; by then it may be
+    /// another. <see cref="FrameId.None"/> where there is none.</param>
+    void HintAccess(PageKey page, FrameId row)
     {
     }
 

@@ -136,6 +136,7 @@ public sealed partial class MetadataCache<TRules, TMode>
     private void FindAndHint(ObjectId owner, ReadOnlySpan<uint> pages, Span<uint> ring, int start)
     {
         int hintCount = Math.Min(GroupSize, pages.Length - start);
+        ReadOnlySpan<uint> before = pages[Math.Min(start, pages.Length)..];
         pages = pages[Math.Min(start + GroupSize, pages.Length)..Math.Min(start + (2 * GroupSize), pages.Length)];
         IndexView view = _index.View(owner);
         NativeArray<FrameLink> links = _frames.Links;
@@ -150,15 +151,17 @@ public sealed partial class MetadataCache<TRules, TMode>
             uint address = view.FindSlot(pages[i]);
             Unsafe.Add(ref found, i) = address;
             view.PrefetchSlot(address);
-            HintFrame(i, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
+            HintFrame(i, owner, before, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
         }
 
         for (; i < hintCount; i++)
-            HintFrame(i, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
+            HintFrame(i, owner, before, view.Entry(Unsafe.Add(ref hinted, i)), links, heads, hintsNeighbours);
     }
 
     /// <summary>Asks for what a slot names.</summary>
     /// <param name="i">The request's number in its group.</param>
+    /// <param name="owner">The object.</param>
+    /// <param name="pages">The requests from this group's first on.</param>
     /// <param name="entry">The slot.</param>
     /// <param name="links">The frames' links.</param>
     /// <param name="heads">The frames' heads.</param>
@@ -166,7 +169,8 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// same number in the group before named: its link has arrived.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void HintFrame(
-        int i, SlotEntry entry, NativeArray<FrameLink> links, NativeArray<FrameHead> heads, bool hintsNeighbours)
+        int i, ObjectId owner, ReadOnlySpan<uint> pages, SlotEntry entry, NativeArray<FrameLink> links,
+        NativeArray<FrameHead> heads, bool hintsNeighbours)
     {
         if (TRules.Kind == RuleKind.Flag)
         {
@@ -188,7 +192,7 @@ public sealed partial class MetadataCache<TRules, TMode>
         row = TRules.UsesGhosts ? entry.Row : entry.FrameOrNone;
         links.Prefetch(row);
         if (TRules.HitsReadState) heads.Prefetch(row);
-        if (TRules.HintsHits) _rules.HintHit(new FrameId(row));
+        if (TRules.HintsAccesses) _rules.HintAccess(new PageKey(owner, pages[i]), new FrameId(row));
     }
 
     /// <summary>As <see cref="Serve"/>, for requests whose slots were looked up before.</summary>

@@ -68,11 +68,11 @@ public struct Lfu : IListRules
     }
 
     /// <inheritdoc/>
-    public static bool HintsHits => true;
+    public static bool HintsAccesses => true;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void HintHit(FrameId frame) => _counts.Prefetch(frame.Value);
+    public readonly void HintAccess(PageKey page, FrameId row) => _counts.Prefetch(row.Value);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,17 +84,14 @@ public struct Lfu : IListRules
         FrameList list = _list;
         uint count = counts[frame.Value];
         if (count == uint.MaxValue) return;
-        uint slot = SlotOf(count);
-        FrameId youngest = new(runs[slot]);
-        FrameId above = list.Younger(youngest);
-        bool joins = !above.IsNone && counts[above.Value] == count + 1;
         // The place is found before the frame moves, and the old run is put right before the count changes: the table
-        // compares counts.
-        uint slotAbove = joins ? SlotOf(count + 1) : 0;
-        FrameId place = joins ? new FrameId(runs[slotAbove]) : youngest;
-        if (frame == youngest && EndsRun(slot, frame, count) && joins) slotAbove = SlotOf(count + 1);
-        list.MoveYounger(frame, place);
-        if (!joins) slotAbove = SlotOf(count + 1);
+        // compares counts. Neither lookup waits for the other.
+        uint slot = SlotOf(count);
+        uint slotAbove = SlotOf(count + 1);
+        FrameId youngest = new(runs[slot]);
+        FrameId joined = new(runs[slotAbove]);
+        if (frame == youngest && EndsRun(slot, frame, count)) slotAbove = SlotOf(count + 1);
+        list.MoveYounger(frame, joined.IsNone ? youngest : joined);
         counts[frame.Value] = count + 1;
         runs[slotAbove] = frame.Value;
     }

@@ -180,7 +180,7 @@ public sealed class TakenVictimTests
 
         public static bool HitsReadState => TRules.HitsReadState;
 
-        public static bool HintsHits => TRules.HintsHits;
+        public static bool HintsAccesses => TRules.HintsAccesses;
 
         public static bool HitsDropGhosts => TRules.HitsDropGhosts;
 
@@ -192,7 +192,7 @@ public sealed class TakenVictimTests
 
         public void OnMiss(ShadowEntry shadow) => _rules.OnMiss(shadow);
 
-        public void HintHit(FrameId frame) => _rules.HintHit(frame);
+        public void HintAccess(PageKey page, FrameId row) => _rules.HintAccess(page, row);
 
         public void OnDeferredHit(FrameId frame) => _rules.OnDeferredHit(frame);
 
