@@ -38,22 +38,27 @@ namespace PerfCache.Policies.Replacement;
 /// dropping the non-resident page of S that was used longest ago.
 /// </para>
 /// <para>
-/// Rows. A LIR page is its frame on S. A resident HIR page is its frame on Q; if it is on S too, a ghost stands
-/// for it there, and <em>partner</em> ties the two rows. When such a page is evicted, the same ghost stays on S
-/// and is the page's shadow from then on.
+/// S is not kept as one list. Each row knows when its page was used last, so S is three lists in that order, to be merged
+/// where somebody wants to see it: the LIR pages, the resident HIR pages of S, which are on Q, and ghosts for those that
+/// are gone. What was used before S's tail, the oldest LIR page (<em>bottom</em>), is not on S: pruning a resident page is a
+/// comparison that comes out differently.
 /// </para>
-/// <para>S1: a frame is on S if and only if its active flag is set, which means LIR; all other frames are on
-/// Q.</para>
-/// <para>S2: there are at most as many LIR pages as the rule wants, and S's tail is one; without any, S is
-/// empty.</para>
-/// <para>S3: all ghosts are on S; partner(frame) = ghost if and only if partner(ghost) = frame, else both are
-/// 0.</para>
-/// <para>S4: non-resident pages of S are older than all resident HIR pages of S, because Q evicts in the order
-/// of S. The oldest of them is the one that <em>oldest</em> names.</para>
+/// <code>
+/// lir    l l l l l l l l l            tail: bottom
+/// Q      h h h d h d d                h: used after bottom, so on S, in order of use; d: LIR once; tail: the victim
+/// gone   n n n n n n                  evicted from Q, all used after bottom; tail: first to be dropped
+/// </code>
+/// <para>S1: a frame is on one of lir and Q; use(row) is twice the number of its last use, plus 1 on lir. When the
+/// numbers run out, after about 2^31 uses, the rows of S get the lowest, in the same order.</para>
+/// <para>S2: lir has at most as many pages as the rule wants, in the order of their uses; bottom is use(its tail), or the
+/// greatest number there is without any: then S is empty.</para>
+/// <para>S3: gone holds all ghosts, in the order of uses, each after bottom.</para>
+/// <para>S4: the pages on Q that are on S are in the order of uses, and all were used after those of gone, because Q
+/// evicts in that order. The oldest of them is the one that <em>oldest</em> names, and <em>on stack</em> is their
+/// number.</para>
 /// <para>S5: S has at most <c>stack</c> times the frames.</para>
-/// Costs: a LIR hit reads the state and relinks; other uses touch two or three rows more. Pruning and the walk of
-/// <em>oldest</em> towards the head are paid by the pushes before them, each row once. 36 bytes a frame and a
-/// ghost.
+/// Costs: a LIR hit writes the number of the use and relinks; other uses touch one or two rows more. The walk of
+/// <em>oldest</em> towards Q's head is paid by the pushes before it, each row once. 36 bytes a frame and a ghost.
 /// </remarks>
 public struct Lirs : IListRules
 {
@@ -63,16 +68,23 @@ public struct Lirs : IListRules
     /// <summary>The most pages on S, as a multiple of the frames.</summary>
     public const double StackShareDefault = 2;
 
+    /// <summary>The bit of a row's use that says LIR. Below the number of the use, so uses compare as they are.</summary>
+    private const uint Lir = 1;
+
+    /// <summary>The bottom of an empty S: no use comes after it.</summary>
+    private const uint NoBottom = uint.MaxValue;
+
     private readonly double _hirShare;
     private readonly double _stackShare;
     private CacheSpace _space;
-    private FrameTable _frames;
-    private FrameList _stack;
+    private FrameList _lir;
     private FrameList _queue;
-    private NativeArray<uint> _partners;
+    private FrameList _gone;
+    private NativeArray<uint> _uses;
+    private uint _lastUse;
+    private uint _bottom;
     private FrameId _oldest;
-    private uint _nonResidentCount;
-    private uint _lirCount;
+    private uint _onStack;
     private uint _lirMax;
     private uint _stackMax;
 
@@ -93,9 +105,9 @@ public struct Lirs : IListRules
         _hirShare = hirShare;
         _stackShare = stackShare;
         _space = null!;
-        _frames = null!;
-        _stack = null!;
+        _lir = null!;
         _queue = null!;
+        _gone = null!;
     }
 
     /// <inheritdoc/>
@@ -105,94 +117,113 @@ public struct Lirs : IListRules
     public static bool TakesVictims => true;
 
     /// <inheritdoc/>
-    public static bool HitsReadState => true;
-
-    /// <inheritdoc/>
     public static bool UsesGhosts => true;
 
     /// <inheritdoc/>
     /// <remarks>A hit may prune the stack.</remarks>
     public static bool HitsDropGhosts => true;
 
-    /// <summary>S: LIR pages' frames and HIR pages' ghosts, most recently used first.</summary>
-    public readonly FrameList Stack => _stack;
+    /// <inheritdoc/>
+    public static bool HintsAccesses => true;
+
+    /// <summary>The LIR pages' frames, most recently used first.</summary>
+    public readonly FrameList LirPages => _lir;
 
     /// <summary>Q: the frames of resident HIR pages; the oldest is the next victim.</summary>
     public readonly FrameList Queue => _queue;
 
+    /// <summary>The ghosts of S: pages that are not resident, most recently used first.</summary>
+    public readonly FrameList Gone => _gone;
+
+    /// <summary>The last number of a use before they start over; a test sets a small one, more than four times the rows of S.
+    /// </summary>
+    internal uint UseMax { get; init; } = NoBottom - 3;
+
     /// <inheritdoc/>
     public static HitEffect OnHit(FrameState state) => HitEffect.None;
 
-    /// <summary>True for a row of S that stands for a page which is not resident.</summary>
-    public readonly bool IsNonResident(FrameId row) => !_frames.IsActive(row) && _partners[row.Value] == 0;
+    /// <summary>True for a frame on Q whose page is on S, too.</summary>
+    public readonly bool IsOnStack(FrameId frame) => _uses[frame.Value] > _bottom;
+
+    /// <summary>When the page of a row was used last: greater for later uses. S is what is LIR, gone, or on Q and on S, in
+    /// this order.</summary>
+    public readonly uint LastUse(FrameId row) => _uses[row.Value];
 
     /// <inheritdoc/>
-    /// <remarks>A ghost is pushed on S only when all LIR pages are there, so they are never more than the rest
-    /// of S.</remarks>
-    public readonly uint GhostRowCount(uint frameCount) => StackMax(frameCount) - LirMax(frameCount) + 1;
+    /// <remarks>A page comes onto Q and S only when all LIR pages are there, so with those that are gone they are never more
+    /// than the rest of S.</remarks>
+    public readonly uint GhostRowCount(uint frameCount) => StackMax(frameCount) - LirMax(frameCount);
 
     /// <inheritdoc/>
     public void Attach(CacheSpace space)
     {
         _space = space;
-        _frames = space.Frames;
-        _stack = space.NewList("lirs S");
+        _lir = space.NewList("lirs LIR pages");
         _queue = space.NewList("lirs Q");
+        _gone = space.NewList("lirs ghosts");
         _lirMax = LirMax(space.FrameCount);
         _stackMax = StackMax(space.FrameCount);
-        _partners = space.NewColumn<uint>("lirs partners", 1 + (long)space.FrameCount + space.GhostCountMax);
+        _bottom = NoBottom;
+        _uses = space.NewColumn<uint>("lirs uses", 1 + (long)space.FrameCount + space.GhostCountMax);
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void HintAccess(PageKey page, FrameId row) => _uses.Prefetch(row.Value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void OnDeferredHit(FrameId frame)
     {
-        if (!_frames.IsActive(frame))
+        uint use = NextUse();
+        uint before = _uses[frame.Value];
+        if ((before & Lir) == 0)
         {
-            HitHir(frame);
+            HitHir(frame, use);
             return;
         }
 
-        bool wasTail = _stack.Tail == frame;
-        _stack.MoveToHead(frame);
-        if (wasTail) Prune();
+        _uses[frame.Value] = use | Lir;
+        _lir.MoveToHead(frame);
+        if (before == _bottom) Prune();
     }
 
     /// <inheritdoc/>
     public void OnInsert(FrameId frame, ShadowEntry shadow, bool countsAsAccess)
     {
+        uint use = NextUse();
         bool onStack = !shadow.IsNone;
         if (onStack)
         {
-            DropFromStack(shadow.Ghost);
+            _gone.Remove(shadow.Ghost);
+            _space.DropGhost(shadow.Ghost);
             _space.RefaultActivations++;
         }
 
-        if (onStack || _lirCount < _lirMax)
+        if (onStack || _lir.Count < _lirMax)
         {
-            BecomeLir(frame);
+            BecomeLir(frame, use);
             return;
         }
 
         _queue.PushHead(frame);
-        PushGhost(frame);
+        EnterStack(frame, use);
     }
 
     /// <inheritdoc/>
     public FrameId TakeVictim(out FrameId ghost)
     {
-        FrameId victim = _queue.PopTail();
-        if (victim.IsNone)
-        {
-            ghost = FrameId.None;
-            return TakeLir();
-        }
-
+        ghost = FrameId.None;
+        FrameId victim = _queue.Tail;
+        if (victim.IsNone) return TakeLir();
+        bool onStack = IsOnStack(victim);
+        if (onStack) LeaveStack(victim);
+        _queue.Remove(victim);
         _space.PrefetchNextVictim(_queue);
-        ghost = new FrameId(_partners[victim.Value]);
-        if (ghost.IsNone) return victim;
-        _partners[victim.Value] = 0;
-        _partners[ghost.Value] = 0;
-        if (_nonResidentCount++ == 0) _oldest = ghost;
+        if (!onStack) return victim;
+        ghost = _space.AddGhost(victim);
+        _uses[ghost.Value] = _uses[victim.Value];
+        _gone.PushHead(ghost);
         return victim;
     }
 
@@ -202,158 +233,211 @@ public struct Lirs : IListRules
     /// <inheritdoc/>
     public void OnRemove(FrameId frame)
     {
-        if (_frames.IsActive(frame))
+        if ((_uses[frame.Value] & Lir) != 0)
         {
-            _stack.Remove(frame);
-            _lirCount--;
+            _lir.Remove(frame);
             Prune();
             return;
         }
 
+        if (IsOnStack(frame)) LeaveStack(frame);
         _queue.Remove(frame);
-        uint ghost = _partners[frame.Value];
-        if (ghost != 0) DropFromStack(new FrameId(ghost));
     }
 
     /// <inheritdoc/>
     public readonly void Validate()
     {
         const string Rule = "lirs";
-        _stack.Validate();
+        _lir.Validate();
         _queue.Validate();
-        RuleInvariant.CheckAllResident(_space, (long)_lirCount + _queue.Count);
-        ValidateStack(Rule);
+        _gone.Validate();
+        RuleInvariant.CheckAllResident(_space, (long)_lir.Count + _queue.Count);
+        uint youngerThan = NoBottom;
+        foreach (FrameId frame in _lir.FromHead())
+        {
+            RuleInvariant.Check((_uses[frame.Value] & Lir) != 0, Rule, "S1: the LIR bit on lir", frame);
+            CheckOrder(Rule, "S2", frame, ref youngerThan);
+        }
+
+        RuleInvariant.Check(_lir.Count <= _lirMax, Rule, $"S2: at most {_lirMax} LIR pages", _lir.Count);
+        uint bottom = Bottom();
+        RuleInvariant.Check(_bottom == bottom, Rule, $"S2: bottom to be {bottom}", _bottom);
+        ValidateOffLir(Rule);
+        ulong stack = (ulong)_lir.Count + _gone.Count + _onStack;
+        RuleInvariant.Check(stack <= _stackMax, Rule, $"S5: at most {_stackMax} pages on S", stack);
+    }
+
+    private readonly void ValidateOffLir(string rule)
+    {
+        uint onStack = 0;
+        FrameId oldest = FrameId.None;
+        uint youngerThan = NoBottom;
         foreach (FrameId frame in _queue.FromHead())
         {
-            RuleInvariant.Check(!_frames.IsActive(frame), Rule, "S1: no active flag on Q", frame);
-            uint ghost = _partners[frame.Value];
-            if (ghost != 0)
-                CheckPartner(Rule, ghost, frame.Value);
+            RuleInvariant.Check((_uses[frame.Value] & Lir) == 0, rule, "S1: no LIR bit on Q", frame);
+            if (!IsOnStack(frame)) continue;
+            onStack++;
+            oldest = frame;
+            CheckOrder(rule, "S4", frame, ref youngerThan);
         }
 
-        RuleInvariant.Check(_lirCount <= _lirMax, Rule, $"S2: at most {_lirMax} LIR pages", _lirCount);
-        RuleInvariant.Check(_stack.Count <= _stackMax, Rule, $"S5: at most {_stackMax} pages on S", _stack.Count);
-    }
-
-    private readonly void ValidateStack(string rule)
-    {
-        uint lir = 0;
-        uint ghosts = 0;
-        uint nonResident = 0;
-        FrameId oldest = FrameId.None;
-        for (FrameId row = _stack.Tail; !row.IsNone; row = _stack.Younger(row))
+        RuleInvariant.Check(onStack == _onStack, rule, $"S4: {_onStack} pages of Q on S", onStack);
+        RuleInvariant.Check(oldest == _oldest, rule, $"S4: {oldest} as the oldest of them", _oldest);
+        RuleInvariant.Check(
+            _gone.Count == _space.GhostCount, rule, $"S3: all {_space.GhostCount} ghosts", _gone.Count);
+        foreach (FrameId ghost in _gone.FromHead())
         {
-            if (_frames.IsActive(row))
-            {
-                lir++;
-                CheckPartner(rule, row.Value, 0);
-                continue;
-            }
-
-            ghosts++;
-            RuleInvariant.Check(lir > 0, rule, "S2: a LIR page at S's tail", row);
-            RuleInvariant.Check(row.Value > _space.FrameCount, rule, "S1: a ghost on S for a HIR page", row);
-            uint partner = _partners[row.Value];
-            if (partner != 0)
-            {
-                CheckPartner(rule, partner, row.Value);
-                continue;
-            }
-
-            RuleInvariant.Check(
-                nonResident == ghosts - 1, rule, "S4: no resident HIR page older than a non-resident", row);
-            if (nonResident++ == 0) oldest = row;
+            RuleInvariant.Check(IsOnStack(ghost), rule, $"S3: a use after {_bottom}", _uses[ghost.Value]);
+            CheckOrder(rule, "S3, S4", ghost, ref youngerThan);
         }
-
-        RuleInvariant.Check(lir == _lirCount, rule, $"S2: {_lirCount} LIR pages on S", lir);
-        RuleInvariant.Check(ghosts == _space.GhostCount, rule, $"S3: all {_space.GhostCount} ghosts on S", ghosts);
-        RuleInvariant.Check(
-            nonResident == _nonResidentCount, rule, $"S4: {_nonResidentCount} non-resident pages", nonResident);
-        RuleInvariant.Check(
-            nonResident == 0 || oldest == _oldest, rule, $"S4: {oldest} as the oldest of them", _oldest);
     }
 
-    private readonly void CheckPartner(string rule, uint row, uint expected) =>
-        RuleInvariant.Check(_partners[row] == expected, rule, $"S3: row {row}'s partner to be {expected}", _partners[row]);
+    private readonly void CheckOrder(string rule, string equation, FrameId row, ref uint youngerThan)
+    {
+        uint use = _uses[row.Value];
+        RuleInvariant.Check(use < youngerThan, rule, $"{equation}: row {row} used before {youngerThan}", use);
+        youngerThan = use;
+    }
+
+    private readonly uint Bottom() => _lir.Count == 0 ? NoBottom : _uses[_lir.Tail.Value];
+
+    /// <summary>The number of the use that is being counted. First of all in a verb: it may change the numbers of the others.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private uint NextUse()
+    {
+        if (_lastUse >= UseMax) Renumber();
+        return _lastUse += 2 * Lir;
+    }
+
+    /// <summary>Numbers the rows of S from 1 on, in their order.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Renumber()
+    {
+        for (FrameId frame = _queue.Tail; !frame.IsNone; frame = _queue.Younger(frame))
+            if (!IsOnStack(frame)) _uses[frame.Value] = 0;
+        _lastUse = 0;
+        FrameId lir = _lir.Tail;
+        FrameId ghost = _gone.Tail;
+        FrameId queued = _oldest;
+        while (!lir.IsNone || !ghost.IsNone || !queued.IsNone)
+        {
+            // S4: all ghosts before all pages of Q.
+            FrameId hir = ghost.IsNone ? queued : ghost;
+            bool takesLir = hir.IsNone || (!lir.IsNone && _uses[lir.Value] < _uses[hir.Value]);
+            FrameId row = takesLir ? lir : hir;
+            if (takesLir) lir = _lir.Younger(lir);
+            else if (ghost.IsNone) queued = YoungerOnStack(queued);
+            else ghost = _gone.Younger(ghost);
+            _uses[row.Value] = (_lastUse += 2 * Lir) | (_uses[row.Value] & Lir);
+        }
+
+        _bottom = Bottom();
+    }
+
+    private readonly FrameId YoungerOnStack(FrameId frame)
+    {
+        do frame = _queue.Younger(frame);
+        while (!frame.IsNone && !IsOnStack(frame));
+        return frame;
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void HitHir(FrameId frame)
+    private void HitHir(FrameId frame, uint use)
     {
-        uint ghost = _partners[frame.Value];
-        if (ghost != 0) DropFromStack(new FrameId(ghost));
-        if (ghost != 0 || _lirCount < _lirMax)
+        bool onStack = IsOnStack(frame);
+        if (onStack) LeaveStack(frame);
+        if (onStack || _lir.Count < _lirMax)
         {
             _queue.Remove(frame);
-            BecomeLir(frame);
+            BecomeLir(frame, use);
             return;
         }
 
         _queue.MoveToHead(frame);
-        PushGhost(frame);
+        EnterStack(frame, use);
     }
 
     /// <summary>A page, on neither list now, goes to S's head as LIR; if that is one too many, S's tail becomes
     /// HIR.</summary>
-    private void BecomeLir(FrameId frame)
+    private void BecomeLir(FrameId frame, uint use)
     {
-        _frames.SetFlags(frame, FrameState.Active);
-        _stack.PushHead(frame);
+        use |= Lir;
+        _uses[frame.Value] = use;
+        _lir.PushHead(frame);
         _space.Activations++;
-        if (++_lirCount <= _lirMax) return;
-        FrameId old = _stack.PopTail();
-        _frames.ClearFlags(old, FrameState.Active);
+        if (_lir.Count == 1) _bottom = use;
+        if (_lir.Count <= _lirMax) return;
+        FrameId old = _lir.PopTail();
+        _uses[old.Value] &= ~Lir;
         _queue.PushHead(old);
-        _lirCount--;
         _space.Deactivations++;
         Prune();
     }
 
-    /// <summary>A HIR page that is on Q comes to S's head, by a ghost; S is cut if it is too long.</summary>
-    private void PushGhost(FrameId frame)
+    /// <summary>A HIR page, at Q's head now, comes to S's head; S is cut if it is too long.</summary>
+    private void EnterStack(FrameId frame, uint use)
     {
+        _uses[frame.Value] = use;
         // One frame, which is Q's: there is no LIR page, and S remembers nothing.
-        if (_lirMax == 0) return;
-        FrameId ghost = _space.AddGhost(frame);
-        _partners[frame.Value] = ghost.Value;
-        _partners[ghost.Value] = frame.Value;
-        _stack.PushHead(ghost);
-        if (_stack.Count > _stackMax) DropFromStack(_oldest);
+        if (use < _bottom) return;
+        if (_onStack++ == 0) _oldest = frame;
+        if ((ulong)_lir.Count + _gone.Count + _onStack > _stackMax) DropOldestGone();
     }
 
+    /// <summary>A HIR page that is on Q, still, and on S leaves S.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void LeaveStack(FrameId frame)
+    {
+        _onStack--;
+        if (frame == _oldest) FindOldest(_bottom);
+    }
+
+    /// <summary>The oldest page of Q that was on S is not any more: the next one is nearer to Q's head.</summary>
+    /// <param name="bottom">What those on S are younger than.</param>
+    private void FindOldest(uint bottom)
+    {
+        FrameId next = FrameId.None;
+        if (_onStack > 0)
+        {
+            next = _oldest;
+            do next = _queue.Younger(next);
+            while (_uses[next.Value] < bottom);
+        }
+
+        _oldest = next;
+    }
+
+    /// <summary>S's tail is another page: what was used before it leaves S.</summary>
     private void Prune()
     {
-        for (FrameId tail = _stack.Tail; !tail.IsNone && !_frames.IsActive(tail); tail = _stack.Tail)
-            DropFromStack(tail);
+        uint before = _bottom;
+        uint bottom = Bottom();
+        _bottom = bottom;
+        while (_gone.Count > 0)
+        {
+            if (_uses[_gone.Tail.Value] > bottom) return;
+            DropOldestGone();
+        }
+
+        while (_onStack > 0 && _uses[_oldest.Value] < bottom)
+        {
+            _onStack--;
+            FindOldest(before);
+        }
     }
 
-    /// <summary>Takes a ghost off S and forgets it.</summary>
-    private void DropFromStack(FrameId ghost)
+    private void DropOldestGone()
     {
-        uint partner = _partners[ghost.Value];
-        if (partner != 0)
-        {
-            _partners[partner] = 0;
-            _partners[ghost.Value] = 0;
-        }
-        else if (--_nonResidentCount > 0 && ghost == _oldest)
-        {
-            FrameId next = ghost;
-            do next = _stack.Younger(next);
-            while (!IsNonResident(next));
-            _oldest = next;
-        }
-
-        _stack.Remove(ghost);
-        _space.DropGhost(ghost);
+        _space.DropGhost(_gone.PopTail());
+        _space.PrefetchNextVictim(_gone);
     }
 
     /// <summary>Q is empty, which takes a caller that reclaims without a miss: the oldest LIR page goes.</summary>
     private FrameId TakeLir()
     {
-        FrameId victim = _stack.PopTail();
-        if (victim.IsNone) return FrameId.None;
-        _lirCount--;
-        Prune();
+        FrameId victim = _lir.PopTail();
+        if (!victim.IsNone) Prune();
         return victim;
     }
 

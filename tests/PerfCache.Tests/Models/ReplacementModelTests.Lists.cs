@@ -38,8 +38,21 @@ public sealed partial class ReplacementModelTests
     [TestCase(40, 0.5, 10)]
     [TestCase(40, 1, 2)]
     [TestCase(100, 0.1, 2)]
-    public void Lirs(int frames, double hirShare, double stackShare) => Compare(
-        frames, seed: frames, pageCount: 300, new Lirs(hirShare, stackShare),
+    public void Lirs(int frames, double hirShare, double stackShare) =>
+        CompareLirs(frames, hirShare, stackShare, new Lirs(hirShare, stackShare));
+
+    /// <summary>The numbers of uses run out every few requests.</summary>
+    [TestCase(2, 0.01, 2)]
+    [TestCase(9, 0.01, 2)]
+    [TestCase(40, 0.2, 1.5)]
+    [TestCase(40, 1, 2)]
+    [TestCase(100, 0.1, 2)]
+    public void LirsWhoseNumbersStartOver(int frames, double hirShare, double stackShare) => CompareLirs(
+        frames, hirShare, stackShare,
+        new Lirs(hirShare, stackShare) { UseMax = 10 + (uint)(4 * stackShare * frames) });
+
+    private void CompareLirs(int frames, double hirShare, double stackShare, Lirs rules) => Compare(
+        frames, seed: frames, pageCount: 300, rules,
         new NaiveLirs(frames, frames - Math.Max(1, (int)(hirShare * frames)), (int)(stackShare * frames)),
         LirsDump);
 
@@ -75,8 +88,11 @@ public sealed partial class ReplacementModelTests
     {
         FrameTable frames = cache.Frames;
         Lirs rules = cache.Rules;
-        IEnumerable<string> stack = rules.Stack.FromHead().Select(row =>
-            $"{frames.Key(row).Page}{(frames.IsActive(row) ? 'L' : rules.IsNonResident(row) ? 'n' : 'h')}");
+        IEnumerable<string> stack = rules.LirPages.FromHead().Select(row => (Row: row, Status: 'L'))
+            .Concat(rules.Queue.FromHead().Where(row => rules.IsOnStack(row)).Select(row => (Row: row, Status: 'h')))
+            .Concat(rules.Gone.FromHead().Select(row => (Row: row, Status: 'n')))
+            .OrderByDescending(entry => rules.LastUse(entry.Row))
+            .Select(entry => $"{frames.Key(entry.Row).Page}{entry.Status}");
         return $"S {string.Join(' ', stack)} | Q "
             + string.Join(' ', rules.Queue.FromHead().Reverse().Select(frame => frames.Key(frame).Page));
     }
