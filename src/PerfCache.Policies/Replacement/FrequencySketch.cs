@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Memory;
@@ -26,11 +28,12 @@ namespace PerfCache.Policies.Replacement;
 /// <para>All that one page needs is in one cache line: the hash chooses a block of 64 bytes, and in it one
 /// place a row.</para>
 /// <code>
-/// block, 8 words   | row 0 row 0 | row 1 row 1 | row 2 row 2 | row 3 row 3 |     32 counters of 4 bits a row
+/// block, 8 words   | row 0 | row 1 | row 2 | row 3 | row 0 | row 1 | row 2 | row 3 |     32 counters of 4 bits a row
 /// hash, 64 bits    bits 32-63: block, by multiplication; bits 5r to 5r+4: the counter of row r
-/// door, 512 bits   word 2r or 2r + 1 of the block, as the counter's number is below 16 or not; bit: hash bits 6r to 6r+5,
+/// door, 512 bits   word r or r + 4 of the block, as the counter's number is below 16 or not; bit: hash bits 6r to 6r+5,
 ///                  mixed once more
 /// </code>
+/// <para>So each half of a block has one word of each row, and a vector holds what all four rows do at once.</para>
 /// <para>K1: 0 &lt;= additions &lt; sample.</para>
 /// </remarks>
 internal struct FrequencySketch
@@ -62,17 +65,12 @@ internal struct FrequencySketch
     }
 
     /// <summary>How often the page was used lately, about.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal readonly int Estimate(PageKey page)
     {
         ulong hash = Mix(page.Packed);
         uint block = Block(hash);
-        int count = CountMax;
-        for (int row = 0; row < RowCount; row++)
-        {
-            (uint word, int shift) = Place(hash, block, row);
-            count = Math.Min(count, (int)(_counters[word] >> shift) & CountMax);
-        }
-
+        int count = Avx2.IsSupported ? EstimateByVector(_counters, hash, block) : EstimateByWord(_counters, hash, block);
         return count + (!_door.IsNull && Knows(hash, block) ? 1 : 0);
     }
 
@@ -87,6 +85,15 @@ internal struct FrequencySketch
         if (++_additions == _sample) Halve();
     }
 
+    /// <summary>Asks for the memory that the page's counters are in.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly void Prefetch(PageKey page)
+    {
+        uint block = Block(Mix(page.Packed));
+        _counters.Prefetch(block);
+        if (!_door.IsNull) _door.Prefetch(block);
+    }
+
     /// <summary>Checks K1. For tests.</summary>
     internal readonly void Validate() =>
         RuleInvariant.Check(_additions < _sample, "w-tinylfu", $"K1: fewer than {_sample} additions", _additions);
@@ -94,22 +101,54 @@ internal struct FrequencySketch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Increment(ulong hash, uint block)
     {
-        // A local: the JIT must assume that a store through a native pointer changes the field.
-        NativeArray<ulong> counters = _counters;
-        (uint word0, int shift0) = Place(hash, block, 0);
-        (uint word1, int shift1) = Place(hash, block, 1);
-        (uint word2, int shift2) = Place(hash, block, 2);
-        (uint word3, int shift3) = Place(hash, block, 3);
-        int count0 = (int)(counters[word0] >> shift0) & CountMax;
-        int count1 = (int)(counters[word1] >> shift1) & CountMax;
-        int count2 = (int)(counters[word2] >> shift2) & CountMax;
-        int count3 = (int)(counters[word3] >> shift3) & CountMax;
-        int smallest = Math.Min(Math.Min(count0, count1), Math.Min(count2, count3));
+        if (Avx2.IsSupported) IncrementByVector(_counters, hash, block);
+        else IncrementByWord(_counters, hash, block);
+    }
+
+    /// <summary>The smallest of the four counters, row by row.</summary>
+    internal static int EstimateByWord(NativeArray<ulong> counters, ulong hash, uint block)
+    {
+        int count = CountMax;
+        for (int row = 0; row < RowCount; row++)
+        {
+            (uint word, int shift) = Place(hash, block, row);
+            count = Math.Min(count, (int)(counters[word] >> shift) & CountMax);
+        }
+
+        return count;
+    }
+
+    /// <summary>As <see cref="EstimateByWord"/>, the four rows in the lanes of a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static int EstimateByVector(NativeArray<ulong> counters, ulong hash, uint block)
+    {
+        Lanes lanes = new(hash);
+        return (int)Lanes.Smallest(lanes.Counts(ref counters[block])).ToScalar();
+    }
+
+    /// <summary>Those of the four counters that are the smallest go up, row by row.</summary>
+    internal static void IncrementByWord(NativeArray<ulong> counters, ulong hash, uint block)
+    {
+        int smallest = EstimateByWord(counters, hash, block);
         if (smallest == CountMax) return;
-        counters[word0] += (count0 == smallest ? 1UL : 0) << shift0;
-        counters[word1] += (count1 == smallest ? 1UL : 0) << shift1;
-        counters[word2] += (count2 == smallest ? 1UL : 0) << shift2;
-        counters[word3] += (count3 == smallest ? 1UL : 0) << shift3;
+        for (int row = 0; row < RowCount; row++)
+        {
+            (uint word, int shift) = Place(hash, block, row);
+            if (((int)(counters[word] >> shift) & CountMax) == smallest) counters[word] += 1UL << shift;
+        }
+    }
+
+    /// <summary>As <see cref="IncrementByWord"/>, the four rows in the lanes of a vector, and without a branch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void IncrementByVector(NativeArray<ulong> counters, ulong hash, uint block)
+    {
+        ref ulong words = ref counters[block];
+        Lanes lanes = new(hash);
+        Vector256<ulong> counts = lanes.Counts(ref words);
+        Vector256<ulong> smallest = Lanes.Smallest(counts);
+        Vector256<ulong> full = Vector256.Equals(smallest, Vector256.Create((ulong)CountMax));
+        Vector256<ulong> goesUp = Vector256.AndNot(Vector256.Equals(counts, smallest), full);
+        lanes.Add(ref words, goesUp);
     }
 
     private readonly bool Knows(ulong hash, uint block)
@@ -151,7 +190,7 @@ internal struct FrequencySketch
     private static (uint Word, int Shift) Place(ulong hash, uint block, int row)
     {
         uint counter = (uint)(hash >> (5 * row)) & 31;
-        return (block + (2 * (uint)row) + (counter >> 4), (int)(counter & 15) * 4);
+        return (block + (uint)row + (RowCount * (counter >> 4)), (int)(counter & 15) * 4);
     }
 
     /// <summary>Steele's and Vigna's mixing of 64 bits (the finalizer of SplitMix64): every bit depends on
@@ -163,5 +202,48 @@ internal struct FrequencySketch
         value = (value ^ (value >> 30)) * 0xBF58_476D_1CE4_E5B9;
         value = (value ^ (value >> 27)) * 0x94D0_49BB_1331_11EB;
         return value ^ (value >> 31);
+    }
+
+    /// <summary>Where the counters of a page are in a block: lane r is row r. For processors with AVX2.</summary>
+    private readonly ref struct Lanes
+    {
+        private readonly Vector256<ulong> _inUpperHalf;
+        private readonly Vector256<ulong> _shifts;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal Lanes(ulong hash)
+        {
+            Vector256<ulong> counter = Avx2.ShiftRightLogicalVariable(Vector256.Create(hash), Vector256.Create(0UL, 5, 10, 15));
+            Vector256<ulong> upper = Vector256.Create(16UL);
+            _inUpperHalf = Vector256.Equals(counter & upper, upper);
+            _shifts = (counter & Vector256.Create(15UL)) << 2;
+        }
+
+        /// <summary>The four counters.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal Vector256<ulong> Counts(ref ulong block)
+        {
+            Vector256<ulong> words = Vector256.ConditionalSelect(
+                _inUpperHalf, Vector256.LoadUnsafe(ref block, RowCount), Vector256.LoadUnsafe(ref block));
+            return Avx2.ShiftRightLogicalVariable(words, _shifts) & Vector256.Create((ulong)CountMax);
+        }
+
+        /// <summary>The smallest of the counters, in each lane.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal static Vector256<ulong> Smallest(Vector256<ulong> counts)
+        {
+            // Halves of 32 bits: AVX2 has no minimum of 64, and the upper ones are 0.
+            Vector256<uint> pairs = Vector256.Min(counts.AsUInt32(), Avx2.Shuffle(counts.AsUInt32(), 0b01_00_11_10));
+            return Vector256.Min(pairs, Avx2.Permute2x128(pairs, pairs, 0x01)).AsUInt64();
+        }
+
+        /// <summary>Adds 1 to the counters of the lanes that are all ones.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void Add(ref ulong block, Vector256<ulong> goesUp)
+        {
+            Vector256<ulong> ones = Avx2.ShiftLeftLogicalVariable(goesUp & Vector256<ulong>.One, _shifts);
+            (Vector256.LoadUnsafe(ref block) + Vector256.AndNot(ones, _inUpperHalf)).StoreUnsafe(ref block);
+            (Vector256.LoadUnsafe(ref block, RowCount) + (ones & _inUpperHalf)).StoreUnsafe(ref block, RowCount);
+        }
     }
 }

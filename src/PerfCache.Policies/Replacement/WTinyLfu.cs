@@ -130,6 +130,9 @@ public struct WTinyLfu : IListRules
     /// <inheritdoc/>
     public static bool HitsReadState => true;
 
+    /// <inheritdoc/>
+    public static bool HintsAccesses => true;
+
     /// <summary>The window, most recently used first.</summary>
     public readonly FrameList Window => _window;
 
@@ -163,6 +166,10 @@ public struct WTinyLfu : IListRules
         _grows = true;
         _epochLength = Math.Max(1, (ulong)(_options.Sample * space.FrameCount));
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void HintAccess(PageKey page, FrameId row) => _sketch.Prefetch(page);
 
     /// <inheritdoc/>
     public void OnDeferredHit(FrameId frame)

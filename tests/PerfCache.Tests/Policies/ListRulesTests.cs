@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.Intrinsics.X86;
 using PerfCache.Cache;
 using PerfCache.Frames;
 using PerfCache.Memory;
@@ -116,6 +117,33 @@ public sealed class ListRulesTests
         Assert.That(cache.Rules.Frequency(new PageKey(owner, 7)), Is.EqualTo(12));
         cache.Access(owner, 8, ref reader);
         Assert.That(cache.Rules.Frequency(new PageKey(owner, 7)), Is.EqualTo(6));
+    }
+
+    /// <summary>Goal: what a vector does is what is done word by word. Method: pages of a few blocks until most counters are
+    /// full, both ways side by side.</summary>
+    [Test]
+    public void TheSketchCountsTheSameByVectorAndByWord()
+    {
+        if (!Avx2.IsSupported) Assert.Ignore("this processor has no AVX2");
+        const int Blocks = 3;
+        const int WordsPerBlock = 8;
+        MemoryMeter meter = new();
+        using NativeColumn<ulong> byVector = NativeColumn<ulong>.Whole("by vector", Blocks * WordsPerBlock, meter);
+        using NativeColumn<ulong> byWord = NativeColumn<ulong>.Whole("by word", Blocks * WordsPerBlock, meter);
+        Random random = TestSeed.Random(31);
+        ulong[] hashes = [.. Enumerable.Range(0, 200).Select(_ => (ulong)random.NextInt64())];
+        for (int i = 0; i < 20_000; i++)
+        {
+            ulong hash = hashes[random.Next(hashes.Length)];
+            uint block = (uint)(hash % Blocks) * WordsPerBlock;
+            FrequencySketch.IncrementByVector(byVector.View, hash, block);
+            FrequencySketch.IncrementByWord(byWord.View, hash, block);
+            Assert.That(
+                FrequencySketch.EstimateByVector(byVector.View, hash, block),
+                Is.EqualTo(FrequencySketch.EstimateByWord(byWord.View, hash, block)));
+            Assert.That(
+                byVector.View.AsSpan(0, Blocks * WordsPerBlock).SequenceEqual(byWord.View.AsSpan(0, Blocks * WordsPerBlock)));
+        }
     }
 
     /// <summary>Goal: reclaim asked for by the owner instead of by a miss empties the cache, whatever is on the
