@@ -60,6 +60,9 @@ public struct S3Fifo : IFlagRules
     private FrameList _small;
     private FrameList _main;
     private FrameList _ghosts;
+    private uint _sharesOf;
+    private uint _mainShare;
+    private uint _ghostLimit;
 
     /// <summary>Makes the rule with the paper's parameters.</summary>
     public S3Fifo() : this(SmallDefault, GhostDefault, MoveDefault)
@@ -162,7 +165,7 @@ public struct S3Fifo : IFlagRules
     public readonly void OnArrive(FrameId frame) => (_frames.IsActive(frame) ? _main : _small).PushHead(frame);
 
     /// <inheritdoc/>
-    public readonly FrameId TakeVictim(out FrameId ghost)
+    public FrameId TakeVictim(out FrameId ghost)
     {
         ghost = FrameId.None;
         FrameId victim = TakeVictim(out bool leavesGhost);
@@ -173,7 +176,7 @@ public struct S3Fifo : IFlagRules
     }
 
     /// <inheritdoc/>
-    public readonly int Reclaim()
+    public int Reclaim()
     {
         FrameId victim = TakeVictim(out bool leavesGhost);
         if (!leavesGhost) return _space.EvictTaken(victim, FrameId.None);
@@ -251,19 +254,27 @@ public struct S3Fifo : IFlagRules
         return oldest;
     }
 
-    private readonly FrameId TakeVictim(out bool leavesGhost)
+    private FrameId TakeVictim(out bool leavesGhost)
     {
-        uint mainShare = _space.FrameCount - Math.Max(1, (uint)(_smallShare * _space.FrameCount));
-        FrameId victim = _main.Count > mainShare ? FrameId.None : TakeFromSmall();
-        leavesGhost = !victim.IsNone && GhostLimit(_space.FrameCount) > 0;
+        if (_space.FrameCount != _sharesOf) SetShares();
+        FrameId victim = _main.Count > _mainShare ? FrameId.None : TakeFromSmall();
+        leavesGhost = !victim.IsNone && _ghostLimit > 0;
         return victim.IsNone ? TakeFromMain() : victim;
     }
 
     private readonly void Remember(FrameId ghost)
     {
-        uint limit = GhostLimit(_space.FrameCount);
         _ghosts.PushHead(ghost);
-        while (_ghosts.Count > limit) _space.DropGhost(_ghosts.PopTail());
+        while (_ghosts.Count > _ghostLimit) _space.DropGhost(_ghosts.PopTail());
         _space.PrefetchNextVictim(_ghosts);
+    }
+
+    /// <summary>The size has changed: from one to the next the shares are numbers, which no eviction multiplies out.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SetShares()
+    {
+        _sharesOf = _space.FrameCount;
+        _mainShare = _sharesOf - Math.Max(1, (uint)(_smallShare * _sharesOf));
+        _ghostLimit = GhostLimit(_sharesOf);
     }
 }
