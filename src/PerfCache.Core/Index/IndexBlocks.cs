@@ -63,8 +63,8 @@ internal struct BlockLink
 ///           276  a block: 4.3 bytes a page when all 64 pages are resident
 /// </code>
 /// Blocks are type-stable: a block that was freed stays a block, so a stale block id may be read (and found empty or
-/// re-used) but never faults. Block 0 is reserved and always empty: a walk that finds no block reads an empty slot
-/// from it instead of branching. A slot's address is <c>block * 64 + slot</c> in 32 bits.
+/// re-used) but never faults; and a leaf's block never becomes one of nodes, so what is read is a slot. Block 0 is
+/// reserved and always empty: a walk that finds no block reads an empty slot from it instead of branching. A slot's address is <c>block * 64 + slot</c> in 32 bits.
 /// <para>B1: a freed block has all slots empty.</para>
 /// </remarks>
 internal sealed class IndexBlocks : IDisposable
@@ -159,6 +159,15 @@ internal sealed class IndexBlocks : IDisposable
             return block;
         }
 
+        return AllocateNew();
+    }
+
+    /// <summary>Takes a block that was never used: for nodes, whose words are no slots but for the first. A reader without
+    /// the lock that has come by a leaf's block, and reads its slot when the leaf is long gone, must still find a slot there:
+    /// half a key looks like a frame beyond all frames.</summary>
+    /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
+    internal uint AllocateNew()
+    {
         EnsureBlocks(_highWater + 1L);
         return _highWater++;
     }

@@ -197,10 +197,10 @@ internal sealed class SparsePages : IDisposable
     /// <summary>Gives the buckets' memory back.</summary>
     public void Dispose() => _bucketColumn.Dispose();
 
-    /// <summary>Makes a block into free nodes. It never becomes a leaf again.</summary>
+    /// <summary>Makes a block into free nodes. It never was a leaf, and never becomes one.</summary>
     private void CutBlock()
     {
-        uint block = _blocks.Allocate();
+        uint block = _blocks.AllocateNew();
         _blocks.Counts(block).Packed = BlockCounts.OfNodes;
         NodeBlockCount++;
         uint first = block << IndexBlocks.SlotBits;

@@ -27,6 +27,31 @@ public sealed class PageIndexReaderTests
     [TearDown]
     public void NothingIsOut() => _test.Dispose();
 
+    /// <summary>Goal: a reader that has found a page's block, and reads the slot when the leaf is long gone, never takes half
+    /// a key for a frame. Method: a leaf's block, freed, while sparse pages come whose nodes would fill it.</summary>
+    [Test]
+    public void ALeafsBlockNeverHoldsNodes()
+    {
+        ObjectId dense = _test.Index.AddObject(1 << 20, dense: true);
+        ObjectId sparse = _test.Index.AddObject(1UL << 36, dense: false);
+        FrameId frame = _test.Put(dense, 7);
+        uint stale = _test.Index.FindSlotShared(dense, 7);
+        _test.Clear(frame);
+        Assert.That(_test.Index.Entry(stale).IsEmpty, Is.True);
+        for (ulong i = 0; i < 64; i++)
+        {
+            // A page whose number would look like a frame.
+            _test.Put(sparse, (i << 20) | 0x7FFFD);
+            Assert.That(_test.BlockOf(sparse, (i << 20) | 0x7FFFD), Is.Not.EqualTo(stale >> IndexBlocks.SlotBits));
+            for (uint slot = 0; slot < IndexBlocks.SlotCount; slot++)
+                Assert.That(_test.Index.Entry((stale & ~(uint)(IndexBlocks.SlotCount - 1)) | slot).IsEmpty, Is.True);
+        }
+
+        _test.Put(dense, 70);
+        Assert.That(_test.BlockOf(dense, 70), Is.EqualTo(stale >> IndexBlocks.SlotBits), "another leaf may have it");
+        _test.Index.Validate();
+    }
+
     [Test]
     public void AllWaysToADensePageMeet()
     {
