@@ -216,7 +216,7 @@ public sealed partial class MetadataCache<TRules, TMode>
                 uint page = group[i];
                 SlotEntry entry = new(slots[Unsafe.Add(ref found, i)]);
                 if (!entry.IsFrame) break;
-                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry.Frame, heads))
+                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry, heads))
                 {
                     deferred = entry.Frame;
                     break;
@@ -292,7 +292,7 @@ public sealed partial class MetadataCache<TRules, TMode>
                 address = view.FindSlot(page);
                 SlotEntry entry = view.Entry(address);
                 if (!entry.IsFrame) break;
-                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry.Frame, heads))
+                if ((TRules.CountsRepeats || page != last) && TouchDefers(entry, heads))
                 {
                     deferred = entry.Frame;
                     break;
@@ -324,18 +324,18 @@ public sealed partial class MetadataCache<TRules, TMode>
     /// <summary>What a hit does, but for the part that is deferred.</summary>
     /// <returns>True when <see cref="DeferHit"/> is still to be called.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TouchDefers(FrameId frame, NativeArray<FrameHead> heads)
+    private bool TouchDefers(SlotEntry entry, NativeArray<FrameHead> heads)
     {
         if (TRules.Kind == RuleKind.List)
         {
             // With the last shadow of a leaf goes the leaf: whoever has looked up slots beforehand must see that before the
             // next one is used, and does after a deferred hit.
             if (TRules.HitsDropGhosts) return true;
-            _rules.OnDeferredHit(frame);
+            _rules.OnDeferredHit(entry.Frame);
             return false;
         }
 
-        ref FrameHead head = ref heads[frame.Value];
+        ref FrameHead head = ref entry.HeadIn(heads);
         HitEffect effect = TRules.OnHit(head.State);
         if (effect.IsNone) return false;
         // Stored even where it changes nothing: a test costs more than the store.

@@ -242,7 +242,7 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
         uint address = _index.FindSlot(owner, page);
         SlotEntry entry = _index.Entry(address);
         if (!entry.IsFrame) return Miss(owner, page, address, repeats);
-        if (!repeats && TouchDefers(entry.Frame, _heads)) DeferHit(entry.Frame);
+        if (!repeats && TouchDefers(entry, _heads)) DeferHit(entry.Frame);
         return AccessOutcome.Hit;
     }
 

@@ -36,6 +36,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     private long _epoch = 1;
     private volatile bool _readersPin;
 
+    /// <summary>What a usual hit of a reader finds: <see cref="_usualHit"/>, or, while readers pin, what no frame has. So
+    /// the one compare that a hit makes decides this, too.</summary>
+    private ulong _usualForReaders;
+
     /// <summary>Opens a reader: for one thread, which reads pages for a short time each, as cheaply as can be.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
@@ -80,16 +84,16 @@ public unsafe partial class PageCache<TRules, TProbe>
     internal ref long ReaderEpoch(uint row) => ref _readerEpoch[row * WordsPerReader];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal FrameId FindForReader(ObjectId owner, ulong page, ref long announced)
+    internal bool TryFindForReader(ObjectId owner, ulong page, ref long announced, out FrameId frame)
     {
-        if (_readersPin) return FrameId.None;
         Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
-        FrameId frame = FindSettled(owner, page);
+        bool found = TryFindSettled(owner, page, Volatile.Read(ref _usualForReaders), out frame);
         TProbe.At(CacheStep.Checked);
-        return frame;
+        return found;
     }
 
-    /// <summary>What <see cref="FindForReader"/> leaves: hits that change the frame, and objects that have a tree.</summary>
+    /// <summary>What <see cref="TryFindForReader"/> leaves: hits that change the frame, sparse objects, and all hits while readers
+    /// pin.</summary>
     internal FrameId FindForReaderSlow(ObjectId owner, ulong page, ref long announced)
     {
         FrameId frame = FrameId.None;
@@ -117,12 +121,18 @@ public unsafe partial class PageCache<TRules, TProbe>
         long epoch = NextEpoch();
         if (!TProbe.Omits(CacheCheck.WaitBeforeReuse) && !AllReadersPassed(epoch)) // R4
         {
-            if (LimboIsFull) _readersPin = true;
+            if (LimboIsFull) LetReadersPin(true);
             return;
         }
 
         _space.FreeLimbo(); // R5
-        _readersPin = false;
+        LetReadersPin(false);
+    }
+
+    private void LetReadersPin(bool pin)
+    {
+        _readersPin = pin;
+        Volatile.Write(ref _usualForReaders, pin ? ulong.MaxValue : _usualHit);
     }
 
     /// <summary>So many frames wait for readers that no more may: a sixteenth of the cache, or a quarter of a small one.
@@ -167,12 +177,14 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
     private readonly PageCache<TRules, TProbe> _cache;
     private readonly uint _row;
     private readonly long* _announced;
+    private readonly int _pageBytes;
     private bool _closed;
 
     internal CacheReader(PageCache<TRules, TProbe> cache, uint row)
     {
         _cache = cache;
         _row = row;
+        _pageBytes = cache.PageBytes;
         _announced = (long*)Unsafe.AsPointer(ref cache.ReaderEpoch(row));
     }
 
@@ -187,16 +199,16 @@ public sealed unsafe class CacheReader<TRules, TProbe> : IDisposable
     {
         ref long announced = ref *_announced;
         Invariant.Assert(announced == 0, "cache reader", "one lease at a time", announced);
-        FrameId frame = _cache.FindForReader(owner, page, ref announced);
-        if (frame.IsNone)
+        PageCache<TRules, TProbe> cache = _cache;
+        if (cache.TryFindForReader(owner, page, ref announced, out FrameId frame))
         {
-            // By value: a variable whose address is given away cannot stay in registers.
-            lease = GetSlow(owner, page, ref announced);
-            return !lease.IsEmpty;
+            lease = new EpochLease(ref announced, cache.AddressOf(frame), _pageBytes);
+            return true;
         }
 
-        lease = new EpochLease(ref announced, _cache.AddressOf(frame), _cache.PageBytes);
-        return true;
+        // By value: a variable whose address is given away cannot stay in registers.
+        lease = GetSlow(owner, page, ref announced);
+        return !lease.IsEmpty;
     }
 
     /// <summary>Closes the reader; its lease must have been disposed.</summary>

@@ -24,9 +24,14 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryGet(ObjectId owner, ulong page, out PageLease lease)
     {
-        FrameId frame = TryPinSettled(owner, page);
+        if (TryPinSettled(owner, page, out FrameId frame))
+        {
+            lease = Lease(frame);
+            return true;
+        }
+
         // By value: a variable whose address is given away cannot stay in registers.
-        lease = frame.IsNone ? TryGetSlow(owner, page) : Lease(frame);
+        lease = TryGetSlow(owner, page);
         return !lease.IsEmpty;
     }
 
@@ -35,7 +40,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Touch(ObjectId owner, ulong page)
     {
-        return !FindSettled(owner, page).IsNone || TouchSlow(owner, page);
+        return TryFindSettled(owner, page, _usualHit, out _) || TouchSlow(owner, page);
     }
 
     /// <summary>Copies bytes of a resident page without holding it: the copy is checked by the frame's version.</summary>
@@ -83,25 +88,28 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// compiled into the callers; everything else lies behind one call, so that the loop around a hit keeps its variables
     /// in registers.
     /// </summary>
-    /// <returns>The frame, pinned, or none: then nothing is proved, and <see cref="TryPin(ObjectId, ulong, bool)"/> is the next to ask.</returns>
+    /// <param name="owner">An object of this cache, or not.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="frame">Receives the frame, pinned.</param>
+    /// <returns>False when nothing is proved, and <see cref="TryPin(ObjectId, ulong, bool)"/> is the next to ask.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private FrameId TryPinSettled(ObjectId owner, ulong page)
+    private bool TryPinSettled(ObjectId owner, ulong page, out FrameId frame)
     {
-        SlotEntry entry = _index.FindEntryDense(owner, page); // L1
-        if (!entry.IsFrame) return FrameId.None;
-        FrameId frame = entry.Frame;
+        frame = FrameId.None;
+        if (!_index.TryFindEntryDense(owner, page, out SlotEntry entry) || !entry.IsFrame) return false; // L1
         TProbe.At(CacheStep.Found);
-        ref FrameHead head = ref _heads[frame.Value];
+        ref FrameHead head = ref entry.HeadIn(_heads);
         ulong word = Interlocked.Add(ref head.Word, FrameState.OnePin); // L2
         TProbe.At(CacheStep.Pinned);
-        if ((IsUsualHit(word, LiveAndLocked | PinsFull) && head.Key == new PageKey(owner, page)) // L3, L4
+        if ((IsUsualHit(word, LiveAndLocked | PinsFull, _usualHit) && head.Key == new PageKey(owner, page)) // L3, L4
             || TProbe.Omits(CacheCheck.AfterPin))
         {
-            return frame;
+            frame = entry.Frame;
+            return true;
         }
 
         Interlocked.Add(ref head.Word, FrameState.PinsMask);
-        return FrameId.None;
+        return false;
     }
 
     /// <summary>The usual hit as addresses instead of a lease, which stay in registers: for the C interface, which keeps
@@ -113,22 +121,29 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* TryPinUsual(ObjectId owner, ulong page, out ulong* word)
     {
-        FrameId frame = TryPinSettled(owner, page);
+        word = null;
+        if (!TryPinSettled(owner, page, out FrameId frame)) return null;
         word = (ulong*)Unsafe.AsPointer(ref _heads[frame.Value].Word);
-        return frame.IsNone ? null : AddressOf(frame);
+        return AddressOf(frame);
     }
 
     /// <summary>C1 to C3 for the usual hit, as <see cref="TryPinSettled"/>.</summary>
+    /// <param name="owner">An object of this cache, or not.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="usual">What is usual for the caller: <see cref="_usualHit"/>, or what no word is.</param>
+    /// <param name="frame">Receives the frame.</param>
+    /// <returns>False when nothing is proved.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private FrameId FindSettled(ObjectId owner, ulong page)
+    private bool TryFindSettled(ObjectId owner, ulong page, ulong usual, out FrameId frame)
     {
-        SlotEntry entry = _index.FindEntryDense(owner, page); // C1
-        if (!entry.IsFrame) return FrameId.None;
-        FrameId frame = entry.Frame;
+        frame = FrameId.None;
+        if (!_index.TryFindEntryDense(owner, page, out SlotEntry entry) || !entry.IsFrame) return false; // C1
         TProbe.At(CacheStep.Found);
-        ref FrameHead head = ref _heads[frame.Value];
+        ref FrameHead head = ref entry.HeadIn(_heads);
         ulong word = Volatile.Read(ref head.Word); // C2
-        return IsUsualHit(word, LiveAndLocked) && head.Key == new PageKey(owner, page) ? frame : FrameId.None; // C3
+        if (!IsUsualHit(word, LiveAndLocked, usual) || head.Key != new PageKey(owner, page)) return false; // C3
+        frame = entry.Frame;
+        return true;
     }
 
     /// <summary>L1 to L4, and what the hit does to the frame, unless it is a repetition that does not count.</summary>
@@ -173,13 +188,14 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// counted.</summary>
     /// <param name="word">The state.</param>
     /// <param name="mask">The bits of which only "live" may be set.</param>
+    /// <param name="usual">What they are then, and the rule's bits.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsUsualHit(ulong word, ulong mask)
+    private static bool IsUsualHit(ulong word, ulong mask, ulong usual)
     {
         // Where hits are counted, the state asked for is one that there is not: one compare decides all.
-        if (TRules.SettledMask != 0) return (word & (mask | TRules.SettledMask)) == _usualHit;
+        if (TRules.SettledMask != 0) return (word & (mask | TRules.SettledMask)) == usual;
         HitEffect effect = TRules.OnHit(new FrameState(word));
-        return (word & mask) == _usualHit && (effect.IsNone || effect.LeavesAsIs(word));
+        return (word & mask) == usual && (effect.IsNone || effect.LeavesAsIs(word));
     }
 
     /// <summary>The rule's part of a hit: mostly nothing, sometimes a byte, rarely word to the rule.</summary>

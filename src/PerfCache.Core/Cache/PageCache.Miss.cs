@@ -33,8 +33,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease Get(ObjectId owner, ulong page)
     {
-        FrameId frame = TryPinSettled(owner, page);
-        return frame.IsNone ? GetFromSource(owner, page) : Lease(frame);
+        return TryPinSettled(owner, page, out FrameId frame) ? Lease(frame) : GetFromSource(owner, page);
     }
 
     /// <summary>The page as a lease: found, or filled by <paramref name="source"/>, which is asked instead of the object's
@@ -47,8 +46,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageLease GetOrAdd(ObjectId owner, ulong page, IPageSource source)
     {
-        FrameId frame = TryPinSettled(owner, page);
-        return frame.IsNone ? GetSlow(owner, page, source) : Lease(frame);
+        return TryPinSettled(owner, page, out FrameId frame) ? Lease(frame) : GetSlow(owner, page, source);
     }
 
     /// <summary>What <see cref="TryGet"/> does where it did not find the page at once.</summary>

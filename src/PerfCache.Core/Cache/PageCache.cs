@@ -103,6 +103,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _shutdownToken = _shutdown.Token;
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
         _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
+        _usualForReaders = _usualHit;
         _pageBytes = options.PageBytes;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         _tier = options.Overflow;

@@ -6,9 +6,11 @@ using PerfCache.Memory;
 namespace PerfCache.Frames;
 
 /// <summary>What a hit reads of a frame: 16 bytes, so four frames share a cache line and none straddles two.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 16)]
+[StructLayout(LayoutKind.Explicit, Size = Bytes)]
 public struct FrameHead
 {
+    internal const int Bytes = 16;
+
     /// <summary>The page in the frame; its last page after an eviction.</summary>
     [FieldOffset(0)] public PageKey Key;
 

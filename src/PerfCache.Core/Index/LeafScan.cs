@@ -128,7 +128,7 @@ internal interface ISlotTest
 /// <summary>The slot of a leaf holds a frame.</summary>
 internal readonly struct FrameTest : ISlotTest
 {
-    public static uint Mask => SlotEntry.TagMask;
+    public static uint Mask => SlotEntry.FrameTag;
 
     public static uint Value => SlotEntry.FrameTag;
 }

@@ -63,27 +63,29 @@ internal sealed partial class PageIndex
     /// </summary>
     /// <remarks>
     /// Sound because blocks and directories are never unmapped, a directory's length is stored after its memory is
-    /// committed, and every block number found anywhere is one of an existing block.
+    /// committed, every block number found anywhere is one of an existing block, and a block that was ever a leaf holds
+    /// nothing but slots for ever after.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal SlotEntry FindEntryShared(ObjectId owner, ulong page)
     {
-        SlotEntry entry = FindEntryDense(owner, page);
-        return entry.IsEmpty ? FindEntrySparse(owner, page) : entry;
+        return TryFindEntryDense(owner, page, out SlotEntry entry) && !entry.IsEmpty ? entry : FindEntrySparse(owner, page);
     }
 
     /// <summary>As <see cref="FindEntryShared"/>, where the object has a directory that reaches so far.</summary>
-    /// <returns>An empty entry for all other pages.</returns>
+    /// <returns>False for all other pages.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal SlotEntry FindEntryDense(ObjectId owner, ulong page)
+    internal bool TryFindEntryDense(ObjectId owner, ulong page, out SlotEntry entry)
     {
+        entry = default;
         DirectoryView[] directories = _directories;
-        if (owner.Value >= (uint)directories.Length) return default;
+        if (owner.Value >= (uint)directories.Length) return false;
         ref DirectoryView directory = ref directories[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
-        if (leaf >= directory.Length) return default;
+        if (leaf >= directory.Length) return false;
         uint block = directory.Leaves[leaf];
-        return new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
+        entry = new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
+        return true;
     }
 
     /// <summary>As <see cref="FindEntryShared"/>, where the object is sparse.</summary>

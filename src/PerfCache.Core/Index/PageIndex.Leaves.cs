@@ -67,8 +67,8 @@ internal sealed partial class PageIndex
         Dictionary<uint, (int Frames, int Shadows)> leaves = [];
         Walk(owner, 0, PageKey.PageMax, (page, address, entry) =>
         {
+            Invariant.Check(entry.HasTag, nameof(PageIndex), "I2: a frame or a shadow", entry.Packed);
             if (entry.IsFrame) CheckFrame(owner, page, address, entry.Frame);
-            else Invariant.Check(entry.IsShadow, nameof(PageIndex), "I2: a frame or a shadow", entry.Packed);
             uint leaf = address >> IndexBlocks.SlotBits;
             if (BlockCounts.AreOfNodes(_counts[leaf].Packed))
             {

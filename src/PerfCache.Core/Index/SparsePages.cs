@@ -178,7 +178,7 @@ internal sealed class SparsePages : IDisposable
                 Invariant.Check(BucketOf(new PageKey(Key(node)), _bucketCount) == bucket, nameof(SparsePages),
                     "N1: a node in the chain of its bucket", node);
                 SlotEntry entry = new(_slots[node]);
-                Invariant.Check(entry.IsFrame || entry.IsShadow, nameof(SparsePages), "N1: a frame or a shadow", node);
+                Invariant.Check(entry.HasTag, nameof(SparsePages), "N1: a frame or a shadow", node);
             }
         }
 

@@ -61,6 +61,17 @@ public readonly unsafe struct NativeArray<T> where T : unmanaged
         }
     }
 
+    /// <summary>The element whose first byte is at <paramref name="offset"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref T AtByte(ulong offset)
+    {
+#if DEBUG || PERFCACHE_VALIDATE
+        CheckIndex(offset / (ulong)sizeof(T));
+        Invariant.Assert(offset % (ulong)sizeof(T) == 0, "native array", "the first byte of an element", (long)offset);
+#endif
+        return ref *(T*)((byte*)_first + offset);
+    }
+
     /// <summary>
     /// Asks the processor to bring the element's cache line near. Any index inside the reservation is allowed; the
     /// hint never faults. It does nothing on Arm: the base instruction set there has such a hint (PRFM), but .NET offers

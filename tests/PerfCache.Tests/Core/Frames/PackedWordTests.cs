@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using PerfCache.Frames;
 using PerfCache.Index;
+using PerfCache.Memory;
 
 namespace PerfCache.Tests.Core.Frames;
 
@@ -83,5 +85,25 @@ public sealed class PackedWordTests
             Assert.That(shadow.FrameOrNone, Is.Zero);
             Assert.That(default(SlotEntry).FrameOrNone, Is.Zero);
         });
+    }
+
+    [Test]
+    public unsafe void ASlotEntryIsThePlaceOfItsFramesHead()
+    {
+        FrameHead[] heads = new FrameHead[100];
+        fixed (FrameHead* first = heads)
+        {
+            NativeArray<FrameHead> view = new(first, heads.Length);
+            for (uint row = 1; row < heads.Length; row++)
+            {
+                ref FrameHead head = ref SlotEntry.ForFrame(new FrameId(row)).HeadIn(view);
+                Assert.That(Unsafe.AreSame(ref head, ref view[row]), Is.True, $"row {row}");
+            }
+        }
+
+        // The last row there may be; only its address is computed, as a distance from 0.
+        NativeArray<FrameHead> all = new(null, FrameId.CountMax + 1L);
+        void* last = Unsafe.AsPointer(ref SlotEntry.ForFrame(new FrameId(FrameId.CountMax)).HeadIn(all));
+        Assert.That((ulong)last, Is.EqualTo((ulong)FrameId.CountMax * (ulong)sizeof(FrameHead)));
     }
 }
