@@ -178,5 +178,5 @@ internal static class HitRows
 
     /// <summary>A complaint if the candidate allocated.</summary>
     internal static string? Allocations(PairedResult result) =>
-        result.AllocatedBytes > 0 ? $"{result.AllocatedBytes} bytes allocated" : null;
+        result.AllocatedBytes > 0 ? $"{result.AllocatedBytes} bytes allocated a pass" : null;
 }

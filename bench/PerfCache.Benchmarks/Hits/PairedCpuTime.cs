@@ -17,7 +17,8 @@ internal sealed record Side(string Name, Func<int, long> Pass, bool CountsProces
 /// <param name="CandidateNanos">Nanoseconds of processor time an operation.</param>
 /// <param name="Cores">The cores that the candidate's threads had at a time, on average: below their number, others had
 /// the machine too, and threads met each other less than they would.</param>
-/// <param name="AllocatedBytes">Managed bytes that the candidate's threads allocated in all passes that count.</param>
+/// <param name="AllocatedBytes">Managed bytes that the candidate's threads allocated in a pass, the median of those that
+/// count: in one pass or another the runtime makes an object of 32 bytes on each thread, on either side.</param>
 /// <param name="Collections">Garbage collections during these passes.</param>
 internal sealed record PairedResult(
     Spread Ratio, Spread RivalNanos, Spread CandidateNanos, double Cores, long AllocatedBytes, int Collections);
@@ -38,7 +39,7 @@ internal static class PairedCpuTime
         List<double> rivals = [];
         List<double> candidates = [];
         List<double> cores = [];
-        long allocated = 0;
+        List<double> allocated = [];
         int collections = 0;
         if (warmsUpByTime)
         {
@@ -60,12 +61,13 @@ internal static class PairedCpuTime
             candidates.Add(ofCandidate.Nanos);
             ratios.Add(ofCandidate.Nanos / ofRival.Nanos);
             cores.Add(ofCandidate.Cores);
-            allocated += ofCandidate.AllocatedBytes;
+            allocated.Add(ofCandidate.AllocatedBytes);
             collections += ofCandidate.Collections;
         }
 
         return new PairedResult(
-            Spread.Of(ratios), Spread.Of(rivals), Spread.Of(candidates), Spread.Of(cores).Median, allocated, collections);
+            Spread.Of(ratios), Spread.Of(rivals), Spread.Of(candidates), Spread.Of(cores).Median,
+            (long)Spread.Of(allocated).Median, collections);
     }
 
     /// <summary>
