@@ -61,15 +61,15 @@ internal sealed class ActivationBuffers : IDisposable
         return place + 1 >= (uint)_batch;
     }
 
-    /// <summary>Takes all entries out and hands each to <paramref name="receive"/>. Under the lock.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Drain<TReceiver>(ref TReceiver receive) where TReceiver : struct, IActivationReceiver
+    /// <summary>True when there are entries, as far as one load can tell.</summary>
+    internal bool HasSome
     {
-        if (Volatile.Read(ref _mark.IsSet) != 0) DrainAll(ref receive);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Volatile.Read(ref _mark.IsSet) != 0;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void DrainAll<TReceiver>(ref TReceiver receive) where TReceiver : struct, IActivationReceiver
+    /// <summary>Takes all entries out and hands each to <paramref name="receive"/>. Under the lock.</summary>
+    internal void Drain<TReceiver>(ref TReceiver receive) where TReceiver : struct, IActivationReceiver
     {
         Interlocked.Exchange(ref _mark.IsSet, 0);
         for (uint stripe = 0; stripe <= _stripeMask; stripe++)

@@ -50,11 +50,17 @@ public partial class PageCache<TRules, TProbe>
                 uint leavesRemoved = _index.LeavesRemoved;
                 bool leftLock = false;
                 frame = TakeFrameAtOnce();
-                if (frame.IsNone) frame = AllocateFrame(key, out leftLock);
+                if (frame.IsNone)
+                {
+                    // A variable of its own: one whose address is given away cannot stay in a register.
+                    frame = AllocateFrame(key, out bool hasLeft);
+                    leftLock = hasLeft;
+                }
+
                 if (leftLock) CheckPage(owner, page);
                 if (!leftLock || !IsKnown(key))
                 {
-                    filler.Fill(_memory.Page(frame)); // B1
+                    filler.Fill(BytesOf(frame)); // B1
                     FrameId filled = frame;
                     frame = FrameId.None;
                     // The slot looked up before is still the page's, unless reclaim removed leaves meanwhile.
@@ -124,8 +130,14 @@ public partial class PageCache<TRules, TProbe>
         Volatile.Write(ref head.Flags, (byte)FrameState.FlagByte(FrameState.Live | FrameState.Uptodate));
         TProbe.At(CacheStep.Published);
         ShadowEntry shadow = _index.Install(address, frame); // B4
-        Partition partition = PartitionOf(key.ObjectId);
-        NodeShare share = ShareOf(frame);
+        Partition partition = _main;
+        NodeShare? share = _onlyShare;
+        if (share is null)
+        {
+            partition = PartitionOf(key.ObjectId);
+            share = ShareOf(frame);
+        }
+
         share.Space.EndPrivate();
         _insertions++;
         if (!shadow.IsNone)

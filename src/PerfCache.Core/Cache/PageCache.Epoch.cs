@@ -36,10 +36,6 @@ public unsafe partial class PageCache<TRules, TProbe>
     private long _epoch = 1;
     private volatile bool _readersPin;
 
-    /// <summary>What a usual hit of a reader finds: <see cref="_usualHit"/>, or, while readers pin, what no frame has. So
-    /// the one compare that a hit makes decides this, too.</summary>
-    private ulong _usualForReaders;
-
     /// <summary>Opens a reader: for one thread, which reads pages for a short time each, as cheaply as can be.</summary>
     /// <exception cref="InvalidOperationException">There are too many.</exception>
     /// <exception cref="NativeMemoryException">The memory cannot be had.</exception>
@@ -87,7 +83,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     internal bool TryFindForReader(ObjectId owner, ulong page, ref long announced, out FrameId frame)
     {
         Volatile.Write(ref announced, Volatile.Read(ref _epoch)); // E0, E1
-        bool found = TryFindSettled(owner, page, Volatile.Read(ref _usualForReaders), out frame);
+        bool found = TryFindSettled(_directoriesForReaders, owner, page, out frame);
         TProbe.At(CacheStep.Checked);
         return found;
     }
@@ -114,6 +110,10 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* AddressOf(FrameId frame) => _pageBase + ((nuint)frame.Value << _pageShift);
 
+    /// <summary>As <see cref="PageMemory.Page"/>, likewise.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Span<byte> BytesOf(FrameId frame) => new(AddressOf(frame), _pageBytes);
+
     /// <summary>R2 to R5, under the lock; gives up when a reader takes too long.</summary>
     private void EmptyLimbo()
     {
@@ -132,7 +132,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void LetReadersPin(bool pin)
     {
         _readersPin = pin;
-        Volatile.Write(ref _usualForReaders, pin ? ulong.MaxValue : _usualHit);
+        ShowDirectories();
     }
 
     /// <summary>So many frames wait for readers that no more may: a sixteenth of the cache, or a quarter of a small one.

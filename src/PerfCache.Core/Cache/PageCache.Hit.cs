@@ -14,6 +14,13 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <summary>Above this many pins a frame takes no more: the top bit of the count stays clear.</summary>
     private const ulong PinsFull = 1UL << 63;
 
+    /// <summary>Where hits look that take the short way: the index's directories, a load nearer. Where hits are counted there
+    /// are none, and every hit goes the other way: that costs the short one no test.</summary>
+    private PageIndex.DirectoryView[] _directories = [];
+
+    /// <summary>The same for readers; none while they pin.</summary>
+    private PageIndex.DirectoryView[] _directoriesForReaders = [];
+
     /// <summary>The page as a lease, if it is resident; loads nothing.</summary>
     /// <param name="owner">An object of this cache.</param>
     /// <param name="page">The page's number in it.</param>
@@ -40,7 +47,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Touch(ObjectId owner, ulong page)
     {
-        return TryFindSettled(owner, page, _usualHit, out _) || TouchSlow(owner, page);
+        return TryFindSettled(_directories, owner, page, out _) || TouchSlow(owner, page);
     }
 
     /// <summary>Copies bytes of a resident page without holding it: the copy is checked by the frame's version.</summary>
@@ -96,12 +103,13 @@ public unsafe partial class PageCache<TRules, TProbe>
     private bool TryPinSettled(ObjectId owner, ulong page, out FrameId frame)
     {
         frame = FrameId.None;
-        if (!_index.TryFindEntryDense(owner, page, out SlotEntry entry) || !entry.IsFrame) return false; // L1
+        if (!PageIndex.TryFindEntryDense(_directories, _slots, owner, page, out SlotEntry entry) || !entry.IsFrame)
+            return false; // L1
         TProbe.At(CacheStep.Found);
         ref FrameHead head = ref entry.HeadIn(_heads);
         ulong word = Interlocked.Add(ref head.Word, FrameState.OnePin); // L2
         TProbe.At(CacheStep.Pinned);
-        if ((IsUsualHit(word, LiveAndLocked | PinsFull, _usualHit) && head.Key == new PageKey(owner, page)) // L3, L4
+        if ((IsUsualHit(word, LiveAndLocked | PinsFull) && head.Key == new PageKey(owner, page)) // L3, L4
             || TProbe.Omits(CacheCheck.AfterPin))
         {
             frame = entry.Frame;
@@ -128,20 +136,21 @@ public unsafe partial class PageCache<TRules, TProbe>
     }
 
     /// <summary>C1 to C3 for the usual hit, as <see cref="TryPinSettled"/>.</summary>
+    /// <param name="directories">Those that the caller may look in.</param>
     /// <param name="owner">An object of this cache, or not.</param>
     /// <param name="page">The page's number in it.</param>
-    /// <param name="usual">What is usual for the caller: <see cref="_usualHit"/>, or what no word is.</param>
     /// <param name="frame">Receives the frame.</param>
     /// <returns>False when nothing is proved.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFindSettled(ObjectId owner, ulong page, ulong usual, out FrameId frame)
+    private bool TryFindSettled(PageIndex.DirectoryView[] directories, ObjectId owner, ulong page, out FrameId frame)
     {
         frame = FrameId.None;
-        if (!_index.TryFindEntryDense(owner, page, out SlotEntry entry) || !entry.IsFrame) return false; // C1
+        if (!PageIndex.TryFindEntryDense(directories, _slots, owner, page, out SlotEntry entry) || !entry.IsFrame)
+            return false; // C1
         TProbe.At(CacheStep.Found);
         ref FrameHead head = ref entry.HeadIn(_heads);
         ulong word = Volatile.Read(ref head.Word); // C2
-        if (!IsUsualHit(word, LiveAndLocked, usual) || head.Key != new PageKey(owner, page)) return false; // C3
+        if (!IsUsualHit(word, LiveAndLocked) || head.Key != new PageKey(owner, page)) return false; // C3
         frame = entry.Frame;
         return true;
     }
@@ -184,18 +193,23 @@ public unsafe partial class PageCache<TRules, TProbe>
         return frame;
     }
 
-    /// <summary>True when a frame in this state is live and nobody's alone, and a hit changes nothing and is not
-    /// counted.</summary>
+    /// <summary>What a frame has that is live and nobody's alone, and whose rule has nothing to note: a constant of the
+    /// compiled code.</summary>
+    private static ulong UsualHit
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => FrameState.Live | TRules.SettledState;
+    }
+
+    /// <summary>True when a frame in this state is live and nobody's alone, and a hit changes nothing.</summary>
     /// <param name="word">The state.</param>
     /// <param name="mask">The bits of which only "live" may be set.</param>
-    /// <param name="usual">What they are then, and the rule's bits.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsUsualHit(ulong word, ulong mask, ulong usual)
+    private static bool IsUsualHit(ulong word, ulong mask)
     {
-        // Where hits are counted, the state asked for is one that there is not: one compare decides all.
-        if (TRules.SettledMask != 0) return (word & (mask | TRules.SettledMask)) == usual;
+        if (TRules.SettledMask != 0) return (word & (mask | TRules.SettledMask)) == UsualHit;
         HitEffect effect = TRules.OnHit(new FrameState(word));
-        return (word & mask) == usual && (effect.IsNone || effect.LeavesAsIs(word));
+        return (word & mask) == UsualHit && (effect.IsNone || effect.LeavesAsIs(word));
     }
 
     /// <summary>The rule's part of a hit: mostly nothing, sometimes a byte, rarely word to the rule.</summary>
@@ -237,8 +251,23 @@ public unsafe partial class PageCache<TRules, TProbe>
         }
     }
 
+    /// <summary>Under the lock: shows hits what they may look in; called when any of that has changed.</summary>
+    private void ShowDirectories()
+    {
+        PageIndex.DirectoryView[] directories = _options.CountHits ? [] : _index.Directories;
+        Volatile.Write(ref _directories, directories);
+        Volatile.Write(ref _directoriesForReaders, _readersPin ? [] : directories);
+    }
+
     /// <summary>Under the lock: tells the rule of the hits that it wanted to hear of.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void DrainActivations()
+    {
+        if (_activations.HasSome) DrainActivationsNow();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void DrainActivationsNow()
     {
         Receiver receiver = new() { Cache = this };
         _activations.Drain(ref receiver);

@@ -36,7 +36,7 @@ public unsafe partial class PageCache<TRules, TProbe>
             return new HitView(
                 (nint)leaves.Address, leafCount, (nint)_index.Slots.Address, (nint)_heads.Address, (nint)_pageBase,
                 LiveAndLocked | PinsFull | TRules.SettledMask,
-                TRules.SettledMask == 0 ? ulong.MaxValue : _usualHit);
+                TRules.SettledMask == 0 || _options.CountHits ? ulong.MaxValue : UsualHit);
         }
     }
 }

@@ -150,7 +150,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// <param name="key">The page.</param>
     /// <param name="address">Its slot.</param>
     private bool IsKnown(PageKey key, uint address) =>
-        _index.Entry(address).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
+        new SlotEntry(_slots[address]).IsFrame || (_loads.Count > 0 && _loads.ContainsKey(key.Packed));
 
     /// <summary>Under the lock, which was left meanwhile: the object is still there, and the page is not.</summary>
     private bool IsStillMissing(PageKey key) => _index.IsPage(key.ObjectId, key.Page) && !IsKnown(key);

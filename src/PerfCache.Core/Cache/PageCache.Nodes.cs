@@ -200,7 +200,7 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     /// <summary>Under the lock: the part of its partition that a frame is charged to.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private NodeShare ShareOf(FrameId frame) => _isPartitioned || _hasNodes ? ShareOfChecked(frame) : _main.First;
+    private NodeShare ShareOf(FrameId frame) => _onlyShare ?? ShareOfChecked(frame);
 
     private NodeShare ShareOfChecked(FrameId frame)
     {
@@ -212,8 +212,8 @@ public unsafe partial class PageCache<TRules, TProbe>
     /// for the rule to judge that let it go.</summary>
     private void HandIn(Partition partition, NodeShare share, FrameId frame, ShadowEntry shadow, bool countsAsAccess)
     {
-        NodeShare judge = shadow.IsNone || !_hasNodes ? share : JudgeOf(partition, shadow);
-        if (judge == share)
+        NodeShare judge;
+        if (shadow.IsNone || !_hasNodes || (judge = JudgeOf(partition, shadow)) == share)
         {
             share.Rules.OnInsert(frame, shadow, countsAsAccess);
             return;

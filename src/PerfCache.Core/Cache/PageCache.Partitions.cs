@@ -291,6 +291,7 @@ public unsafe partial class PageCache<TRules, TProbe>
     private void BePartitioned()
     {
         _isPartitioned = true;
+        _onlyShare = null;
         if (_hitCounting != HitCounting.None) _hitCounting = HitCounting.EachPartition;
         SetWaterMarks();
     }

@@ -48,9 +48,12 @@ public unsafe partial class PageCache<TRules, TProbe>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FrameId TakeFrameAtOnce()
     {
-        if (_isPartitioned || _hasNodes || _pool.FreeCount == 0 || _main.IsFull) return FrameId.None;
-        if (_pool.FreeCount == _lowWater) _reclaimerWork?.Set();
-        return _main.First.Space.AllocatePrivate();
+        NodeShare? share = _onlyShare;
+        uint free = _pool.FreeCount;
+        if (share is null || free == 0) return FrameId.None;
+        if (share.Space.FrameLimit != uint.MaxValue && _main.IsFull) return FrameId.None;
+        if (free == _lowWater) _reclaimerWork?.Set();
+        return share.Space.AllocatePrivate();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -163,6 +163,7 @@ public unsafe partial class PageCache<TRules, TProbe>
         _released = true;
         PageCacheMetrics.Remove(this);
         _space.Dispose();
+        ShowDirectories();
         _memory.Dispose();
         _activations.Dispose();
         _readerEpochs?.Dispose();

@@ -76,15 +76,18 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     private readonly FramePool _pool;
     private readonly PageMemory _memory;
     private readonly NativeArray<FrameHead> _heads;
+    private readonly NativeArray<uint> _slots;
     private readonly ActivationBuffers _activations;
     private readonly MemoryMeter _meter;
-    private readonly ulong _usualHit;
     private readonly int _pageBytes;
     private readonly int _pageShift;
     private readonly byte* _pageBase;
     private readonly Dictionary<ulong, PageLoad> _loads = [];
     private readonly ObjectPool<PageLoad> _loadPool = new DefaultObjectPool<PageLoad>(new DefaultPooledObjectPolicy<PageLoad>());
     private readonly Partition _main;
+
+    /// <summary>What all frames are charged to; null as soon as there is a choice of partitions or nodes.</summary>
+    private NodeShare? _onlyShare;
     private IPageSource?[] _sources = [];
     private long _lockWaits;
     private long _loadFailures;
@@ -102,8 +105,6 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
         _options = options;
         _shutdownToken = _shutdown.Token;
         _hitCounting = options.CountHits ? HitCounting.Together : HitCounting.None;
-        _usualHit = options.CountHits ? ulong.MaxValue : FrameState.Live | TRules.SettledState;
-        _usualForReaders = _usualHit;
         _pageBytes = options.PageBytes;
         _pageShift = BitOperations.Log2((uint)options.PageBytes);
         _tier = options.Overflow;
@@ -127,10 +128,12 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             _pools = _space.Pools!;
             _pool = _pools[0];
             _heads = _frames.Heads;
+            _slots = _index.Slots;
             _memory = new PageMemory(frameMax, options.PageBytes, _meter, options.Memory);
             _space.PageData = _memory;
             _main = new Partition(PartitionOptions.Main, NewShares(0, uint.MaxValue, ref rules), _hits);
             _partitions = [_main];
+            _onlyShare = _hasNodes ? null : _main.First;
             _activations = new ActivationBuffers(options.ActivationBatch, _meter);
             if (options.ReadaheadPagesMax > 0) _streams = new ReadaheadStreams(frameMax, _meter);
             _readsAhead = _streams is not null;
@@ -220,6 +223,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
             ObjectDisposedException.ThrowIf(_disposed, this);
             Partition charged = Find(partition);
             ObjectId owner = _index.AddObject(pageCountMax, dense, charged.First.Space.Shadows);
+            ShowDirectories();
             if (owner.Value >= _sources.Length)
             {
                 IPageSource?[] more = new IPageSource?[Math.Max(4, _sources.Length * 2)];

@@ -75,16 +75,26 @@ internal sealed partial class PageIndex
     /// <summary>As <see cref="FindEntryShared"/>, where the object has a directory that reaches so far.</summary>
     /// <returns>False for all other pages.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryFindEntryDense(ObjectId owner, ulong page, out SlotEntry entry)
+    internal bool TryFindEntryDense(ObjectId owner, ulong page, out SlotEntry entry) =>
+        TryFindEntryDense(_directories, _slots, owner, page, out entry);
+
+    /// <summary>The same for who keeps <see cref="Directories"/> and <see cref="Slots"/>, and so is one load nearer.</summary>
+    /// <param name="directories">The directories, or none: then no page is found.</param>
+    /// <param name="slots">All slots.</param>
+    /// <param name="owner">An object, or not.</param>
+    /// <param name="page">The page's number in it.</param>
+    /// <param name="entry">What its slot holds.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryFindEntryDense(
+        DirectoryView[] directories, NativeArray<uint> slots, ObjectId owner, ulong page, out SlotEntry entry)
     {
         entry = default;
-        DirectoryView[] directories = _directories;
         if (owner.Value >= (uint)directories.Length) return false;
         ref DirectoryView directory = ref directories[owner.Value];
         ulong leaf = page >> IndexBlocks.SlotBits;
         if (leaf >= directory.Length) return false;
         uint block = directory.Leaves[leaf];
-        entry = new SlotEntry(_slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
+        entry = new SlotEntry(slots[(block << IndexBlocks.SlotBits) | ((uint)page & (IndexBlocks.SlotCount - 1))]);
         return true;
     }
 

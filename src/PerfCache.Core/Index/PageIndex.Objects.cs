@@ -95,7 +95,7 @@ internal sealed partial class PageIndex
     }
 
     /// <summary>What a hit reads of a dense object: 16 bytes, four objects a cache line.</summary>
-    private struct DirectoryView
+    internal struct DirectoryView
     {
         /// <summary>The same as in the object's row.</summary>
         public NativeArray<uint> Leaves;

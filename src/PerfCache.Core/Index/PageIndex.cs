@@ -85,6 +85,9 @@ internal sealed partial class PageIndex : IDisposable
     /// <summary>All slots, by address.</summary>
     internal NativeArray<uint> Slots => _slots;
 
+    /// <summary>The directories of dense objects, by object: another array once objects are added.</summary>
+    internal DirectoryView[] Directories => _directories;
+
     /// <summary>How often a leaf or a node was freed (modulo 2^32): a slot's address stays good while this does not change.</summary>
     internal uint LeavesRemoved { get; private set; }
 
