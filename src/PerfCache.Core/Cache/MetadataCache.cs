@@ -133,7 +133,7 @@ public sealed partial class MetadataCache<TRules, TMode> : IDisposable
     /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this, rounded up to a multiple of 64; at
     /// most 2^40.</param>
     /// <param name="dense">True when most of its pages will be used, or it has at most 2^32: it gets a directory that
-    /// costs 4 bytes for 64 pages up to its highest page. False for sparse objects: 36 to 41
+    /// costs 4 bytes for 64 pages up to its highest page. False for sparse objects: 43 to 46
     /// bytes a page that is resident or remembered.</param>
     /// <exception cref="NativeMemoryException">The address space cannot be had.</exception>
     public ObjectId AddObject(ulong pageCountMax, bool dense)

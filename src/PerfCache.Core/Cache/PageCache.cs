@@ -207,7 +207,7 @@ public unsafe partial class PageCache<TRules, TProbe> : IDisposable, IMeasuredCa
     /// <param name="pageCountMax">Its pages are numbered from 0 to one less than this, rounded up to a multiple of 64; at
     /// most 2^40.</param>
     /// <param name="dense">True when most of its pages will be used, or it has few: it gets a directory that costs 4 bytes
-    /// for 64 pages up to its highest page. False for sparse objects: 36 to 41 bytes a page
+    /// for 64 pages up to its highest page. False for sparse objects: 43 to 46 bytes a page
     /// that is resident or remembered, and slower.</param>
     /// <param name="partition">The partition that its pages are charged to, for as long as it exists.</param>
     /// <exception cref="ArgumentException">There is no such partition.</exception>

@@ -10,7 +10,7 @@ namespace PerfCache.Index;
 /// </summary>
 /// <remarks>
 /// A leaf has 64 slots for 64 neighbours. Where pages have no neighbours (hashed ids), a leaf each would cost 276 bytes
-/// and a tree above it several times that, and a miss would touch all of it. A node costs 32 bytes and its bucket 4:
+/// and a tree above it several times that, and a miss would touch all of it. A node costs 32 bytes and its buckets 8:
 /// <code>
 ///  node: 8 slots of a node block     bucket ──► node ──► node ──► 0
 ///  +-------+------+-----------+----------+-------+------+
@@ -22,7 +22,7 @@ namespace PerfCache.Index;
 /// whoever reads or writes a slot by its address need not know where it lies. Only who counts must: a node block is
 /// marked in its counts (<see cref="BlockCounts.OfNodes"/>).
 /// <para>
-/// The table grows by linear hashing: when there are more nodes than buckets, one bucket is split in two. No insertion
+/// The table grows by linear hashing: when there are not twice as many buckets as nodes, one or two are split. No insertion
 /// ever waits for a whole table to be copied, and the buckets never move, so readers without the lock are safe: they may
 /// follow a node into another chain while it is moved or re-used, and find nothing, or another page's frame, whose key
 /// tells; their walk is bounded.
@@ -45,6 +45,10 @@ internal sealed class SparsePages : IDisposable
     private const uint LinkOffset = 4;
     private const uint BucketMax = 1u << 30;
     private const uint FirstBuckets = 64;
+
+    /// <summary>Who looks for a page that is not there, as each miss does, looks at so many nodes the fewer on average: at
+    /// half a one, each a line of its own from far away.</summary>
+    private const uint BucketsPerNode = 2;
 
     /// <summary>Nodes that a reader without the lock looks at before it gives up; chains are one or two long.</summary>
     private const int StepsMax = 64;
@@ -107,7 +111,7 @@ internal sealed class SparsePages : IDisposable
     internal uint Add(PageKey key)
     {
         if (_free == 0) CutBlock();
-        if (Count >= _bucketCount) AddBucket();
+        while (_bucketCount < BucketMax && _bucketCount < BucketsPerNode * (Count + 1)) AddBucket();
         uint node = _free;
         _free = _slots[node + NextOffset];
         ref uint bucket = ref _buckets[BucketOf(key, _bucketCount)];
