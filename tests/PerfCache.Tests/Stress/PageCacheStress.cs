@@ -96,7 +96,8 @@ internal sealed class PageCacheStress<TRules, TProbe> : IDisposable
 
     internal PageCacheStatistics Statistics => _cache.Statistics;
 
-    internal PartitionStatistics[] EachPartition => [.. _cache.Partitions.Select(_cache.GetPartitionStatistics)];
+    /// <summary>All counts at one moment: the flusher goes on when the threads have ended.</summary>
+    internal CacheMeasurement Measurement => ((IMeasuredCache)_cache).Measure();
 
     internal MigrationStatistics Migrations => _cache.MigrationStatistics;
 

@@ -117,14 +117,15 @@ public sealed class PageCacheStressTests
         Assert.That(stress.Failure, Is.Null, $"seed {seed}");
         stress.Validate();
         Assert.That(stress.GivenUp, Is.GreaterThan(0));
-        PageCacheStatistics statistics = stress.Statistics;
+        CacheMeasurement measured = stress.Measurement;
+        PageCacheStatistics statistics = measured.Statistics;
         TestContext.Out.WriteLine($"{stress.PagesSeen} pages seen; {statistics}");
         Assert.That(stress.PagesSeen, Is.GreaterThanOrEqualTo(PagesMin));
         Assert.That(statistics.Evictions, Is.GreaterThan(20));
         Assert.That(statistics.LoadFailures, Is.GreaterThan(0));
         if (hasNodes) CheckNodes(stress.Nodes, stress.Migrations);
         if (newRules is null) return;
-        PartitionStatistics[] each = stress.EachPartition;
+        PartitionStatistics[] each = measured.Partitions;
         TestContext.Out.WriteLine($"{stress.PartitionsRemoved} partitions removed; {string.Join("\n", each)}");
         Assert.That(stress.PartitionsRemoved, Is.GreaterThan(0));
         Assert.That(each.Sum(partition => partition.LimitEvictions), Is.GreaterThan(0));
