@@ -131,6 +131,8 @@ public unsafe partial class PageCache<TRules, TProbe>
 
     private void LetReadersPin(bool pin)
     {
+        // Each batch that leaves limbo comes by here, and what would be stored is on a line that all hits read.
+        if (_readersPin == pin) return;
         _readersPin = pin;
         ShowDirectories();
     }
